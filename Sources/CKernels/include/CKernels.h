@@ -1,0 +1,7 @@
+// Numeric kernels and the thread pool. Each kernel is compiled for several instruction sets and chosen at
+// load time (`CK_CLONES`); none allocates, none keeps state. Shapes are given beside every buffer:
+// [N, H, W, C] is channels-last, `stride` is the distance in elements between neighbouring pixels.
+#pragma once
+
+#include "ck_philox.h"
+#include "ck_threads.h"

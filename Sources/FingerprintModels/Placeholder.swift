@@ -1,0 +1,1 @@
+/// Holds the place of the target until its first file lands.
