@@ -66,7 +66,7 @@ let package = Package(
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
-    library("Diffusion", ["Essentials", "Tensors"]),
+    library("Diffusion", ["Essentials", "Tensors", "CKernels"]),
     library(
       "FingerprintModels",
       ["Essentials", "NeuralNetworks", "Tensors", "RunRecords", "Interpolation", "MapStorage"]),
