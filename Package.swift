@@ -49,6 +49,7 @@ let package = Package(
     shim("CHierarchicalData", ["CHDF5"]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
+    shim("CRunRecords", []),
 
     // `Fault` and `ChannelFingerprint`: the two types that every floor speaks.
     library("Essentials", []),
@@ -56,7 +57,7 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
     library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
@@ -66,7 +67,7 @@ let package = Package(
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
-    library("Diffusion", ["Essentials", "Tensors"]),
+    library("Diffusion", ["Essentials", "Tensors", "CKernels"]),
     library(
       "FingerprintModels",
       ["Essentials", "NeuralNetworks", "Tensors", "RunRecords", "Interpolation", "MapStorage"]),

@@ -5,6 +5,7 @@
 
 #include "ck_convolution.h"
 #include "ck_dense.h"
+#include "ck_diffusion.h"
 #include "ck_normalise.h"
 #include "ck_philox.h"
 #include "ck_reference.h"
