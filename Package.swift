@@ -52,6 +52,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("hdf5_hl")]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
+    shim("CRunRecords", []),
 
     // `Fault` and `ChannelFingerprint`: the two types that every floor speaks.
     library("Essentials", []),
@@ -59,7 +60,7 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
     library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
