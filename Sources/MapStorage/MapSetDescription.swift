@@ -160,3 +160,46 @@ public struct MapBlock: Sendable {
     self.layers = layers
   }
 }
+
+extension MapBlock {
+  /// Throws unless the block fits a writer's file.
+  func validate(for writer: MapSetWriter, at path: String) throws {
+    let description = writer.description
+    guard first >= 0, first + maps.count <= writer.count else {
+      throw Fault(
+        "the samples lie outside the file", at: path, expected: "0 to \(writer.count - 1)",
+        found: "\(first) to \(first + maps.count - 1)")
+    }
+    let places = description.rows * description.columns
+    func require(_ what: String, _ found: Int, _ wanted: Bool) throws {
+      guard found == (wanted ? maps.count : 0) else {
+        throw Fault(
+          "a block is incomplete", at: "\(path):/\(what)", expected: "\(wanted ? maps.count : 0) entries",
+          found: "\(found)")
+      }
+    }
+    try require("station", stations.count, description.hasStations)
+    try require("environment", environments.count, description.hasEnvironments)
+    try require("valid", valid.count, description.hasValid)
+    for (name, _) in layers where !description.layers.contains(where: { $0.name == name }) {
+      throw Fault("the file has no such layer", at: "\(path):/\(name)")
+    }
+    for layer in description.layers { try require(layer.name, layers[layer.name]?.count ?? 0, true) }
+    for map in maps + layers.values.flatMap({ $0 })
+    where map.rows != description.rows || map.columns != description.columns {
+      throw Fault(
+        "a map has the wrong shape", at: path, expected: "\(description.rows) x \(description.columns)",
+        found: "\(map.rows) x \(map.columns)")
+    }
+    for mask in valid where mask.count != places {
+      throw Fault("a mask has the wrong size", at: path, expected: "\(places)", found: "\(mask.count)")
+    }
+    for (position, map) in maps.enumerated() {
+      try map.values.withUnsafeBufferPointer {
+        try requireFinite(
+          $0, samples: ["\(first + position)"], columns: description.columns,
+          valid: description.hasValid ? [valid[position]] : nil, at: "\(path):/maps")
+      }
+    }
+  }
+}

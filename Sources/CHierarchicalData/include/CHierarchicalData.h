@@ -2,6 +2,7 @@
 // HDF5 as Swift needs it: macros made functions, the error stack made text, and a guard for foreign files.
 // Plain HDF5 functions are called as they are (hdf5.h is exported with this header).
 #include <hdf5.h>
+#include <hdf5_hl.h>
 #include <stddef.h>
 #include <stdint.h>
 
