@@ -81,8 +81,8 @@ let package = Package(
     library(
       "Checkpoints",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage", "Interpolation", "Tensors",
+        "MessagePassing", "RunRecords", "CKernels",
       ]),
     library(
       "Training",
