@@ -60,7 +60,7 @@ let package = Package(
     library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
+    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library("MapStorage", ["Essentials", "CHierarchicalData", "Tensors", "MessagePassing", "RunRecords"]),
     library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library("Interpolation", ["Essentials", "Tensors"]),
