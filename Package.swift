@@ -63,7 +63,7 @@ let package = Package(
     library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
+    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library(
       "MapStorage",
       ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
