@@ -45,10 +45,14 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     shim("CMessagePassing", ["COpenMPI"]),
-    shim("CHierarchicalData", ["CHDF5"]),
+    .target(
+      name: "CHierarchicalData", dependencies: ["CHDF5"], cSettings: strictC,
+      linkerSettings: [.linkedLibrary("hdf5_hl")]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
+    shim("CRunRecords", []),
 
     // `Fault` and `ChannelFingerprint`: the two types that every floor speaks.
     library("Essentials", []),
@@ -56,11 +60,13 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
     library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
-    library("MapStorage", ["Essentials", "CHierarchicalData", "Tensors", "MessagePassing", "RunRecords"]),
+    library(
+      "MapStorage",
+      ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
     library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library("Interpolation", ["Essentials", "Tensors"]),
     library("Metrics", ["Essentials", "Tensors"]),
