@@ -46,11 +46,9 @@ struct GaussianOracle {
 }
 
 @Suite struct SamplerTests {
-  static let threads = Threads(count: 2)
-
   static func run(
     _ driver: SamplingDriver, _ samples: [Int], elements: Int, coarse: [Float]? = nil, draw: Int = 0,
-    threads: Threads = Self.threads, _ estimate: SamplingDriver.Estimate
+    threads: Threads = Threads(count: 2), _ estimate: SamplingDriver.Estimate
   ) throws -> [Float] {
     var state = [Float](repeating: 0, count: samples.count * elements)
     try state.withUnsafeMutableBufferPointer { state in
