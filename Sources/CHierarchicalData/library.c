@@ -1,5 +1,9 @@
+// fallocate is an extension.
+#define _GNU_SOURCE
 #include "CHierarchicalData.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,4 +191,11 @@ char *chd_read_string_attribute(hid_t object, const char *name, size_t limit) {
   if (type >= 0) H5Tclose(type);
   H5Aclose(attribute);
   return text;
+}
+
+int chd_set_aside(int descriptor, int64_t first, int64_t length) {
+  int status;
+  do status = fallocate(descriptor, FALLOC_FL_KEEP_SIZE, first, length);
+  while (status != 0 && errno == EINTR);
+  return status == 0 ? 0 : errno;
 }

@@ -21,7 +21,8 @@ func requireFinite(
     if trace == 0 { continue }
     for index in map.indices where !map[index].isFinite && valid?[position][index] != 0 {
       throw Fault(
-        "a map has a value that is no finite number", at: place, expected: "numbers, or a mask of valid places",
+        "a map has a value that is no finite number", at: place,
+        expected: "numbers, or a mask of valid places",
         found: "\(map[index]) in sample \(sample), row \(index / columns), column \(index % columns)",
         hint: "mark such places with a data set \"valid\" (uint8, 0 where the map holds nothing)")
     }

@@ -31,7 +31,8 @@ struct MapSetLayout {
       }
       if description.hasStations {
         try createList(
-          file, "station", [count, 3], chd_file_float(), units: "m", longName: "position of the station (x, y, z)")
+          file, "station", [count, 3], chd_file_float(), units: "m",
+          longName: "position of the station (x, y, z)")
       }
       if description.hasEnvironments {
         try createList(
@@ -119,7 +120,8 @@ struct MapSetLayout {
     for (axis, name) in [(UInt32(1), "y"), (UInt32(2), "x")] {
       let scale = try handle(H5Dopen2(file.identifier, name, hid_t(H5P_DEFAULT)), close: H5Dclose)
       try check(
-        H5DSattach_scale(array.identifier, scale.identifier, axis), "cannot attach /\(name) to /\(layer.name)")
+        H5DSattach_scale(array.identifier, scale.identifier, axis), "cannot attach /\(name) to /\(layer.name)"
+      )
     }
     try check(H5DSset_label(array.identifier, 0, "sample"), "cannot label /\(layer.name)")
   }
@@ -128,8 +130,8 @@ struct MapSetLayout {
     _ file: HierarchicalHandle, _ name: String, _ shape: [Int], _ type: hid_t, _ creation: HierarchicalHandle,
     units: String, longName: String
   ) throws -> HierarchicalHandle {
-    // Times of creation would make equal content unequal files.
-    try check(H5Pset_obj_track_times(creation.identifier, 0), "cannot lay out /\(name)")
+    // A time of creation is no content: it would only tell two equal files apart.
+    try check(H5Pset_obj_track_times(creation.identifier, false), "cannot lay out /\(name)")
     var extent = shape.map { hsize_t($0) }
     let space = try handle(H5Screate_simple(Int32(extent.count), &extent, nil), close: H5Sclose)
     let array = try handle(

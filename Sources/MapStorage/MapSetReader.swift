@@ -112,7 +112,8 @@ public final class MapSetReader: @unchecked Sendable {
       let tolerance = 1e-3 * abs(step)
       let even = lines.indices.allSatisfy { abs(lines[$0] - origin - step * Double($0)) <= tolerance }
       guard even, step > 0, step.isFinite else {
-        throw Fault("the axis is not evenly spaced", at: array.place, expected: "rising, even steps in metres")
+        throw Fault(
+          "the axis is not evenly spaced", at: array.place, expected: "rising, even steps in metres")
       }
       spacing = step
     }

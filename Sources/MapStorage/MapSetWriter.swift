@@ -29,7 +29,8 @@ public final class MapSetWriter {
   private var written = WrittenSamples()
 
   private init(
-    path: String, description: MapSetDescription, count: Int, communicator: Communicator, partial: PartialFile?
+    path: String, description: MapSetDescription, count: Int, communicator: Communicator,
+    partial: PartialFile?
   ) {
     self.path = path
     self.description = description
@@ -130,7 +131,9 @@ public final class MapSetWriter {
     let count = block?.maps.count ?? 0
     let grid = [description.rows, description.columns]
     try writeMaps("maps", block?.maps ?? [], first: first)
-    for layer in description.layers { try writeMaps(layer.name, block?.layers[layer.name] ?? [], first: first) }
+    for layer in description.layers {
+      try writeMaps(layer.name, block?.layers[layer.name] ?? [], first: first)
+    }
     if description.hasValid {
       let bytes = block?.valid.flatMap { $0 } ?? []
       try write("valid", bytes, chd_native_uint8(), first: first, count: count, row: grid)
@@ -162,7 +165,8 @@ public final class MapSetWriter {
     var extent = ([max(count, 1)] + row).map { hsize_t($0) }
     start[0] = hsize_t(first)
     let memory = try HierarchicalHandle(
-      H5Screate_simple(Int32(extent.count), &extent, nil), "cannot select samples", at: place, close: H5Sclose)
+      H5Screate_simple(Int32(extent.count), &extent, nil), "cannot select samples", at: place, close: H5Sclose
+    )
     let selected =
       count > 0
       ? H5Sselect_hyperslab(space.identifier, H5S_SELECT_SET, &start, nil, &extent, nil)
@@ -174,7 +178,8 @@ public final class MapSetWriter {
       _ = try HierarchicalLibrary.check(chd_set_collective(transfer.identifier), "cannot write", at: place)
     }
     let status = values.withUnsafeBufferPointer {
-      H5Dwrite(array.identifier, type, memory.identifier, space.identifier, transfer.identifier, $0.baseAddress)
+      H5Dwrite(
+        array.identifier, type, memory.identifier, space.identifier, transfer.identifier, $0.baseAddress)
     }
     _ = try HierarchicalLibrary.check(status, "cannot write the samples", at: place)
   }

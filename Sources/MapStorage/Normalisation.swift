@@ -127,7 +127,8 @@ public struct Normaliser: Codable, Equatable, Sendable {
     switch normalisation {
     case .dataset:
       guard let fixed else {
-        throw Fault("the training set's range is not known", at: place, hint: "normalisation: coarse needs none")
+        throw Fault(
+          "the training set's range is not known", at: place, hint: "normalisation: coarse needs none")
       }
       return fixed
     case .coarse:
@@ -151,7 +152,8 @@ public struct Normaliser: Codable, Equatable, Sendable {
     if minimum < maximum { return ValueRange(minimum: minimum, maximum: maximum) }
     guard !training else {
       throw Fault(
-        "the map is constant", at: place, expected: "at least two different values", found: "\(minimum) everywhere",
+        "the map is constant", at: place, expected: "at least two different values",
+        found: "\(minimum) everywhere",
         hint: "leave the map out, or use normalisation: dataset")
     }
     // Far from zero a float's neighbours are further away than the width.

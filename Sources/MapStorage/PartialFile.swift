@@ -1,3 +1,4 @@
+import CHierarchicalData
 import Essentials
 import Foundation
 import RunRecords
@@ -58,7 +59,8 @@ final class PartialFile {
     }
     guard overwrite else {
       throw Fault(
-        "the file exists", at: target, expected: "a new name", hint: "remove it, or allow it to be overwritten")
+        "the file exists", at: target, expected: "a new name",
+        hint: "remove it, or allow it to be overwritten")
     }
   }
 
@@ -75,11 +77,11 @@ final class PartialFile {
     guard end + bytes > reserved else { return }
     // The first time from the start: data sets laid out but not yet filled are holes.
     let first = reserved == 0 ? 0 : end
-    if fallocate(descriptor, FALLOC_FL_KEEP_SIZE, first, end + bytes - first) == 0 {
+    let code = chd_set_aside(descriptor, Int64(first), Int64(end + bytes - first))
+    if code == 0 {
       reserved = end + bytes
       return
     }
-    let code = errno
     guard code == EOPNOTSUPP || code == ENOSYS else {
       throw Files.systemFault("there is no room for the file", at: target, code: code)
     }

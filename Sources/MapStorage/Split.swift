@@ -72,7 +72,8 @@ public struct Split: Equatable, Sendable {
     guard record == recorded else {
       throw Fault(
         "these are not the maps that the run was split on", at: place,
-        expected: "\(recorded.trainingCount) training and \(recorded.testCount) test maps, \(recorded.testHash)",
+        expected:
+          "\(recorded.trainingCount) training and \(recorded.testCount) test maps, \(recorded.testHash)",
         found: "\(record.trainingCount) and \(record.testCount), \(record.testHash)",
         hint: "give the data set that the run was trained on")
     }

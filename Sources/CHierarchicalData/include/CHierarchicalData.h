@@ -64,6 +64,9 @@ long chd_root_names(hid_t file, size_t limit, char *text, size_t size, size_t *u
 /// stack: it is no scalar string, or longer than `limit` bytes.
 char *chd_read_string_attribute(hid_t object, const char *name, size_t limit);
 
+/// Sets disk blocks aside for a part of an open file without changing its size. Returns 0 or errno's value.
+int chd_set_aside(int descriptor, int64_t first, int64_t length);
+
 /// How a probe ended.
 typedef enum {
   chd_probe_sound = 0,    ///< everything asked for could be opened
