@@ -115,7 +115,7 @@ let package = Package(
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
-    tests("MetricsTests", ["Essentials", "Metrics", "Tensors"]),
+    tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
     tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),

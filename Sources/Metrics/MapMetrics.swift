@@ -97,7 +97,8 @@ extension MapMetrics {
       throw Fault("no pixel is left to compare", at: "region \(region)", expected: "one valid pixel at least")
     }
     guard energy > 0 else {
-      throw Fault("the true map is at its minimum everywhere", at: "region \(region)", expected: "another value")
+      throw Fault(
+        "the true map is at its minimum everywhere", at: "region \(region)", expected: "another value")
     }
     let count = Double(pixels)
     let greySquares = squares * scale.factor * scale.factor
