@@ -118,6 +118,7 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
     tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
   ]
 )
