@@ -63,7 +63,7 @@ let package = Package(
     library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
+    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library(
       "MapStorage",
       ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
@@ -118,6 +118,7 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
     tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
   ]
 )
