@@ -72,7 +72,7 @@ let package = Package(
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
-    library("Diffusion", ["Essentials", "Tensors"]),
+    library("Diffusion", ["Essentials", "Tensors", "CKernels"]),
     library(
       "FingerprintModels",
       ["Essentials", "NeuralNetworks", "Tensors", "RunRecords", "Interpolation", "MapStorage"]),
@@ -81,8 +81,8 @@ let package = Package(
     library(
       "Checkpoints",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage", "Interpolation", "Tensors",
+        "MessagePassing", "RunRecords", "CKernels",
       ]),
     library(
       "Training",
@@ -115,7 +115,7 @@ let package = Package(
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
-    tests("MetricsTests", ["Essentials", "Metrics", "Tensors"]),
+    tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
     tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
