@@ -63,7 +63,7 @@ let package = Package(
     library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
+    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library(
       "MapStorage",
       ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
@@ -81,8 +81,8 @@ let package = Package(
     library(
       "Checkpoints",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage", "Interpolation", "Tensors",
+        "MessagePassing", "RunRecords", "CKernels",
       ]),
     library(
       "Training",

@@ -46,25 +46,32 @@ public enum Files {
   /// Writes a file that appears under its name only when it is whole and on the disk.
   ///
   /// - Parameters:
-  ///   - bytes: the content.
   ///   - path: the file; one that is there is replaced in one step.
   ///   - what: how to begin the message: "cannot write the report".
-  /// - Throws: `Fault` when the directory is missing or unwritable or the disk is full; then nothing is left behind
-  ///   and what was there stays.
-  public static func write(_ bytes: some Sequence<UInt8>, to path: String, what: String) throws {
+  ///   - body: writes the content, piece by piece.
+  /// - Throws: `Fault` when the directory is missing or unwritable or the disk is full, or what `body` throws; then
+  ///   nothing is left behind and what was there stays.
+  public static func write(to path: String, what: String, _ body: (FileSink) throws -> Void) throws {
     let temporary = "\(path).\(getpid()).partial"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw systemFault(what, at: path) }
     do {
       do {
         defer { close(descriptor) }
-        try append(Array(bytes), to: descriptor, path: path, what: what)
+        try body(FileSink(descriptor: descriptor, path: path, what: what))
         guard fsync(descriptor) == 0 else { throw systemFault(what, at: path) }
       }
       guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
     } catch {
       unlink(temporary)
       throw error
+    }
+  }
+
+  /// Writes a whole file out of bytes; otherwise as the other `write`.
+  public static func write(_ bytes: some Sequence<UInt8>, to path: String, what: String) throws {
+    try write(to: path, what: what) { sink in
+      try Array(bytes).withUnsafeBytes { try sink.write($0) }
     }
   }
 
@@ -91,21 +98,6 @@ public enum Files {
     return Fault(what, at: place, found: String(cString: strerror(code)), hint: hint)
   }
 
-  /// Writes all the bytes to a descriptor.
-  static func append(_ bytes: [UInt8], to descriptor: Int32, path: String, what: String) throws {
-    try bytes.withUnsafeBytes { buffer in
-      var done = 0
-      while done < buffer.count {
-        let wrote = Foundation.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
-        if wrote < 0 {
-          if errno == EINTR { continue }
-          throw systemFault(what, at: path)
-        }
-        done += wrote
-      }
-    }
-  }
-
   private static func plainFileSize(_ descriptor: Int32, path: String, what: String) throws -> Int {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw systemFault(what, at: path) }
@@ -114,5 +106,27 @@ public enum Files {
       throw Fault(what, at: path, expected: "a file", found: found)
     }
     return Int(status.st_size)
+  }
+}
+
+/// Where the content of a file goes while it is written.
+public struct FileSink {
+  let descriptor: Int32
+  let path: String
+  let what: String
+
+  /// Appends bytes.
+  ///
+  /// - Throws: `Fault` when the disk is full or fails.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      let wrote = Foundation.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if wrote < 0 {
+        if errno == EINTR { continue }
+        throw Files.systemFault(what, at: path)
+      }
+      done += wrote
+    }
   }
 }

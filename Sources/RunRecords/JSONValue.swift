@@ -141,6 +141,8 @@ public enum JSONValue: Equatable, Sendable {
       case "\n": text += "\\n"
       case "\r": text += "\\r"
       case "\t": text += "\\t"
+      case "\u{8}": text += "\\b"
+      case "\u{C}": text += "\\f"
       default:
         if scalar.value < 0x20 {
           text += String(format: "\\u%04x", scalar.value)

@@ -62,8 +62,8 @@ public final class MetricsLog {
   /// Appends a line whose names are known at run time only.
   public func append(step: Int, members: [JSONMember]) throws {
     let line = JSONValue.object([JSONMember(key: "step", value: .integer(step))] + members)
-    try Files.append(
-      Array((line.serialised + "\n").utf8), to: descriptor, path: path, what: "cannot write the metrics log")
+    let sink = FileSink(descriptor: descriptor, path: path, what: "cannot write the metrics log")
+    try Array((line.serialised + "\n").utf8).withUnsafeBytes { try sink.write($0) }
   }
 
   /// Waits until what was appended is on the disk: before a checkpoint that counts on it.
