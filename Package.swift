@@ -118,6 +118,12 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
-    tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
+    tests(
+      "EvaluationTests",
+      [
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "RunRecords",
+      ]),
+    tests("MultiRankTests", ["Essentials", "Evaluation", "MessagePassing", "MapStorage"]),
   ]
 )
