@@ -3,5 +3,6 @@
 // [N, H, W, C] is channels-last, `stride` is the distance in elements between neighbouring pixels.
 #pragma once
 
+#include "ck_channel.h"
 #include "ck_philox.h"
 #include "ck_threads.h"
