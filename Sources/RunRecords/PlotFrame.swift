@@ -52,10 +52,12 @@ struct PlotAxis {
   }
 
   var ticks: Ticks {
-    let room = abs(pixels.last - pixels.first)
+    // Labels stand beside one another below, but above one another at the side.
+    let isHorizontal = pixels.last > pixels.first
+    let maximum = max(2, Int(abs(pixels.last - pixels.first) / (isHorizontal ? 80 : 45)))
     switch scale {
-    case .linear: return .linear(range, maximum: max(2, Int(room / 60)))
-    case .logarithmic: return .logarithmic(range, maximum: max(2, Int(room / 40)))
+    case .linear: return .linear(range, maximum: maximum)
+    case .logarithmic: return .logarithmic(range, maximum: maximum)
     }
   }
 }
@@ -65,7 +67,7 @@ struct PlotFrame {
   static let width = 760.0
   static let height = 440.0
   static let left = 78.0
-  static let right = 24.0
+  static let right = 32.0
   static let top = 52.0
   static let bottom = 62.0
   static let legendLine = 20.0

@@ -26,7 +26,7 @@ import Testing
     let svg = plot.svg
     try keep(svg, "loss")
     #expect(svg.contains(">training<") && svg.contains(">validation<"))
-    #expect(svg.contains(">1e-2<") && svg.contains(">14000<"))
+    #expect(svg.contains(">1e-2<") && svg.contains(">15000<"))
     #expect(svg.components(separatedBy: "<polyline").count == 3)
     #expect(svg.components(separatedBy: "<polygon").count == 2)
     #expect(plot.svg == svg)
