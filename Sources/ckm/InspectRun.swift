@@ -106,19 +106,29 @@ struct RunReport {
         names.append(value.key)
       }
     }
-    let series = names.map { name in
-      LinePlot.Series(
-        name: name,
-        points: metrics.compactMap { record in
-          record[name]?.realValue.map { (x: Double(record.step), y: $0) }
-        })
-    }
-    guard series.contains(where: { !$0.points.isEmpty }) else {
+    let series = names.map(series)
+    guard series.contains(where: { !$0.x.isEmpty }) else {
       throw Fault(
         "the run has no losses to draw yet", at: run.metricsPath, expected: "lines with a value named \"loss\"",
         found: "\(metrics.count) lines without")
     }
-    return LinePlot(
-      title: run.path, xLabel: "step", yLabel: "loss", series: series, isLogarithmic: true)
+    return LinePlot(title: run.path, xLabel: "step", yLabel: "loss", yScale: .logarithmic, series: series)
+  }
+
+  /// Of one line; more could not be told apart on a plot's few pixels.
+  private static let mostPoints = 1000
+
+  /// Means over equal runs of points, so that a long log makes no large file.
+  private func series(_ name: String) -> LineSeries {
+    let points = metrics.compactMap { record in
+      record[name]?.realValue.map { (x: Double(record.step), y: $0) }
+    }
+    let run = max(1, (points.count + Self.mostPoints - 1) / Self.mostPoints)
+    let means = stride(from: 0, to: points.count, by: run).map { first in
+      let part = points[first..<min(first + run, points.count)]
+      let count = Double(part.count)
+      return (x: part.reduce(0) { $0 + $1.x } / count, y: part.reduce(0) { $0 + $1.y } / count)
+    }
+    return LineSeries(name, x: means.map(\.x), y: means.map(\.y))
   }
 }
