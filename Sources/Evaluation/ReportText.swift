@@ -18,7 +18,7 @@ extension Summary {
 
 extension EvaluationReport {
   /// The report for people.
-  var markdown: String {
+  public var markdown: String {
     var table = MarkdownTable([
       "method", "NMSE ×1e-5", "MSE", "PSNR dB", "SSIM", "RMSE dB", "MAE dB",
     ])

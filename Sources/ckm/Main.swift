@@ -12,7 +12,10 @@ struct ChannelKnowledgeMaps: ParsableCommand {
       1 an error, 64 wrong use, 75 a run that was asked to stop, and has saved.
       """,
     version: Software.version,
-    subcommands: [SimulateCommand.self, ImportCommand.self, InspectCommand.self, ConfigCommand.self])
+    subcommands: [
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, ReconstructCommand.self, EvaluateCommand.self,
+      InspectCommand.self, ConfigCommand.self,
+    ])
 
   static func main() {
     do {
