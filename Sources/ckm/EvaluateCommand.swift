@@ -22,7 +22,7 @@ struct EvaluateCommand: ParsableCommand {
     let report = try Evaluator.run(
       dataPath: data, reconstructionPath: reconstruction, outputDirectory: out, communicator: communicator)
     if communicator.isRoot {
-X
+      print(report.markdown + "\n\(out): report.md, report.json, best.png, median.png, worst.png")
     }
   }
 }
