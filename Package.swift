@@ -125,6 +125,7 @@ let package = Package(
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
         "RunRecords",
       ]),
+    tests("CommandTests", ["ckm"]),
     tests(
       "MultiRankTests",
       [

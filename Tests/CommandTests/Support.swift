@@ -80,8 +80,8 @@ enum Command {
     let output = try folder.file("output", "")
     let errors = try folder.file("errors", "")
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try #require(FileHandle(forWritingAtPath: output))
-    process.standardError = try #require(FileHandle(forWritingAtPath: errors))
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
     let clock = ContinuousClock()
     let begin = clock.now
     try process.run()
