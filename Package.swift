@@ -119,6 +119,17 @@ let package = Package(
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
     tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
-    tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
+    tests(
+      "EvaluationTests",
+      [
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "RunRecords",
+      ]),
+    tests(
+      "MultiRankTests",
+      [
+        "Essentials", "Checkpoints", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing", "RunRecords",
+        "Tensors", "Training",
+      ]),
   ]
 )

@@ -101,6 +101,7 @@ public final class MapSetWriter {
   private var dataSets: [String] {
     ["maps"] + description.layers.map(\.name) + (description.hasValid ? ["valid"] : [])
       + (description.hasStations ? ["station"] : []) + (description.hasEnvironments ? ["environment"] : [])
+      + (description.reconstruction == nil ? [] : [ReconstructionRecord.indexName])
   }
 
   /// Collective. Writes one block of each rank; the blocks of the ranks must not overlap.
@@ -145,6 +146,11 @@ public final class MapSetWriter {
     if description.hasEnvironments {
       let values = block?.environments ?? []
       try write("environment", values, chd_native_int32(), first: first, count: count, row: [])
+    }
+    if description.reconstruction != nil {
+      let values = block?.sampleIndices ?? []
+      try write(
+        ReconstructionRecord.indexName, values, chd_native_int32(), first: first, count: count, row: [])
     }
   }
 

@@ -87,9 +87,12 @@ public final class Engine {
   public let pool = StoragePool()
 
   /// - Parameter threads: how many threads, the calling one counted (1...64).
-  public init(threads: Int) {
+  public convenience init(threads: Int) { self.init(Threads(count: threads)) }
+
+  /// - Parameter threads: the rank's threads.
+  public init(_ threads: Threads) {
     ck_gemm_prepare()
-    self.threads = Threads(count: threads)
+    self.threads = threads
   }
 
   /// A new uninitialised contiguous tensor.

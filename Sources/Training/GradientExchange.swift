@@ -73,7 +73,8 @@ final class GradientExchange {
 
   private func attempt(_ body: () throws -> Void) {
     do { try body() } catch {
-      failure = failure ?? error as? Fault
+      failure =
+        failure ?? error as? Fault
         ?? Fault("cannot sum gradients", at: "message passing", found: "\(error)")
     }
   }

@@ -3,6 +3,7 @@
 // channels-last, `stride` is the distance in elements between neighbouring pixels.
 #pragma once
 
+#include "ck_channel.h"
 #include "ck_checksum.h"
 #include "ck_convolution.h"
 #include "ck_dense.h"
