@@ -28,3 +28,20 @@ void ck_field_product(float *fields, const float *rows, const float *columns, si
 CK_CLONES void ck_uniform_from_normal(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ck_normal_distribution(x[i]);
 }
+
+CK_CLONES void ck_sinusoid_fields(float *rows, const float *real, const float *imaginary, const float *cosine,
+                                  const float *sine, size_t fields, size_t n) {
+  for (size_t f = 0; f < fields; f++) {
+    const float *re = real + f * n, *im = imaginary + f * n;
+    float *even = rows + f * 2 * n, *odd = even + n;
+    for (size_t k = 0; k < n; k++) {
+      even[k] = re[k] * cosine[k] - im[k] * sine[k];
+      odd[k] = -re[k] * sine[k] - im[k] * cosine[k];
+    }
+  }
+}
+
+void ck_place_product(float *values, const float *rows, const float *columns, size_t fields, size_t k, size_t places) {
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, (blasint)places, (blasint)fields, (blasint)k, 1.0f, columns,
+              (blasint)places, rows, (blasint)k, 0.0f, values, (blasint)fields);
+}

@@ -23,6 +23,7 @@ public final class ChannelSimulator: Sendable {
   public let configuration: SimulationConfiguration
   let pathloss: Pathloss
   let states: [LargeScaleFields]
+  let clusterModels: [ClusterModel]
   let bases: [SinusoidBasis]
   private let threads: Threads
 
@@ -45,9 +46,22 @@ public final class ChannelSimulator: Sendable {
       case .mixed: [true, false]
       }
     states = kinds.map { LargeScaleFields(configuration: configuration, lineOfSight: $0) }
+    clusterModels = kinds.map { ClusterModel(configuration: configuration, lineOfSight: $0) }
     var distances = states.reduce(into: Set<Double>()) { $0.formUnion($1.distances) }
     if configuration.propagation == .mixed { distances.insert(configuration.scenario.stateDecorrelation) }
+    if Self.usesClusters(configuration) { distances.formUnion(clusterModels.map(\.basis.decorrelation)) }
     bases = distances.sorted().map { SinusoidBasis(decorrelation: $0) }
+  }
+
+  /// Whether clusters are needed: for coherent power, and for path power where every ray has a
+  /// cross-polarisation ratio of its own.
+  static func usesClusters(_ configuration: SimulationConfiguration) -> Bool {
+    configuration.layers.contains(.coherentPower) || usesPathShares(configuration)
+  }
+
+  static func usesPathShares(_ configuration: SimulationConfiguration) -> Bool {
+    configuration.layers.contains(.pathPower) && configuration.parameterSet == .standard
+      && configuration.polarisation == .normalised
   }
 
   /// Where map `sample` has its base station: a grid point drawn uniformly.
