@@ -45,10 +45,14 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     shim("CMessagePassing", ["COpenMPI"]),
-    shim("CHierarchicalData", ["CHDF5"]),
+    .target(
+      name: "CHierarchicalData", dependencies: ["CHDF5"], cSettings: strictC,
+      linkerSettings: [.linkedLibrary("hdf5_hl")]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
+    shim("CRunRecords", []),
 
     // `Fault` and `ChannelFingerprint`: the two types that every floor speaks.
     library("Essentials", []),
@@ -56,17 +60,19 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
 
     // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels"]),
-    library("MapStorage", ["Essentials", "CHierarchicalData", "Tensors", "MessagePassing", "RunRecords"]),
+    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
+    library(
+      "MapStorage",
+      ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
     library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
     library("Interpolation", ["Essentials", "Tensors"]),
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
-    library("Diffusion", ["Essentials", "Tensors"]),
+    library("Diffusion", ["Essentials", "Tensors", "CKernels"]),
     library(
       "FingerprintModels",
       ["Essentials", "NeuralNetworks", "Tensors", "RunRecords", "Interpolation", "MapStorage"]),
@@ -75,8 +81,8 @@ let package = Package(
     library(
       "Checkpoints",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage", "Interpolation", "Tensors",
+        "MessagePassing", "RunRecords", "CKernels",
       ]),
     library(
       "Training",
@@ -109,9 +115,21 @@ let package = Package(
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
-    tests("MetricsTests", ["Essentials", "Metrics", "Tensors"]),
+    tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
-    tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
+    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
+    tests(
+      "EvaluationTests",
+      [
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "RunRecords",
+      ]),
+    tests(
+      "MultiRankTests",
+      [
+        "Essentials", "Checkpoints", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing", "RunRecords",
+        "Tensors", "Training",
+      ]),
   ]
 )

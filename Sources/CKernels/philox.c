@@ -76,7 +76,7 @@ CK_CLONES void ck_philox_gaussian(float *out, size_t count, ck_counter counter, 
     draw(&b, counter, first_block + (uint32_t)(start / 4));
     for (int pair = 0; pair < 4; pair += 2)
       for (int j = 0; j < LANES; j++) {
-        float radius = __builtin_sqrtf(-2.0f * ck_log(open_unit(b.word[pair][j])));
+        float radius = __builtin_elementwise_sqrt(-2.0f * ck_log(open_unit(b.word[pair][j])));
         float sine, cosine;
         ck_turn(b.word[pair + 1][j], &sine, &cosine);
         lane[pair][j] = radius * cosine;

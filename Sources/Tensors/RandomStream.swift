@@ -57,6 +57,13 @@ public struct RandomStream: Sendable {
     ck_philox_uniform(out.baseAddress, out.count, counter(sample, step), UInt32(firstBlock))
   }
 
+  /// Raw 32-bit numbers.
+  public func fillBits(
+    _ out: UnsafeMutableBufferPointer<UInt32>, sample: Int = 0, step: Int = 0, firstBlock: Int = 0
+  ) {
+    ck_philox_bits(out.baseAddress, out.count, counter(sample, step), UInt32(firstBlock))
+  }
+
   /// `count` standard normal numbers.
   public func gaussian(_ count: Int, sample: Int = 0, step: Int = 0) -> [Float] {
     [Float](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -76,14 +83,14 @@ public struct RandomStream: Sendable {
   /// `count` raw 32-bit numbers.
   public func bits(_ count: Int, sample: Int = 0, step: Int = 0) -> [UInt32] {
     [UInt32](unsafeUninitializedCapacity: count) { buffer, filled in
-      ck_philox_bits(buffer.baseAddress, count, counter(sample, step), 0)
+      fillBits(UnsafeMutableBufferPointer(rebasing: buffer[..<count]), sample: sample, step: step)
       filled = count
     }
   }
 
   /// A whole number in `0..<bound`, without modulo bias that matters (bound below 2^24).
   public func integer(below bound: Int, sample: Int = 0, step: Int = 0) -> Int {
-    Int(UInt64(bits(1, sample: sample, step: step)[0]) * UInt64(bound) >> 32)
+    Int((UInt64(bits(1, sample: sample, step: step)[0]) * UInt64(bound)) >> 32)
   }
 
   /// A permutation of `0..<count` (Fisher-Yates).
@@ -92,7 +99,7 @@ public struct RandomStream: Sendable {
     guard count > 1 else { return order }
     let draws = bits(count, step: step)
     for last in stride(from: count - 1, to: 0, by: -1) {
-      order.swapAt(last, Int(UInt64(draws[last]) * UInt64(last + 1) >> 32))
+      order.swapAt(last, Int((UInt64(draws[last]) * UInt64(last + 1)) >> 32))
     }
     return order
   }

@@ -1,1 +1,93 @@
 #pragma once
+// HDF5 as Swift needs it: macros made functions, the error stack made text, and a guard for foreign files.
+// Plain HDF5 functions are called as they are (hdf5.h is exported with this header).
+#include <hdf5.h>
+#include <hdf5_hl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Starts the library: automatic error printing off, plug-in filters off, external links never followed.
+/// Negative on failure. To be called after MPI_Init where MPI is used at all.
+int chd_start(void);
+
+/// Writes the error stack as one line (the deepest cause, then what was asked), and clears it.
+void chd_error_text(char *text, size_t size);
+
+// Macros of hdf5.h that are expressions.
+hid_t chd_native_float(void);
+hid_t chd_native_double(void);
+hid_t chd_native_int32(void);
+hid_t chd_native_int64(void);
+hid_t chd_native_uint64(void);
+hid_t chd_native_uint8(void);
+hid_t chd_file_float(void);   ///< IEEE 754 binary32, little endian
+hid_t chd_file_double(void);  ///< IEEE 754 binary64, little endian
+hid_t chd_file_int32(void);   ///< two's complement, little endian
+hid_t chd_file_uint64(void);
+hid_t chd_file_uint8(void);
+hid_t chd_class_file_access(void);
+hid_t chd_class_dataset_create(void);
+hid_t chd_class_dataset_transfer(void);
+unsigned chd_flag_read_only(void);
+unsigned chd_flag_read_write(void);
+unsigned chd_flag_truncate(void);
+
+/// A variable-length UTF-8 string type (close it with H5Tclose).
+hid_t chd_string_type(void);
+
+/// Lets a file access list use MPI-IO. `communicator` points to an `MPI_Comm`.
+int chd_set_fapl_mpio(hid_t access, const void *communicator);
+
+/// Makes transfers collective.
+int chd_set_collective(hid_t transfer);
+
+/// What kind of numbers a data set holds: plain little- or big-endian integers of 1 to 8 bytes, or IEEE binary32
+/// and binary64. Anything else (compound, strings, bit fields, odd floats) is `chd_other`.
+typedef enum { chd_other = 0, chd_integer = 1, chd_float = 2 } chd_number_kind;
+chd_number_kind chd_kind_of(hid_t type);
+
+/// How the links of a path are.
+typedef enum {
+  chd_path_inside = 0,   ///< hard links, and soft ones within the file
+  chd_path_missing = 1,  ///< there is no such link
+  chd_path_outside = 2   ///< an external or user-defined link
+} chd_path_kind;
+
+/// Judges the links of a path one by one; `prefix` receives the path as far as it was judged.
+chd_path_kind chd_judge_path(hid_t file, const char *name, char *prefix, size_t size);
+
+/// The names of the links of the root group, each ended by a zero byte. Returns the number of names, or -1 on
+/// failure, or -2 when there are more than `limit` links or the text does not fit.
+long chd_root_names(hid_t file, size_t limit, char *text, size_t size, size_t *used);
+
+/// Reads a scalar string attribute of an object into a fresh zero-ended buffer (`free` it). NULL with an empty error
+/// stack: it is no scalar string, or longer than `limit` bytes.
+char *chd_read_string_attribute(hid_t object, const char *name, size_t limit);
+
+/// Sets disk blocks aside for a part of an open file without changing its size. Returns 0 or errno's value.
+int chd_set_aside(int descriptor, int64_t first, int64_t length);
+
+/// How a probe ended.
+typedef enum {
+  chd_probe_sound = 0,    ///< everything asked for could be opened
+  chd_probe_refused = 1,  ///< libhdf5 gave an error: the text says which
+  chd_probe_crashed = 2,  ///< the child died of a signal: the text names it
+  chd_probe_exceeded = 3, ///< the child ran into its limit of memory or time
+  chd_probe_failed = 4,   ///< no child could be started: the text says why
+  chd_probe_missing = 5,  ///< there is no such data set: the text is the link that is missing
+  chd_probe_outside = 6   ///< a link, named by the text, leads out of the file
+} chd_probe_result;
+
+/// Opens a file in a child process with limits on memory and time, and walks what a reader will need: the attributes
+/// of the root and of each data set, types, shapes, filters, chunk indexes and, of each data set, one element.
+///
+/// libhdf5 1.10 has memory errors on malformed files; they end the child, not the caller.
+///
+/// - path: the file.
+/// - names, count: data sets that must be there.
+/// - walk_root: nonzero to walk every data set of the root group too.
+/// - memory: bytes of address space that the child may add to what it inherits.
+/// - seconds: processor time, and half of the wall time, that the child may use.
+chd_probe_result chd_probe(
+    const char *path, const char *const *names, size_t count, int walk_root, uint64_t memory, unsigned seconds,
+    char *text, size_t size);

@@ -1,0 +1,159 @@
+#include "ck_internal.h"
+#include "include/ck_dense.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+
+#include "ck_math.h"
+
+void ck_gemm_prepare(void) { openblas_set_num_threads(1); }
+
+void ck_gemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+             size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+  if (!m || !n) return;
+  cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
+              (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
+              (blasint)ldc);
+}
+
+// LAPACK, which OpenBLAS carries; its Fortran names, since its C header is another package.
+void sgeqrf_(const int *, const int *, float *, const int *, float *, float *, const int *, int *);
+void sorgqr_(const int *, const int *, const int *, float *, const int *, const float *, float *, const int *,
+             int *);
+
+int ck_orthonormalise(float *matrix, int rows, int columns) {
+  int info = 0, size = 64 * columns;
+  float *work = malloc(((size_t)size + 2 * (size_t)columns) * sizeof(float));
+  if (!work) return -1000;
+  float *tau = work + size, *sign = tau + columns;
+  sgeqrf_(&rows, &columns, matrix, &rows, tau, work, &size, &info);
+  for (int j = 0; j < columns; j++) sign[j] = matrix[(size_t)j * (size_t)rows + (size_t)j] < 0 ? -1.0f : 1.0f;
+  if (!info) sorgqr_(&rows, &columns, &columns, matrix, &rows, tau, work, &size, &info);
+  for (int j = 0; j < columns; j++)
+    for (int i = 0; i < rows; i++) matrix[(size_t)j * (size_t)rows + (size_t)i] *= sign[j];
+  free(work);
+  return info;
+}
+
+CK_CLONES void ck_copy_rows(float *y, size_t y_stride, const float *x, size_t x_stride, size_t pixels,
+                            size_t channels, int accumulate) {
+  for (size_t p = 0; p < pixels; p++) {
+    float *to = y + p * y_stride;
+    const float *from = x + p * x_stride;
+    if (accumulate)
+      for (size_t c = 0; c < channels; c++) to[c] += from[c];
+    else
+      for (size_t c = 0; c < channels; c++) to[c] = from[c];
+  }
+}
+
+CK_CLONES void ck_fill_rows(float *y, size_t y_stride, const float *first, const float *second,
+                            const float *residual, size_t residual_stride, size_t pixels, size_t channels) {
+  for (size_t p = 0; p < pixels; p++) {
+    float *to = y + p * y_stride;
+    if (residual) {
+      const float *from = residual + p * residual_stride;
+      for (size_t c = 0; c < channels; c++) to[c] = from[c];
+    } else {
+      for (size_t c = 0; c < channels; c++) to[c] = 0;
+    }
+    if (first)
+      for (size_t c = 0; c < channels; c++) to[c] += first[c];
+    if (second)
+      for (size_t c = 0; c < channels; c++) to[c] += second[c];
+  }
+}
+
+CK_CLONES void ck_scale(float *y, const float *x, size_t count, float factor, int accumulate) {
+  if (accumulate)
+    for (size_t i = 0; i < count; i++) y[i] += factor * x[i];
+  else
+    for (size_t i = 0; i < count; i++) y[i] = factor * x[i];
+}
+
+CK_CLONES void ck_channel_sums(float *sums, const float *x, size_t stride, size_t pixels, size_t channels) {
+  for (size_t c = 0; c < channels; c++) sums[c] = 0;
+  for (size_t p = 0; p < pixels; p++) {
+    const float *from = x + p * stride;
+    for (size_t c = 0; c < channels; c++) sums[c] += from[c];
+  }
+}
+
+CK_CLONES void ck_swish(float *y, const float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) y[i] = x[i] * ck_sigmoid(x[i]);
+}
+
+CK_CLONES void ck_swish_gradient(float *dx, const float *dy, const float *x, size_t count, int accumulate) {
+  for (size_t i = 0; i < count; i++) {
+    float s = ck_sigmoid(x[i]), d = dy[i] * s * (1.0f + x[i] * (1.0f - s));
+    dx[i] = accumulate ? dx[i] + d : d;
+  }
+}
+
+CK_CLONES void ck_softmax_rows(float *x, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++) {
+    float *row = x + r * n, top = row[0], sum = 0;
+    for (size_t i = 1; i < n; i++) top = row[i] > top ? row[i] : top;
+    for (size_t i = 0; i < n; i++) row[i] = ck_exp(row[i] - top);
+    for (size_t i = 0; i < n; i++) sum += row[i];
+    float inverse = 1.0f / sum;
+    for (size_t i = 0; i < n; i++) row[i] *= inverse;
+  }
+}
+
+CK_CLONES void ck_softmax_rows_gradient(float *dp, const float *p, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++) {
+    float *d = dp + r * n, dot = 0;
+    const float *q = p + r * n;
+    for (size_t i = 0; i < n; i++) dot += d[i] * q[i];
+    for (size_t i = 0; i < n; i++) d[i] = q[i] * (d[i] - dot);
+  }
+}
+
+CK_CLONES double ck_squared_error(const float *x, size_t x_stride, const float *target, size_t target_stride,
+                                  size_t pixels, size_t channels) {
+  double total = 0;
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < channels; c++) {
+      double d = (double)x[p * x_stride + c] - (double)target[p * target_stride + c];
+      total += d * d;
+    }
+  return total;
+}
+
+CK_CLONES void ck_difference(float *dx, size_t dx_stride, const float *x, size_t x_stride, const float *target,
+                             size_t target_stride, size_t pixels, size_t channels, float factor,
+                             int accumulate) {
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < channels; c++) {
+      float d = factor * (x[p * x_stride + c] - target[p * target_stride + c]);
+      float *to = dx + p * dx_stride + c;
+      *to = accumulate ? *to + d : d;
+    }
+}
+
+CK_CLONES void ck_upsample_nearest(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+                                   size_t channels, size_t first_row, size_t rows) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      const float *from = x + (i * width + j) * x_stride;
+      for (size_t corner = 0; corner < 4; corner++) {
+        float *to = y + ((2 * i + corner / 2) * 2 * width + 2 * j + corner % 2) * y_stride;
+        for (size_t c = 0; c < channels; c++) to[c] = from[c];
+      }
+    }
+}
+
+CK_CLONES void ck_upsample_nearest_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride,
+                                            size_t width, size_t channels, size_t first_row, size_t rows,
+                                            int accumulate) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      float *to = dx + (i * width + j) * dx_stride;
+      const float *a = dy + (2 * i * 2 * width + 2 * j) * dy_stride, *b = a + 2 * width * dy_stride;
+      for (size_t c = 0; c < channels; c++) {
+        float sum = (a[c] + a[dy_stride + c]) + (b[c] + b[dy_stride + c]);
+        to[c] = accumulate ? to[c] + sum : sum;
+      }
+    }
+}

@@ -1,0 +1,59 @@
+import Essentials
+import Foundation
+
+/// How noise grows over the diffusion's timesteps.
+public enum ScheduleKind: Codable, Equatable, Sendable {
+  /// beta grows linearly from `start` at t = 1 to `end` at t = T.
+  case linear(start: Double, end: Double)
+  /// alphaBar(t) = f(t) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · pi/2), beta at most 0.999 (Nichol and Dhariwal,
+  /// "Improved denoising diffusion probabilistic models", ICML 2021, eq. 17).
+  case cosine
+}
+
+/// The variances of the diffusion process, in double precision.
+///
+/// Timesteps run from 1 to T as in the paper; index 0 of every array is the clean map: beta 0, alphaBar 1.
+public struct NoiseSchedule: Equatable, Sendable {
+  /// T, the number of timesteps.
+  public let count: Int
+  /// beta_t: the variance that step t adds; `count + 1` values.
+  public let beta: [Double]
+  /// alpha_t = 1 - beta_t.
+  public let alpha: [Double]
+  /// alphaBar_t: the product of alpha_1 to alpha_t, the share of the signal's power left at t.
+  public let alphaBar: [Double]
+
+  /// - Parameters:
+  ///   - kind: how noise grows; the paper's is `.linear(start: 1e-6, end: 1e-2)`.
+  ///   - count: T, in 1...1,000,000.
+  /// - Throws: `Fault` when T or a linear schedule's ends are out of range.
+  public init(_ kind: ScheduleKind = .linear(start: 1e-6, end: 1e-2), count: Int = 1000) throws {
+    guard (1...1_000_000).contains(count) else {
+      throw Fault("no such number of timesteps", at: "timesteps", expected: "1...1000000", found: "\(count)")
+    }
+    var beta = [0.0]
+    switch kind {
+    case .linear(let start, let end):
+      guard start > 0, start <= end, end < 1 else {
+        throw Fault(
+          "the linear noise schedule is out of range", at: "beta", expected: "0 < start <= end < 1",
+          found: "\(start)...\(end)")
+      }
+      for t in 1...count {
+        beta.append(start + (end - start) * Double(t - 1) / Double(max(count - 1, 1)))
+      }
+    case .cosine:
+      func signal(_ t: Int) -> Double {
+        let angle = (Double(t) / Double(count) + 0.008) / 1.008 * Double.pi / 2
+        return cos(angle) * cos(angle)
+      }
+      for t in 1...count { beta.append(min(1 - signal(t) / signal(t - 1), 0.999)) }
+    }
+    var alphaBar = [1.0]
+    for t in 1...count { alphaBar.append(alphaBar[t - 1] * (1 - beta[t])) }
+    self.count = count
+    self.beta = beta
+    self.alpha = beta.map { 1 - $0 }
+    self.alphaBar = alphaBar
+  }
+}

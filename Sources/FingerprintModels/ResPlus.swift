@@ -1,0 +1,100 @@
+import NeuralNetworks
+import Tensors
+
+/// Res+ with optional attention behind it (Figs. 3 and 4 of the CGDM paper, as its parameter count says it is):
+///
+///     h = conv3x3(swish(norm(x))) + linear(swish(time))
+///     y = conv3x3(dropout(swish(norm(h)))) + skip(x)      skip: identity, or conv1x1 where the width changes
+///     y = attention(norm(y)) + y
+///
+/// Without its body (pruned) only the skip remains.
+struct ResPlusBlock {
+  struct Body {
+    let time: Linear
+    let firstNorm: GroupNorm, firstConvolution: Convolution
+    let secondNorm: GroupNorm, secondConvolution: Convolution
+  }
+  struct Attention {
+    let norm: GroupNorm, packed: Convolution, out: Convolution
+  }
+
+  let name: String
+  let inputChannels: Int, outputChannels: Int
+  let body: Body?
+  let skip: Convolution?
+  let attention: Attention?
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the block: "downs.1".
+  ///   - input: input channels.
+  ///   - output: output channels.
+  ///   - configuration: groups, dropout, c1 and what is omitted.
+  ///   - hasAttention: whether attention follows.
+  ///   - layer: the number that keys dropout.
+  init(
+    _ name: String, _ input: Int, _ output: Int, _ configuration: CGDMConfiguration,
+    hasAttention: Bool, layer: Int
+  ) {
+    self.name = name
+    inputChannels = input
+    outputChannels = output
+    let groups = configuration.groups
+    let res = name + ".res_block"
+    body =
+      configuration.omitted.contains(res)
+      ? nil
+      : Body(
+        time: Linear(res + ".mlp.1", configuration.baseChannels, output),
+        firstNorm: GroupNorm(res + ".block1.block.0", input, groups: groups, swish: true),
+        firstConvolution: Convolution(res + ".block1.block.3", input, output, kernel: 3),
+        secondNorm: GroupNorm(
+          res + ".block2.block.0", output, groups: groups, swish: true,
+          dropout: Dropout(rate: configuration.dropout, layer: layer)),
+        secondConvolution: Convolution(res + ".block2.block.3", output, output, kernel: 3))
+    skip = input == output ? nil : Convolution(res + ".res_conv", input, output, kernel: 1)
+    attention =
+      hasAttention && !configuration.omitted.contains(name + ".attn")
+      ? Attention(
+        norm: GroupNorm(name + ".attn.norm", output, groups: groups, swish: false),
+        packed: Convolution(name + ".attn.qkv", output, 3 * output, kernel: 1, hasBias: false),
+        out: Convolution(name + ".attn.out", output, output, kernel: 1)) : nil
+  }
+
+  /// PyTorch's order.
+  var parameters: [Parameter] {
+    var all: [Parameter] = []
+    if let body {
+      all += body.time.parameters + body.firstNorm.parameters + body.firstConvolution.parameters
+      all += body.secondNorm.parameters + body.secondConvolution.parameters
+    }
+    all += skip?.parameters ?? []
+    if let attention {
+      all += attention.norm.parameters + attention.packed.parameters + attention.out.parameters
+    }
+    return all
+  }
+
+  /// - Parameters:
+  ///   - x: `[N, H, W, in]`.
+  ///   - time: Swish of the time embedding, `[N, c1]`.
+  ///   - tape: where it is recorded.
+  ///   - destination: where the output goes, `[N, H, W, out]`.
+  func callAsFunction(_ x: Variable, time: Variable, _ tape: Tape, into destination: Tensor?) -> Variable {
+    let resDestination = attention == nil ? destination : nil
+    var y: Variable
+    if let body {
+      let embedding = body.time(time, tape)  // [N, out]
+      var h = body.firstConvolution(body.firstNorm(x, tape), tape, perSample: embedding)
+      h = body.secondNorm(h, tape)
+      let straight = skip.map { $0(x, tape) } ?? x
+      y = body.secondConvolution(h, tape, residual: straight, into: resDestination)
+    } else {
+      y = skip.map { $0(x, tape, into: resDestination) } ?? x
+    }
+    if let attention {
+      let mixed = tape.attention(attention.packed(attention.norm(y, tape), tape))
+      y = attention.out(mixed, tape, residual: y, into: destination)
+    }
+    return y
+  }
+}

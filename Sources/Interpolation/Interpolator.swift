@@ -1,0 +1,46 @@
+import Essentials
+
+/// A coarse map as measured or decimated.
+public struct CoarseObservation: Equatable, Sendable {
+  /// The samples, in dB unless said otherwise.
+  public var map: ChannelFingerprint
+  /// Which samples hold a value, `[row, column]`; nil: all.
+  public var valid: [Bool]?
+
+  /// - Parameters:
+  ///   - map: the samples.
+  ///   - valid: which samples hold a value, one flag a sample; nil: all.
+  public init(map: ChannelFingerprint, valid: [Bool]? = nil) {
+    precondition(valid.map { $0.count == map.values.count } ?? true, "one flag a sample")
+    self.map = map
+    self.valid = valid
+  }
+}
+
+/// A fine map inferred from a coarse one.
+public struct InterpolatedMap: Equatable, Sendable {
+  /// The estimate, in the coarse map's unit.
+  public var map: ChannelFingerprint
+  /// The estimate's predictive standard deviation, in the same unit, from methods that know it.
+  public var deviation: ChannelFingerprint?
+
+  /// - Parameters:
+  ///   - map: the estimate.
+  ///   - deviation: its predictive standard deviation; nil from methods that do not know it.
+  public init(map: ChannelFingerprint, deviation: ChannelFingerprint? = nil) {
+    self.map = map
+    self.deviation = deviation
+  }
+}
+
+/// A way from a coarse map to a fine one that needs no training.
+public protocol Interpolator: Sendable {
+  /// As it stands in tables: "bicubic".
+  var name: String { get }
+  /// Where the samples lie.
+  var grid: SamplingGrid { get }
+  /// The fine map of one coarse map.
+  ///
+  /// - Throws: `Fault` when the coarse map has not the grid's shape, or too few valid samples.
+  func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap
+}

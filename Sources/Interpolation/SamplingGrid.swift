@@ -1,0 +1,124 @@
+import Essentials
+
+/// Where a coarse map's samples lie on the fine grid: sample (i, j) sits **exactly** on fine pixel
+/// (offset + magnification · i, offset + magnification · j).
+///
+/// Samples are not centred in cells of magnification × magnification pixels: treating them as if they were shifts
+/// the map by (magnification - 1) / 2 pixels.
+public struct SamplingGrid: Equatable, Sendable {
+  /// Fine pixels from one coarse sample to the next, in each axis.
+  public let magnification: Int
+  /// Rows of the fine map.
+  public let rows: Int
+  /// Columns of the fine map.
+  public let columns: Int
+  /// The fine row and column of the first sample, in `0..<magnification`.
+  public let offset: Int
+
+  /// - Parameters:
+  ///   - rows: rows of the fine map.
+  ///   - columns: columns of the fine map.
+  ///   - magnification: fine pixels from one sample to the next.
+  ///   - offset: the fine row and column of the first sample.
+  /// - Throws: `Fault` when the magnification is not positive or does not divide both sides, or when the offset
+  ///   is outside `0..<magnification`.
+  public init(rows: Int, columns: Int, magnification: Int, offset: Int = 0) throws {
+    guard magnification >= 1 else {
+      throw Fault(
+        "a magnification is a positive whole number", at: "magnification", expected: "1, 2, 4, 8, 16, ...",
+        found: "\(magnification)")
+    }
+    guard rows >= 1, columns >= 1, rows % magnification == 0, columns % magnification == 0 else {
+      throw Fault(
+        "the magnification does not divide the map", at: "magnification",
+        expected: "a common divisor of \(rows) rows and \(columns) columns", found: "\(magnification)",
+        hint: Self.divisorHint(rows: rows, columns: columns))
+    }
+    guard (0..<magnification).contains(offset) else {
+      throw Fault(
+        "the first sample lies outside the first cell", at: "offset", expected: "0..<\(magnification)",
+        found: "\(offset)")
+    }
+    self.magnification = magnification
+    self.rows = rows
+    self.columns = columns
+    self.offset = offset
+  }
+
+  /// The grid whose coarse map has so many rows and columns.
+  ///
+  /// - Throws: `Fault` when a number is not positive or the fine map would have more than 2^31 - 1 pixels.
+  public init(coarseRows: Int, coarseColumns: Int, magnification: Int, offset: Int = 0) throws {
+    let (rows, tall) = coarseRows.multipliedReportingOverflow(by: magnification)
+    let (columns, wide) = coarseColumns.multipliedReportingOverflow(by: magnification)
+    let (pixels, large) = rows.multipliedReportingOverflow(by: columns)
+    guard !tall, !wide, !large, pixels <= Int(Int32.max) else {
+      throw Fault(
+        "the fine map would be too large", at: "magnification", expected: "at most 2^31 - 1 pixels",
+        found: "\(coarseRows)x\(coarseColumns) samples at x\(magnification)")
+    }
+    try self.init(rows: rows, columns: columns, magnification: magnification, offset: offset)
+  }
+
+  /// Rows of the coarse map.
+  public var coarseRows: Int { rows / magnification }
+  /// Columns of the coarse map.
+  public var coarseColumns: Int { columns / magnification }
+  /// Pixels of the fine map.
+  public var pixels: Int { rows * columns }
+  /// Samples of the coarse map.
+  public var samples: Int { coarseRows * coarseColumns }
+
+  /// Takes the coarse samples out of a fine map.
+  ///
+  /// - Parameters:
+  ///   - fine: `[rows, columns]`, row after row; values, flags or anything else given per pixel.
+  ///   - coarse: receives `[coarseRows, coarseColumns]`.
+  public func decimate<Element: BitwiseCopyable>(
+    _ fine: UnsafeBufferPointer<Element>, into coarse: UnsafeMutableBufferPointer<Element>
+  ) {
+    precondition(fine.count == pixels && coarse.count == samples, "buffers of the wrong size")
+    var out = 0
+    for row in 0..<coarseRows {
+      let line = (offset + row * magnification) * columns + offset
+      for column in 0..<coarseColumns {
+        coarse[out] = fine[line + column * magnification]
+        out += 1
+      }
+    }
+  }
+
+  /// The coarse samples of what is given per pixel: values or flags, row after row.
+  public func decimate<Element: BitwiseCopyable>(_ fine: [Element]) -> [Element] {
+    [Element](unsafeUninitializedCapacity: samples) { buffer, filled in
+      fine.withUnsafeBufferPointer {
+        decimate($0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<samples]))
+      }
+      filled = samples
+    }
+  }
+
+  private static func divisorHint(rows: Int, columns: Int) -> String? {
+    guard rows >= 1, columns >= 1 else { return nil }
+    var (a, b) = (rows, columns)
+    while b != 0 { (a, b) = (b, a % b) }
+    let divisors = (1...min(a, 64)).filter { a % $0 == 0 }
+    return "these divide it: " + divisors.map(String.init).joined(separator: ", ")
+  }
+}
+
+/// Every `magnification`-th sample of a fine map, from row and column `offset` on.
+///
+/// - Parameters:
+///   - map: the fine map.
+///   - magnification: fine pixels from one sample to the next; it must divide rows and columns.
+///   - offset: the row and column of the first sample, in `0..<magnification`.
+/// - Throws: `Fault` when the magnification does not divide the map.
+public func decimate(
+  _ map: ChannelFingerprint, magnification: Int, offset: Int = 0
+) throws -> ChannelFingerprint {
+  let grid = try SamplingGrid(
+    rows: map.rows, columns: map.columns, magnification: magnification, offset: offset)
+  return ChannelFingerprint(
+    rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(map.values))
+}

@@ -1,0 +1,196 @@
+import Essentials
+
+/// Reads a data set of maps: POSIX driver, read-only, no MPI, and only what is asked for.
+///
+/// Safe to use from several threads (one at a time is inside libhdf5).
+public final class MapSetReader: @unchecked Sendable {
+  /// The file.
+  public let path: String
+  /// What the file holds.
+  public let description: MapSetDescription
+  /// The number of maps.
+  public let count: Int
+  private let maps: StoredArray
+  private let station: StoredArray?
+  private let environment: StoredArray?
+  private let validity: StoredArray?
+  private let sampleIndex: StoredArray?
+  private let layers: [String: StoredArray]
+
+  /// Grid lines in y.
+  public var rows: Int { description.rows }
+  /// Grid lines in x.
+  public var columns: Int { description.columns }
+
+  /// Opens a file of the layout that `MapSetWriter` writes.
+  ///
+  /// - Parameter path: the file. It may come from anyone: it is first examined in a child process.
+  /// - Throws: `Fault` when the file is missing, damaged, of another layout, or leads out of itself.
+  public init(path: String) throws {
+    self.path = path
+    let file = try StoredFile(path, walkRoot: true)
+    try Self.requireFormat(file)
+    let names = try file.rootNames()
+    func optional(_ name: String) throws -> StoredArray? { names.contains(name) ? try file.array(name) : nil }
+
+    maps = try file.array("maps")
+    guard maps.shape.count == 3, maps.shape.allSatisfy({ $0 > 0 }) else {
+      throw Fault(
+        "the maps have the wrong shape", at: maps.place, expected: "[sample, y, x], none of them 0",
+        found: "\(maps.shape)")
+    }
+    count = maps.shape[0]
+    station = try optional("station")
+    environment = try optional("environment")
+    validity = try optional("valid")
+    sampleIndex = try optional(ReconstructionRecord.indexName)
+    var layers: [String: StoredArray] = [:]
+    for name in names where !MapSetDescription.reservedNames.contains(name) {
+      layers[name] = try file.array(name)
+    }
+    self.layers = layers
+    description = try Self.describe(
+      file, maps: maps, layers: layers, stations: station != nil, environments: environment != nil,
+      valid: validity != nil, reconstruction: try sampleIndex.map { _ in try ReconstructionRecord(file) })
+    try station?.require(shape: [count, 3])
+    try environment?.require(shape: [count])
+    try validity?.require(shape: maps.shape)
+    try sampleIndex?.require(shape: [count])
+    for layer in layers.values { try layer.require(shape: maps.shape) }
+  }
+
+  private static func requireFormat(_ file: StoredFile) throws {
+    let format = try file.text("format")
+    guard format == MapSetDescription.format else {
+      throw Fault(
+        "this is no data set of maps", at: "\(file.path):@format",
+        expected: "\"\(MapSetDescription.format)\"", found: format.map { "\"\($0)\"" } ?? "no such attribute",
+        hint: "foreign maps are taken in with: ckm import")
+    }
+    let version = try file.wholeNumber("format_version")
+    guard let version, (1...MapSetDescription.formatVersion).contains(version) else {
+      throw Fault(
+        "the file's format version is unknown", at: "\(file.path):@format_version",
+        expected: "1 to \(MapSetDescription.formatVersion)",
+        found: version.map { "\($0)" } ?? "no such attribute")
+    }
+  }
+
+  private static func describe(
+    _ file: StoredFile, maps: StoredArray, layers: [String: StoredArray], stations: Bool,
+    environments: Bool, valid: Bool, reconstruction: ReconstructionRecord?
+  ) throws -> MapSetDescription {
+    let x = try Axis(file, "x", count: maps.shape[2])
+    let y = try Axis(file, "y", count: maps.shape[1])
+    // An axis of one line has no spacing of its own.
+    let spacing = x.spacing ?? y.spacing ?? 1
+    guard abs((y.spacing ?? spacing) - spacing) <= 1e-6 * spacing else {
+      throw Fault(
+        "the grid is not square", at: "\(file.path):/y", expected: "the spacing of x, \(spacing) m",
+        found: "\(y.spacing ?? 0) m")
+    }
+    return MapSetDescription(
+      rows: maps.shape[1], columns: maps.shape[2], spacing: spacing, originX: x.origin, originY: y.origin,
+      longName: maps.longName ?? "", units: maps.units ?? "", configuration: try file.text("config") ?? "",
+      seed: try file.wholeNumber("seed") ?? 0, softwareVersion: try file.text("software_version") ?? "",
+      layers: layers.sorted { $0.key < $1.key }.map {
+        MapLayer(name: $0.key, longName: $0.value.longName ?? "", units: $0.value.units ?? "")
+      },
+      hasStations: stations, hasEnvironments: environments, hasValid: valid,
+      reconstruction: reconstruction)
+  }
+
+  /// An evenly spaced dimension scale [m].
+  private struct Axis {
+    var origin: Double
+    var spacing: Double?
+
+    init(_ file: StoredFile, _ name: String, count: Int) throws {
+      let array = try file.array(name)
+      try array.require(shape: [count])
+      let lines = try array.doubles(rows: Array(0..<count))
+      origin = lines[0]
+      guard count > 1 else { return }
+      let step = (lines[count - 1] - lines[0]) / Double(count - 1)
+      // Other software may write the lines as float32: even to their rounding.
+      let tolerance = 1e-3 * abs(step)
+      let even = lines.indices.allSatisfy { abs(lines[$0] - origin - step * Double($0)) <= tolerance }
+      guard even, step > 0, step.isFinite else {
+        throw Fault(
+          "the axis is not evenly spaced", at: array.place, expected: "rising, even steps in metres")
+      }
+      spacing = step
+    }
+  }
+
+  /// Reads maps by their numbers, in the order asked for.
+  ///
+  /// - Parameter indices: the numbers of the samples.
+  /// - Throws: `Fault` for a number that is not there, a damaged file, or a value that is no number at a valid place.
+  public func read(indices: [Int]) throws -> [ChannelFingerprint] {
+    try fingerprints(indices) { try readMaps([$0], into: $1) }
+  }
+
+  /// Reads maps straight into the caller's memory `[sample, y, x]`.
+  ///
+  /// - Parameters:
+  ///   - indices: the numbers of the samples.
+  ///   - out: room for `indices.count * rows * columns` values.
+  public func read(indices: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
+    try readMaps(indices, into: out)
+  }
+
+  private func readMaps(_ indices: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
+    try maps.read(rows: indices, into: out)
+    let masks = try valid(indices: indices)
+    let read = UnsafeBufferPointer(rebasing: out[..<(indices.count * rows * columns)])
+    try requireFinite(
+      read, samples: indices.map(String.init), columns: columns, valid: masks, at: maps.place)
+  }
+
+  /// Reads a layer's maps by their numbers.
+  public func read(layer name: String, indices: [Int]) throws -> [ChannelFingerprint] {
+    guard let layer = layers[name] else {
+      throw Fault(
+        "the data set has no such layer", at: "\(path):/\(name)",
+        expected: layers.isEmpty ? "no layer at all" : layers.keys.sorted().joined(separator: ", "))
+    }
+    return try fingerprints(indices) { try layer.read(rows: [$0], into: $1) }
+  }
+
+  /// One map at a time: it is a chunk, and no copy is held beside the result.
+  private func fingerprints(
+    _ indices: [Int], _ fill: (Int, UnsafeMutableBufferPointer<Float>) throws -> Void
+  ) throws -> [ChannelFingerprint] {
+    let size = rows * columns
+    return try indices.map { index in
+      let values = try [Float](unsafeUninitializedCapacity: size) { buffer, filled in
+        try fill(index, buffer)
+        filled = size
+      }
+      return ChannelFingerprint(rows: rows, columns: columns, values: values)
+    }
+  }
+
+  /// The stations (x, y, z) of samples [m], or nil where the data set has none.
+  public func stations(indices: [Int]) throws -> [SIMD3<Float>]? {
+    guard let values = try station?.floats(rows: indices) else { return nil }
+    return indices.indices.map { SIMD3(values[3 * $0], values[3 * $0 + 1], values[3 * $0 + 2]) }
+  }
+
+  /// The environments of samples, or nil where the data set has none.
+  public func environments(indices: [Int]) throws -> [Int32]? {
+    try environment?.readWholeNumbers(rows: indices).map { Int32(clamping: $0) }
+  }
+
+  /// Which samples of the data reconstructed maps belong to, or nil where the file holds no reconstruction.
+  public func sampleIndices(indices: [Int]) throws -> [Int]? {
+    try sampleIndex?.readWholeNumbers(rows: indices).map { Int($0) }
+  }
+
+  /// The masks of samples, `rows * columns` bytes each, or nil where the data set has none.
+  public func valid(indices: [Int]) throws -> [[UInt8]]? {
+    guard let validity else { return nil }
+    return try validity.masks(rows: indices)
+  }
+}

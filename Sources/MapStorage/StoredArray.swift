@@ -1,0 +1,196 @@
+import CHierarchicalData
+import Essentials
+
+/// A data set of plain numbers in a foreign file, open for reading: what it declares has been held against the file.
+final class StoredArray {
+  /// Deflate's largest ratio.
+  static let largestRatio = 1032
+
+  /// Where it is, for messages: "maps.h5:/maps".
+  let place: String
+  /// Its extents, slowest first.
+  let shape: [Int]
+  /// Its `units` attribute.
+  let units: String?
+  /// Its `long_name` attribute.
+  let longName: String?
+  private let handle: HierarchicalHandle
+
+  /// Opens a data set whose links have been judged. Inside `HierarchicalLibrary.serialised`.
+  init(file: HierarchicalHandle, name: String, path: String, fileSize: Int) throws {
+    let place = "\(path):\(name.hasPrefix("/") ? name : "/" + name)"
+    self.place = place
+    let handle = try HierarchicalHandle(
+      H5Dopen2(file.identifier, name, hid_t(H5P_DEFAULT)), "cannot open the data set", at: place,
+      close: H5Dclose)
+    self.handle = handle
+    let type = try HierarchicalHandle(
+      H5Dget_type(handle.identifier), "cannot read the type", at: place, close: H5Tclose)
+    guard chd_kind_of(type.identifier) != chd_other else {
+      throw Fault(
+        "the data set holds no plain numbers", at: place,
+        expected: "integers of 1 to 8 bytes, float32 or float64")
+    }
+    shape = try Self.shape(of: handle, at: place)
+    units = try attributeText(handle.identifier, "units", at: "\(place)@units")
+    longName = try attributeText(handle.identifier, "long_name", at: "\(place)@long_name")
+    try Self.requireCredible(
+      handle, shape: shape, itemSize: H5Tget_size(type.identifier), fileSize: fileSize, at: place)
+  }
+
+  private static func shape(of handle: HierarchicalHandle, at place: String) throws -> [Int] {
+    let space = try HierarchicalHandle(
+      H5Dget_space(handle.identifier), "cannot read the shape", at: place, close: H5Sclose)
+    let rank = Int(H5Sget_simple_extent_ndims(space.identifier))
+    guard H5Sget_simple_extent_type(space.identifier) == H5S_SIMPLE, rank > 0 else {
+      throw Fault("the data set is no array", at: place, expected: "one axis at least")
+    }
+    var extents = [hsize_t](repeating: 0, count: rank)
+    _ = try HierarchicalLibrary.check(
+      H5Sget_simple_extent_dims(space.identifier, &extents, nil), "cannot read the shape", at: place)
+    var elements = 1
+    for extent in extents {
+      let (product, overflow) = elements.multipliedReportingOverflow(by: Int(clamping: extent))
+      guard !overflow, product < Int.max / 8 else {
+        throw Fault("the data set is damaged", at: place, found: "extents \(extents)")
+      }
+      elements = product
+    }
+    return extents.map { Int($0) }
+  }
+
+  /// Refuses what lies outside the file, foreign filters, and sizes that the file cannot hold.
+  private static func requireCredible(
+    _ handle: HierarchicalHandle, shape: [Int], itemSize: Int, fileSize: Int, at place: String
+  ) throws {
+    let creation = try HierarchicalHandle(
+      H5Dget_create_plist(handle.identifier), "cannot read the layout", at: place, close: H5Pclose)
+    let layout = H5Pget_layout(creation.identifier)
+    guard layout != H5D_VIRTUAL else {
+      throw Fault(
+        "virtual data sets are refused", at: place, expected: "data in the file itself",
+        hint: "copy the data into one file (h5repack, or h5py)")
+    }
+    guard H5Pget_external_count(creation.identifier) == 0 else {
+      throw Fault(
+        "external storage is refused", at: place, expected: "data in the file itself",
+        hint: "copy the data into one file (h5repack, or h5py)")
+    }
+    let deflated = try requirePlainFilters(creation, at: place)
+    let declared = shape.reduce(itemSize, *)
+    let stored = Int(clamping: H5Dget_storage_size(handle.identifier))
+    let (most, overflow) = min(stored, fileSize).multipliedReportingOverflow(by: deflated ? largestRatio : 1)
+    guard stored <= fileSize, overflow || declared <= most else {
+      throw Fault(
+        "the data set declares more than the file holds", at: place,
+        expected: "at most \(min(stored, fileSize)) bytes\(deflated ? " times \(largestRatio)" : "")",
+        found: "\(declared) bytes, stored in \(stored) of a file of \(fileSize)",
+        hint: "the file is damaged, or parts of it were never written")
+    }
+  }
+
+  /// Returns whether deflate is among the filters; any but deflate, shuffle and fletcher32 is a fault.
+  private static func requirePlainFilters(_ creation: HierarchicalHandle, at place: String) throws -> Bool {
+    var deflated = false
+    let count = try HierarchicalLibrary.check(
+      H5Pget_nfilters(creation.identifier), "cannot read the filters", at: place)
+    for index in 0..<UInt32(count) {
+      var flags: UInt32 = 0
+      var configuration: UInt32 = 0
+      var values = 0
+      let filter = H5Pget_filter2(
+        creation.identifier, index, &flags, &values, nil, 0, nil, &configuration)
+      switch filter {
+      case H5Z_FILTER_DEFLATE: deflated = true
+      case H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32: break
+      default:
+        throw Fault(
+          "the data set uses a filter that is refused", at: place,
+          expected: "deflate, shuffle or fletcher32", found: "filter number \(filter)",
+          hint: "rewrite it with h5repack -f GZIP=4")
+      }
+    }
+    return deflated
+  }
+
+  /// Reads rows of the first axis, converted to float32; rows in any order, consecutive ones in one go.
+  func read(rows: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
+    try readRows(rows, type: chd_native_float(), into: out)
+  }
+
+  /// Reads rows of the first axis as float32.
+  func floats(rows: [Int]) throws -> [Float] {
+    try values(rows, type: chd_native_float())
+  }
+
+  /// Reads rows of the first axis as float64.
+  func doubles(rows: [Int]) throws -> [Double] {
+    try values(rows, type: chd_native_double())
+  }
+
+  /// Reads rows of the first axis as whole numbers of 64 bits.
+  func readWholeNumbers(rows: [Int]) throws -> [Int64] {
+    try values(rows, type: chd_native_int64())
+  }
+
+  /// Reads rows of the first axis as masks: 1 where the data set is not zero.
+  func masks(rows: [Int]) throws -> [[UInt8]] {
+    try rows.map { try values([$0], type: chd_native_float()).map { (value: Float) in value == 0 ? 0 : 1 } }
+  }
+
+  private func values<Element>(_ rows: [Int], type: @autoclosure () -> hid_t) throws -> [Element] {
+    try [Element](unsafeUninitializedCapacity: rows.count * rowCount) { buffer, filled in
+      try readRows(rows, type: type(), into: buffer)
+      filled = rows.count * rowCount
+    }
+  }
+
+  /// Throws unless the data set has this shape.
+  func require(shape expected: [Int]) throws {
+    guard shape == expected else {
+      throw Fault("the data set has the wrong shape", at: place, expected: "\(expected)", found: "\(shape)")
+    }
+  }
+
+  /// Elements of a row of the first axis.
+  var rowCount: Int { shape.dropFirst().reduce(1, *) }
+
+  private func readRows<Element>(
+    _ rows: [Int], type: @autoclosure () -> hid_t, into out: UnsafeMutableBufferPointer<Element>
+  ) throws {
+    precondition(out.count >= rows.count * rowCount, "room for \(rows.count) rows of \(place)")
+    try HierarchicalLibrary.serialised {
+      var done = 0
+      while done < rows.count {
+        var length = 1
+        while done + length < rows.count, rows[done + length] == rows[done] + length { length += 1 }
+        try readRun(rows[done], length, type: type(), into: out.baseAddress! + done * rowCount)
+        done += length
+      }
+    }
+  }
+
+  private func readRun(_ first: Int, _ count: Int, type: hid_t, into out: UnsafeMutableRawPointer) throws {
+    guard first >= 0, first + count <= shape[0] else {
+      throw Fault(
+        "there is no such sample", at: place, expected: "0 to \(shape[0] - 1)", found: "\(first)")
+    }
+    guard rowCount > 0 else { return }
+    var start = [hsize_t](repeating: 0, count: shape.count)
+    var extent = shape.map { hsize_t($0) }
+    start[0] = hsize_t(first)
+    extent[0] = hsize_t(count)
+    let selection = try HierarchicalHandle(
+      H5Dget_space(handle.identifier), "cannot select samples", at: place, close: H5Sclose)
+    _ = try HierarchicalLibrary.check(
+      H5Sselect_hyperslab(selection.identifier, H5S_SELECT_SET, &start, nil, &extent, nil),
+      "cannot select samples", at: place)
+    let memory = try HierarchicalHandle(
+      H5Screate_simple(Int32(extent.count), &extent, nil), "cannot select samples", at: place,
+      close: H5Sclose)
+    let status = H5Dread(
+      handle.identifier, type, memory.identifier, selection.identifier, hid_t(H5P_DEFAULT), out)
+    _ = try HierarchicalLibrary.check(
+      status, "cannot read samples \(first) to \(first + count - 1): the file is damaged", at: place)
+  }
+}

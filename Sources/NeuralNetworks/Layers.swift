@@ -1,0 +1,108 @@
+import Tensors
+
+/// A 2-D convolution with padding k / 2. PyTorch's `nn.Conv2d`.
+public struct Convolution {
+  /// `[k, k, in, out]`.
+  public let weight: Parameter
+  /// `[out]`.
+  public let bias: Parameter?
+  /// 1 or 2.
+  public let stride: Int
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - input: input channels.
+  ///   - output: output channels.
+  ///   - kernel: odd extent.
+  ///   - stride: 1 or 2.
+  ///   - hasBias: whether there is a bias.
+  public init(
+    _ name: String, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, hasBias: Bool = true
+  ) {
+    weight = Parameter(name + ".weight", [kernel, kernel, input, output])
+    bias = hasBias ? Parameter(name + ".bias", [output]) : nil
+    self.stride = stride
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
+
+  /// See `Tape.convolution`.
+  public func callAsFunction(
+    _ x: Variable, _ tape: Tape, perSample: Variable? = nil, residual: Variable? = nil,
+    into destination: Tensor? = nil
+  ) -> Variable {
+    tape.convolution(
+      x, weight: weight, bias: bias, stride: stride, perSample: perSample, residual: residual,
+      into: destination)
+  }
+}
+
+/// An affine map of rows. PyTorch's `nn.Linear`.
+public struct Linear {
+  /// `[in, out]`.
+  public let weight: Parameter
+  /// `[out]`.
+  public let bias: Parameter
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - input: input channels.
+  ///   - output: output channels.
+  public init(_ name: String, _ input: Int, _ output: Int) {
+    weight = Parameter(name + ".weight", [input, output])
+    bias = Parameter(name + ".bias", [output])
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// `[rows, in]` to `[rows, out]`.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.linear(x, weight: weight, bias: bias)
+  }
+}
+
+/// Group norm, with Swish and dropout behind it where asked. PyTorch's `nn.GroupNorm` (eps 1e-5, affine).
+public struct GroupNorm {
+  /// gamma, `[C]`.
+  public let weight: Parameter
+  /// beta, `[C]`.
+  public let bias: Parameter
+  /// gcd(configured groups, C).
+  public let groups: Int
+  /// Whether Swish follows.
+  public let swish: Bool
+  /// Dropout behind Swish.
+  public let dropout: Dropout?
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - channels: C.
+  ///   - groups: as configured; gcd(groups, C) are used.
+  ///   - swish: whether Swish follows.
+  ///   - dropout: dropout behind Swish.
+  public init(
+    _ name: String, _ channels: Int, groups: Int, swish: Bool, dropout: Dropout? = nil
+  ) {
+    weight = Parameter(name + ".weight", [channels])
+    bias = Parameter(name + ".bias", [channels])
+    self.groups = greatestCommonDivisor(groups, channels)
+    self.swish = swish
+    self.dropout = dropout
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// `[N, H, W, C]` to the same shape.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.groupNorm(
+      x, weight: weight, bias: bias, groups: groups, swish: swish, dropout: dropout)
+  }
+}
+
+/// The greatest common divisor of two positive numbers (Euclid).
+public func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  b == 0 ? a : greatestCommonDivisor(b, a % b)
+}

@@ -1,0 +1,132 @@
+import Essentials
+import Foundation
+
+/// Whole files, read and written with errors that name them.
+public enum Files {
+  /// The bytes of a file.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - limit: the most bytes to accept; a larger file is refused before anything is read.
+  ///   - what: how to begin the message: "cannot read the image".
+  /// - Throws: `Fault` when the file is missing, no plain file, unreadable or larger than `limit`.
+  public static func read(_ path: String, limit: Int, what: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw systemFault(what, at: path) }
+    defer { close(descriptor) }
+    let size = try plainFileSize(descriptor, path: path, what: what)
+    guard size <= limit else {
+      throw Fault(
+        what, at: path, expected: "at most \(Units.bytes(limit))", found: "\(Units.bytes(size))")
+    }
+    return try [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      while filled < size {
+        let got = Foundation.read(descriptor, buffer.baseAddress! + filled, size - filled)
+        if got < 0 {
+          if errno == EINTR { continue }
+          throw systemFault(what, at: path)
+        }
+        if got == 0 { break }
+        filled += got
+      }
+    }
+  }
+
+  /// The text of a UTF-8 file.
+  ///
+  /// - Parameters: as in `read`.
+  /// - Throws: `Fault` as `read`, or when the bytes are not UTF-8.
+  public static func readText(_ path: String, limit: Int, what: String) throws -> String {
+    guard let text = String(validating: try read(path, limit: limit, what: what), as: UTF8.self) else {
+      throw Fault(what, at: path, expected: "text in UTF-8", found: "other bytes")
+    }
+    return text
+  }
+
+  /// Writes a file that appears under its name only when it is whole and on the disk.
+  ///
+  /// - Parameters:
+  ///   - path: the file; one that is there is replaced in one step.
+  ///   - what: how to begin the message: "cannot write the report".
+  ///   - body: writes the content, piece by piece.
+  /// - Throws: `Fault` when the directory is missing or unwritable or the disk is full, or what `body` throws; then
+  ///   nothing is left behind and what was there stays.
+  public static func write(to path: String, what: String, _ body: (FileSink) throws -> Void) throws {
+    let temporary = "\(path).\(getpid()).partial"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw systemFault(what, at: path) }
+    do {
+      do {
+        defer { close(descriptor) }
+        try body(FileSink(descriptor: descriptor, path: path, what: what))
+        guard fsync(descriptor) == 0 else { throw systemFault(what, at: path) }
+      }
+      guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  /// Writes a whole file out of bytes; otherwise as the other `write`.
+  public static func write(_ bytes: some Sequence<UInt8>, to path: String, what: String) throws {
+    try write(to: path, what: what) { sink in
+      try Array(bytes).withUnsafeBytes { try sink.write($0) }
+    }
+  }
+
+  /// Waits until a file or a directory (its list of names) is on the disk.
+  ///
+  /// - Throws: `Fault` when it cannot be opened or synced.
+  public static func synchronise(_ path: String, what: String) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw systemFault(what, at: path) }
+    defer { close(descriptor) }
+    // Some network file systems cannot sync a directory and say EINVAL: there is nothing more to be done there.
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw systemFault(what, at: path) }
+  }
+
+  /// A fault out of `errno`, with a hint where the cause has a common cure.
+  public static func systemFault(_ what: String, at place: String, code: Int32 = errno) -> Fault {
+    let hint: String? =
+      switch code {
+      case ENOENT: "check the path; a relative one starts at \(FileManager.default.currentDirectoryPath)"
+      case EACCES, EPERM, EROFS: "check the permissions, or give another place"
+      case ENOSPC, EDQUOT: "free some space, or give another place"
+      default: nil
+      }
+    return Fault(what, at: place, found: String(cString: strerror(code)), hint: hint)
+  }
+
+  private static func plainFileSize(_ descriptor: Int32, path: String, what: String) throws -> Int {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw systemFault(what, at: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let found = status.st_mode & S_IFMT == S_IFDIR ? "a directory" : "no plain file"
+      throw Fault(what, at: path, expected: "a file", found: found)
+    }
+    return Int(status.st_size)
+  }
+}
+
+/// Where the content of a file goes while it is written.
+public struct FileSink {
+  let descriptor: Int32
+  let path: String
+  let what: String
+
+  /// Appends bytes.
+  ///
+  /// - Throws: `Fault` when the disk is full or fails.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      let wrote = Foundation.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if wrote < 0 {
+        if errno == EINTR { continue }
+        throw Files.systemFault(what, at: path)
+      }
+      done += wrote
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import Essentials
+import Foundation
+
+/// One line of a metrics log.
+public struct MetricsRecord: Equatable, Sendable {
+  /// The training step.
+  public let step: Int
+  /// Names and values, in order, without the step.
+  public let values: [JSONMember]
+
+  /// The value by its name.
+  public subscript(name: String) -> JSONValue? { values.first { $0.key == name }?.value }
+}
+
+/// Metrics as JSON lines: one object a line, `step` first, numbers by their shortest exact digits.
+///
+/// Each line is written in one call and survives the process that wrote it. A run that resumes opens the log with
+/// the step of its checkpoint; later lines, and a last line that a kill cut short, go. So the log of an interrupted
+/// run equals that of an uninterrupted one, byte for byte, as long as the values do (leave clock times out).
+public final class MetricsLog {
+  /// The file.
+  public let path: String
+  private let descriptor: Int32
+  private static let maximumFileSize = 1 << 30
+
+  /// Opens a log for appending, and makes it where there is none.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - keepingThrough: the last step whose lines stay; nil keeps every whole line.
+  /// - Throws: `Fault` when the place cannot be written, or a line before the last is damaged.
+  public init(path: String, keepingThrough: Int? = nil) throws {
+    self.path = path
+    descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Files.systemFault("cannot open the metrics log", at: path) }
+    do {
+      let bytes = try Files.read(path, limit: Self.maximumFileSize, what: "cannot read the metrics log")
+      let end = try Self.wholeLines(bytes, path: path) { record in
+        keepingThrough.map { record.step <= $0 } ?? true
+      }
+      if end < bytes.count, ftruncate(descriptor, off_t(end)) != 0 {
+        throw Files.systemFault("cannot shorten the metrics log", at: path)
+      }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Appends a line.
+  ///
+  /// - Parameters:
+  ///   - step: the training step.
+  ///   - values: names and values, in the order in which they are written.
+  /// - Throws: `Fault` when the disk is full.
+  public func append(step: Int, _ values: KeyValuePairs<String, JSONValue>) throws {
+    try append(step: step, members: values.map { JSONMember(key: $0.key, value: $0.value) })
+  }
+
+  /// Appends a line whose names are known at run time only.
+  public func append(step: Int, members: [JSONMember]) throws {
+    let line = JSONValue.object([JSONMember(key: "step", value: .integer(step))] + members)
+    let sink = FileSink(descriptor: descriptor, path: path, what: "cannot write the metrics log")
+    try Array((line.serialised + "\n").utf8).withUnsafeBytes { try sink.write($0) }
+  }
+
+  /// Waits until what was appended is on the disk: before a checkpoint that counts on it.
+  public func synchronise() throws {
+    guard fsync(descriptor) == 0 else { throw Files.systemFault("cannot write the metrics log", at: path) }
+  }
+
+  /// The records of a log; a last line that is damaged or not ended is left out.
+  ///
+  /// - Throws: `Fault` when the file is missing or another line is damaged, naming the line.
+  public static func read(_ path: String) throws -> [MetricsRecord] {
+    let bytes = try Files.read(path, limit: maximumFileSize, what: "cannot read the metrics log")
+    var records = [MetricsRecord]()
+    _ = try wholeLines(bytes, path: path) { record in
+      records.append(record)
+      return true
+    }
+    return records
+  }
+
+  /// The records as CSV (RFC 4180): a column for each name, in order of appearance; empty where a record has none.
+  public static func csv(_ records: [MetricsRecord]) -> String {
+    var names = [String]()
+    var seen = Set<String>()
+    for member in records.flatMap(\.values) where seen.insert(member.key).inserted {
+      names.append(member.key)
+    }
+    let rows = records.map { record in
+      [String(record.step)] + names.map { name in record[name].map(csvField) ?? "" }
+    }
+    return ([["step"] + names.map(quotedForCSV)] + rows).map { $0.joined(separator: ",") + "\n" }.joined()
+  }
+
+  private static func csvField(_ value: JSONValue) -> String {
+    if case .null = value { return "" }
+    return quotedForCSV(value.textValue ?? value.serialised)
+  }
+
+  private static func quotedForCSV(_ text: String) -> String {
+    guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
+    return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+  }
+
+  /// Hands out the records of whole lines while they are wanted; returns the length of what was wanted.
+  private static func wholeLines(
+    _ bytes: [UInt8], path: String, wanting isWanted: (MetricsRecord) -> Bool
+  ) throws -> Int {
+    var (start, number) = (0, 0)
+    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      number += 1
+      do {
+        let record = try record(bytes[start..<end], at: "\(path):\(number)")
+        guard isWanted(record) else { break }
+      } catch {
+        // A crash of the machine may leave rubbish, but only at the end.
+        if end + 1 == bytes.count { break }
+        throw error
+      }
+      start = end + 1
+    }
+    return start
+  }
+
+  private static func record(_ line: ArraySlice<UInt8>, at place: String) throws -> MetricsRecord {
+    let value = try JSONValue.parse(line, at: place)
+    guard let members = value.objectValue, let step = value["step"]?.integerValue else {
+      throw Fault(
+        "cannot read the metrics log", at: place, expected: "an object with a whole number \"step\"",
+        found: String(value.serialised.prefix(80)))
+    }
+    return MetricsRecord(step: step, values: members.filter { $0.key != "step" })
+  }
+}

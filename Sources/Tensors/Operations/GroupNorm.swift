@@ -1,0 +1,245 @@
+import CKernels
+
+/// Which dropout: its rate, and the layer that keys its random numbers.
+public struct Dropout: Sendable {
+  /// The probability that a value is zeroed.
+  public var rate: Float
+  /// The layer's number, part of the random counter.
+  public var layer: Int
+
+  /// - Parameters:
+  ///   - rate: the probability that a value is zeroed, in 0..<1.
+  ///   - layer: the layer's number, part of the random counter.
+  public init(rate: Float, layer: Int) {
+    self.rate = rate
+    self.layer = layer
+  }
+}
+
+/// One byte a value: 1 kept, 0 dropped.
+struct DropoutMask {
+  private let storage: Storage
+  let keepScale: Float
+  var base: UnsafePointer<UInt8> {
+    UnsafeRawPointer(storage.base).assumingMemoryBound(to: UInt8.self)
+  }
+
+  /// Drawn for `[N, pixels, channels]` values from (seed, layer, sample, step) alone.
+  init(_ dropout: Dropout, keys: DropoutKeys, perSample: Int, engine: Engine) {
+    precondition((0..<1).contains(dropout.rate), "dropout rate \(dropout.rate)")
+    let storage = engine.pool.buffer((keys.samples.count * perSample + 3) / 4)
+    let stream = RandomStream(seed: keys.seed, purpose: .dropout, layer: dropout.layer)
+    let threshold = UInt32(Double(dropout.rate) * 4_294_967_296)
+    let block = 16384, blocks = (perSample + block - 1) / block
+    engine.threads.run(keys.samples.count * blocks) { job, _ in
+      let n = job / blocks, first = job % blocks * block, count = min(block, perSample - first)
+      let mask = UnsafeMutableRawPointer(storage.base).assumingMemoryBound(to: UInt8.self)
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: block) { bits in
+        stream.fillBits(
+          UnsafeMutableBufferPointer(rebasing: bits[..<count]), sample: keys.samples[n],
+          step: keys.step, firstBlock: first / 4)
+        ck_dropout_mask(mask + n * perSample + first, bits.baseAddress, threshold, count)
+      }
+    }
+    self.storage = storage
+    self.keepScale = 1 / (1 - dropout.rate)
+  }
+}
+
+extension Tape {
+  /// Group norm (Wu and He 2018), then Swish, then dropout, as one pass over memory.
+  ///
+  /// - Parameters:
+  ///   - x: `[N, H, W, C]`.
+  ///   - weight: gamma, `[C]`.
+  ///   - bias: beta, `[C]`.
+  ///   - groups: divides C.
+  ///   - epsilon: added to the variance.
+  ///   - swish: whether y = z sigmoid(z) follows.
+  ///   - dropout: active while the tape has `dropoutKeys`.
+  public func groupNorm(
+    _ x: Variable, weight: Parameter, bias: Parameter, groups: Int, epsilon: Float = 1e-5,
+    swish: Bool, dropout: Dropout? = nil
+  ) -> Variable {
+    let input = x.value
+    precondition(input.channels % groups == 0, "\(groups) groups, \(input.channels) channels")
+    let kernels = GroupNormKernels(
+      input: input, groups: groups, epsilon: epsilon, gamma: weight.weights, beta: bias.weights,
+      swish: swish, engine: engine)
+    var mask: DropoutMask?
+    if let dropout, let dropoutKeys, dropout.rate > 0 {
+      precondition(dropoutKeys.samples.count == input.batch, "a dropout key for every sample")
+      mask = DropoutMask(
+        dropout, keys: dropoutKeys, perSample: input.pixelsPerSample * input.channels,
+        engine: engine)
+    }
+    let y = engine.tensor(input.shape)
+    kernels.apply(mask, into: y)
+    return output(y, inputs: [x], parameters: [weight, bias]) { [engine, mask] dy in
+      let sums = kernels.gradientSums(dy, mask)  // [N, 2, C]
+      let c = input.channels
+      for n in 0..<input.batch {
+        let row = sums.base + n * 2 * c
+        if let gradient = bias.gradient { ck_copy_rows(gradient.base, c, row, c, 1, c, 1) }
+        if let gradient = weight.gradient { ck_copy_rows(gradient.base, c, row + c, c, 1, c, 1) }
+      }
+      if x.needsGradient {
+        let (dx, accumulate) = x.gradientDestination(engine)
+        kernels.inputGradient(dy, sums, mask, into: dx, accumulate: accumulate)
+      }
+    }
+  }
+}
+
+/// Statistics of one group norm, and its passes.
+private struct GroupNormKernels {
+  let input: Tensor
+  let groups: Int
+  let gamma: UnsafePointer<Float>
+  let swish: Bool
+  let engine: Engine
+  /// `[N, 4, C]`: a = gamma rstd, b = beta - mean a, mean, rstd.
+  let affine: Tensor
+  private let block: Int, blocks: Int
+
+  init(
+    input: Tensor, groups: Int, epsilon: Float, gamma: UnsafePointer<Float>,
+    beta: UnsafePointer<Float>, swish: Bool, engine: Engine
+  ) {
+    self.input = input
+    self.groups = groups
+    self.gamma = gamma
+    self.swish = swish
+    self.engine = engine
+    let c = input.channels, pixels = input.pixelsPerSample
+    let block = rowsPerBlock(c), blocks = (pixels + block - 1) / block
+    self.block = block
+    self.blocks = blocks
+    let partial = engine.pool.buffer(input.batch * blocks * 2 * c * 2)
+    engine.threads.run(input.batch * blocks) { job, _ in
+      let n = job / blocks, first = job % blocks * block
+      UnsafeMutableRawPointer(partial.base + job * 4 * c).withMemoryRebound(
+        to: Double.self, capacity: 2 * c
+      ) {
+        ck_norm_sums(
+          $0, input.sample(n) + first * input.stride, input.stride, input.sample(n),
+          min(block, pixels - first), c)
+      }
+    }
+    let affine = engine.tensor([input.batch, 4, c])
+    for n in 0..<input.batch {
+      UnsafeMutableRawPointer(partial.base + n * blocks * 4 * c).withMemoryRebound(
+        to: Double.self, capacity: blocks * 2 * c
+      ) { sums in
+        for block in 1..<max(1, blocks) {
+          for i in 0..<2 * c { sums[i] += sums[block * 2 * c + i] }
+        }
+        Self.finish(
+          sums, shift: input.sample(n), pixels: pixels, channels: c, groups: groups,
+          epsilon: epsilon, gamma: gamma, beta: beta, out: affine.base + n * 4 * c)
+      }
+    }
+    self.affine = affine
+  }
+
+  /// Channel sums about a shift -> group mean and deviation -> per-channel affine map.
+  private static func finish(
+    _ sums: UnsafePointer<Double>, shift: UnsafePointer<Float>, pixels: Int, channels c: Int,
+    groups: Int, epsilon: Float, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>,
+    out: UnsafeMutablePointer<Float>
+  ) {
+    let width = c / groups, count = Double(pixels)
+    for group in 0..<groups {
+      let members = group * width..<(group + 1) * width
+      let mean =
+        members.reduce(0.0) { $0 + Double(shift[$1]) + sums[$1] / count } / Double(width)
+      // Sum over a channel of (x - mean)^2, from its sums about the shift.
+      let square = members.reduce(0.0) { total, i in
+        let offset = Double(shift[i]) - mean
+        return total + sums[c + i] + 2 * offset * sums[i] + count * offset * offset
+      }
+      let variance = max(0, square / (count * Double(width)))
+      let rstd = 1 / (variance + Double(epsilon)).squareRoot()
+      for i in members {
+        out[i] = Float(Double(gamma[i]) * rstd)
+        out[c + i] = Float(Double(beta[i]) - mean * Double(gamma[i]) * rstd)
+        out[2 * c + i] = Float(mean)
+        out[3 * c + i] = Float(rstd)
+      }
+    }
+  }
+
+  func apply(_ mask: DropoutMask?, into y: Tensor) {
+    let c = input.channels
+    eachBlock { n, first, count in
+      let row = affine.base + n * 4 * c
+      ck_norm_apply(
+        y.sample(n) + first * y.stride, y.stride, input.sample(n) + first * input.stride,
+        input.stride, row, row + c, bytes(mask, n, first), mask?.keepScale ?? 1, swish ? 1 : 0,
+        count, c)
+    }
+  }
+
+  /// `[N, 2, C]`: the gradients of beta and of gamma, sample by sample.
+  func gradientSums(_ dy: Tensor, _ mask: DropoutMask?) -> Tensor {
+    let c = input.channels
+    let partial = engine.tensor([input.batch, blocks, 2 * c])
+    eachBlock { n, first, count in
+      let row = affine.base + n * 4 * c
+      ck_norm_gradient_sums(
+        partial.base + (n * blocks + first / block) * 2 * c, dy.sample(n) + first * dy.stride,
+        dy.stride, input.sample(n) + first * input.stride, input.stride, row, row + c, row + 2 * c,
+        row + 3 * c, bytes(mask, n, first), mask?.keepScale ?? 1, swish ? 1 : 0, count, c)
+    }
+    let sums = engine.tensor([input.batch, 2, c])
+    for n in 0..<input.batch {
+      ck_channel_sums(
+        sums.base + n * 2 * c, partial.base + n * blocks * 2 * c, 2 * c, blocks, 2 * c)
+    }
+    return sums
+  }
+
+  /// dx = a dz - rstd/m (S1 + xhat S2), with S1, S2 the sums over the group of gamma dz and gamma dz xhat.
+  func inputGradient(
+    _ dy: Tensor, _ sums: Tensor, _ mask: DropoutMask?, into dx: Tensor, accumulate: Bool
+  ) {
+    let c = input.channels, width = c / groups
+    let members = Double(input.pixelsPerSample * width)
+    let terms = engine.tensor([input.batch, 2, c])
+    for n in 0..<input.batch {
+      let sum = sums.base + n * 2 * c, rstd = affine.base + n * 4 * c + 3 * c
+      for group in 0..<groups {
+        var first = 0.0, second = 0.0
+        for i in group * width..<(group + 1) * width {
+          first += Double(gamma[i]) * Double(sum[i])
+          second += Double(gamma[i]) * Double(sum[c + i])
+        }
+        for i in group * width..<(group + 1) * width {
+          let scale = Double(rstd[i]) / members
+          terms.base[n * 2 * c + i] = Float(scale * first)
+          terms.base[n * 2 * c + c + i] = Float(scale * second * Double(rstd[i]))
+        }
+      }
+    }
+    eachBlock { n, first, count in
+      let row = affine.base + n * 4 * c, term = terms.base + n * 2 * c
+      ck_norm_gradient(
+        dx.sample(n) + first * dx.stride, dx.stride, dy.sample(n) + first * dy.stride, dy.stride,
+        input.sample(n) + first * input.stride, input.stride, row, row + c, row + 2 * c, term,
+        term + c, bytes(mask, n, first), mask?.keepScale ?? 1, swish ? 1 : 0, accumulate ? 1 : 0,
+        count, c)
+    }
+  }
+
+  private func eachBlock(_ body: (_ sample: Int, _ first: Int, _ count: Int) -> Void) {
+    let pixels = input.pixelsPerSample
+    engine.threads.run(input.batch * blocks) { job, _ in
+      let first = job % blocks * block
+      body(job / blocks, first, min(block, pixels - first))
+    }
+  }
+
+  private func bytes(_ mask: DropoutMask?, _ n: Int, _ first: Int) -> UnsafePointer<UInt8>? {
+    mask.map { $0.base + (n * input.pixelsPerSample + first) * input.channels }
+  }
+}

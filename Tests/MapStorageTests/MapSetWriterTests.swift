@@ -1,0 +1,138 @@
+import Essentials
+import Foundation
+import MapStorage
+import MessagePassing
+import Testing
+
+@Suite struct MapSetWriterTests {
+  let scratch = Scratch()
+  let communicator: Communicator
+
+  init() throws { communicator = try Communicator.world() }
+
+  private var description: MapSetDescription {
+    MapSetDescription(
+      rows: Known.rows, columns: Known.columns, spacing: 0.25, originX: -3, originY: 7,
+      configuration: "a: \"ü\"\n", seed: .max, softwareVersion: "0.1.0",
+      layers: [MapLayer(name: "line_of_sight", longName: "line of sight", units: "1")],
+      hasEnvironments: true, hasValid: true)
+  }
+
+  private func block(_ samples: Range<Int>) -> MapBlock {
+    MapBlock(
+      first: samples.lowerBound, maps: samples.map(Known.map),
+      stations: samples.map { SIMD3(Float($0), 2, 25) }, environments: samples.map { Int32($0 / 2) },
+      valid: samples.map { sample in (0..<20).map { $0 == sample ? 0 : 1 } },
+      layers: ["line_of_sight": samples.map { ChannelFingerprint(rows: 4, columns: 5, repeating: Float($0)) }]
+    )
+  }
+
+  private func create(_ path: String, overwrite: Bool = false) throws -> MapSetWriter {
+    try .create(
+      path: path, description: description, count: Known.count, communicator: communicator,
+      overwrite: overwrite)
+  }
+
+  @Test func whatIsWrittenIsRead() throws {
+    let path = scratch.file("maps.h5")
+    let writer = try create(path)
+    try writer.write(block(4..<6))
+    try writer.write(nil)
+    try writer.write(block(0..<3))
+    try writer.write(block(3..<4))
+    #expect(scratch.names == ["maps.h5.partial"])
+    try writer.close()
+    #expect(scratch.names == ["maps.h5"])
+
+    let reader = try MapSetReader(path: path)
+    #expect(reader.description == description)
+    let all = Array(0..<6)
+    #expect(try reader.read(indices: all) == all.map(Known.map))
+    #expect(try reader.stations(indices: all) == block(0..<6).stations)
+    #expect(try reader.environments(indices: all) == block(0..<6).environments)
+    #expect(try reader.valid(indices: all) == block(0..<6).valid)
+    #expect(try reader.read(layer: "line_of_sight", indices: all) == block(0..<6).layers["line_of_sight"])
+  }
+
+  @Test func reconstructionsTellWhereTheyBelong() throws {
+    let path = scratch.file("fine.h5")
+    let made = ReconstructionRecord(
+      magnification: 4, data: "maps.h5", model: "runs/a", sampler: "ddim", steps: 20, method: "CGDM")
+    let writer = try MapSetWriter.create(
+      path: path,
+      description: MapSetDescription(
+        rows: Known.rows, columns: Known.columns, hasStations: false, reconstruction: made),
+      count: 2, communicator: communicator)
+    #expect(
+      fault { try writer.write(MapBlock(first: 0, maps: [Known.map(5)])) }?.what == "a block is incomplete")
+    try writer.write(MapBlock(first: 0, maps: [Known.map(5), Known.map(1)], sampleIndices: [5, 1]))
+    try writer.close()
+    let reader = try MapSetReader(path: path)
+    #expect(reader.description.reconstruction == made)
+    #expect(try reader.sampleIndices(indices: [1, 0]) == [1, 5])
+    #expect(try MapSetReader(path: fixture("layout.h5")).sampleIndices(indices: [0]) == nil)
+  }
+
+  @Test func anExistingFileStays() throws {
+    let path = scratch.write("maps.h5", [1, 2, 3])
+    #expect(fault { _ = try create(path) }?.what == "the file exists")
+    let writer = try create(path, overwrite: true)
+    try writer.write(block(0..<6))
+    #expect(FileManager.default.contents(atPath: path) == Data([1, 2, 3]))
+    try writer.abandon()
+    #expect(FileManager.default.contents(atPath: path) == Data([1, 2, 3]))
+    #expect(scratch.names == ["maps.h5"])
+  }
+
+  @Test func twoWritersOfOneFile() throws {
+    let path = scratch.file("maps.h5")
+    let writer = try create(path)
+    #expect(fault { _ = try create(path) }?.what == "another process is writing this file")
+    try writer.write(block(0..<6))
+    try writer.close()
+    #expect(try MapSetReader(path: path).count == 6)
+  }
+
+  @Test func everySampleOnce() throws {
+    let missing = scratch.file("missing.h5")
+    var writer = try create(missing)
+    try writer.write(block(0..<5))
+    #expect(fault { try writer.close() }?.found == "5 written")
+    writer = try create(missing)
+    try writer.write(block(0..<5))
+    try writer.write(block(2..<3))
+    #expect(fault { try writer.close() }?.found == "6 written")
+    #expect(scratch.names.isEmpty)
+  }
+
+  @Test func blocksThatDoNotFit() throws {
+    let writer = try create(scratch.file("maps.h5"))
+    #expect(fault { try writer.write(block(4..<7)) }?.expected == "0 to 5")
+    var wrong = block(0..<2)
+    wrong.stations.removeLast()
+    #expect(fault { try writer.write(wrong) }?.place.hasSuffix(":/station") == true)
+    wrong = block(0..<2)
+    wrong.maps[1] = ChannelFingerprint(rows: 5, columns: 4, repeating: 0)
+    #expect(fault { try writer.write(wrong) }?.found == "5 x 4")
+    wrong = block(0..<2)
+    wrong.maps[1][0, 1] = .infinity
+    // Place 1 of sample 1 is masked: a hole may hold anything.
+    try writer.write(wrong)
+    wrong.maps[1][2, 3] = .nan
+    #expect(fault { try writer.write(wrong) }?.found?.contains("sample 1, row 2, column 3") == true)
+    try writer.abandon()
+  }
+
+  @Test func placesThatCannotBeWritten() throws {
+    #expect(fault { _ = try create("/proc/maps.h5") }?.place.hasPrefix("/proc/maps.h5") == true)
+    #expect(fault { _ = try create(scratch.file("no/such/maps.h5")) } != nil)
+    #expect(
+      fault {
+        var wrong = description
+        wrong.layers[0].name = "maps"
+        _ = try MapSetWriter.create(
+          path: scratch.file("a.h5"), description: wrong, count: 1, communicator: communicator)
+      }?.found == "\"maps\"")
+    #expect(scratch.names.isEmpty)
+  }
+}
