@@ -38,7 +38,7 @@ CK_CLONES void ck_cluster_parameters(ck_clusters out, const ck_link *link, const
         exponent -= link->angular_decay * (azimuth[i] * azimuth[i] + elevation[i] * elevation[i] +
                                            more[i] * more[i] + more[n + i] * more[n + i]);
       tau[i] = age;
-      power[i] = ck_exponential(exponent);
+      power[i] = ck_exp(exponent);
       sum += power[i];
     }
     float scattered = 1.0f / (1.0f + at->k_factor[p]), direct = 1.0f - scattered, scale = scattered / sum;
@@ -60,7 +60,7 @@ CK_CLONES void ck_kept_shares(float *z, size_t count, size_t places, size_t stri
   for (size_t p = 0; p < places; p++)
     for (size_t i = 0; i < count; i++) {
       float *x = z + p * stride + i;
-      *x = 1.0f / (1.0f + ck_exponential(-LN10_OVER_10 * (mean + deviation * *x)));
+      *x = 1.0f / (1.0f + ck_exp(-LN10_OVER_10 * (mean + deviation * *x)));
     }
 }
 

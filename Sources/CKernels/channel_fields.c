@@ -1,8 +1,6 @@
 #include "ck_elementary.h"
 #include "include/ck_channel.h"
 
-#include <cblas.h>
-
 CK_CLONES void ck_phasors(float *cosine, float *sine, const float *turns, size_t count) {
   for (size_t i = 0; i < count; i++) ck_turns(turns[i], &sine[i], &cosine[i]);
 }
@@ -19,12 +17,6 @@ CK_CLONES void ck_sinusoid_rows(float *rows, const float *real, const float *ima
   }
 }
 
-void ck_field_product(float *fields, const float *rows, const float *columns, size_t m, size_t k, size_t places,
-                      int accumulate) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)places, (blasint)k, 1.0f, rows,
-              (blasint)k, columns, (blasint)places, accumulate ? 1.0f : 0.0f, fields, (blasint)places);
-}
-
 CK_CLONES void ck_uniform_from_normal(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ck_normal_distribution(x[i]);
 }
@@ -39,9 +31,4 @@ CK_CLONES void ck_sinusoid_fields(float *rows, const float *real, const float *i
       odd[k] = -re[k] * sine[k] - im[k] * cosine[k];
     }
   }
-}
-
-void ck_place_product(float *values, const float *rows, const float *columns, size_t fields, size_t k, size_t places) {
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, (blasint)places, (blasint)fields, (blasint)k, 1.0f, columns,
-              (blasint)places, rows, (blasint)k, 0.0f, values, (blasint)fields);
 }

@@ -33,6 +33,7 @@ public final class ChannelSimulator: Sendable {
   /// - Throws: a `Fault` when a value of the configuration is out of range.
   public init(_ configuration: SimulationConfiguration, threads: Threads) throws {
     try configuration.validate()
+    ck_gemm_prepare()
     self.configuration = configuration
     self.threads = threads
     pathloss = Pathloss(
@@ -80,6 +81,18 @@ public final class ChannelSimulator: Sendable {
   ///   - station: horizontal position of the base station [m]; drawn by `station(sample:)` when nil.
   /// - Throws: a `Fault` when the station lies outside the area.
   public func simulate(_ sample: Int, station: SIMD2<Double>? = nil) throws -> SimulatedMap {
+    try simulation(sample, station: station).run()
+  }
+
+  /// The same map with coherent power by the direct sum over elements and subcarriers, in double: the oracle of
+  /// the fast sum, some hundred times slower.
+  public func simulateDirectly(_ sample: Int, station: SIMD2<Double>? = nil) throws -> SimulatedMap {
+    var simulation = try simulation(sample, station: station)
+    simulation.direct = true
+    return simulation.run()
+  }
+
+  private func simulation(_ sample: Int, station: SIMD2<Double>?) throws -> MapSimulation {
     var place = self.station(sample: sample)
     if let station {
       let grid = configuration.grid
@@ -91,7 +104,7 @@ public final class ChannelSimulator: Sendable {
       }
       (place.x, place.y) = (station.x, station.y)
     }
-    return MapSimulation(self, sample: sample, station: place).run()
+    return MapSimulation(self, sample: sample, station: place)
   }
 
   /// Simulates several maps, shared among the threads.

@@ -157,26 +157,26 @@ struct ClusterModel {
       try zeniths.withUnsafeBufferPointer { zeniths in
         try groupDelays.withUnsafeBufferPointer { groupDelays in
           try Self.groupRays.withUnsafeBufferPointer { groupRays in
-              var link = ck_link()
-              link.clusters = clusters
-              link.rays = Self.rays
-              link.groups = groupRays.count
-              link.group_rays = groupRays.baseAddress
-              link.group_delay = groupDelays.baseAddress
-              link.azimuth_offset = azimuths.baseAddress
-              link.zenith_shape = zeniths.baseAddress
-              link.proportionality = Float(parameters.delayProportionality)
-              link.shadowing = standard ? Float(parameters.clusterShadowing) : 0
-              link.angular_decay = standard ? 0 : Self.angularDecay
-              link.azimuth_spread = spread
-              link.horizontal = configuration.array.horizontal
-              link.vertical = configuration.array.vertical
-              link.spacing = Float(configuration.array.spacing)
-              link.spherical = configuration.wavefront == .spherical ? 1 : 0
-              link.subcarriers = Int32(configuration.subcarriers.active)
-              link.subcarrier_spacing = configuration.subcarriers.spacing
-              link.frequency = configuration.frequency
-              return try withUnsafePointer(to: link) { try body($0) }
+            var link = ck_link()
+            link.clusters = clusters
+            link.rays = Self.rays
+            link.groups = groupRays.count
+            link.group_rays = groupRays.baseAddress
+            link.group_delay = groupDelays.baseAddress
+            link.azimuth_offset = azimuths.baseAddress
+            link.zenith_shape = zeniths.baseAddress
+            link.proportionality = Float(parameters.delayProportionality)
+            link.shadowing = standard ? Float(parameters.clusterShadowing) : 0
+            link.angular_decay = standard ? 0 : Self.angularDecay
+            link.azimuth_spread = spread
+            link.horizontal = configuration.array.horizontal
+            link.vertical = configuration.array.vertical
+            link.spacing = Float(configuration.array.spacing)
+            link.spherical = configuration.wavefront == .spherical ? 1 : 0
+            link.subcarriers = Int32(configuration.subcarriers.active)
+            link.subcarrier_spacing = configuration.subcarriers.spacing
+            link.frequency = configuration.frequency
+            return try withUnsafePointer(to: link) { try body($0) }
           }
         }
       }

@@ -16,13 +16,11 @@ struct ClusterPass {
   private let model: ClusterModel
   private let layout: ClusterModel.Layout
   private let values: [LargeScaleParameter: [Float]]
-  private let wantsPath, wantsCoherent: Bool
-  /// Replaces the fast coherent sum by the direct one: the oracle of the tests.
-  var direct = false
+  private let wantsPath, wantsCoherent, direct: Bool
 
   init(
     _ map: MapSimulation, state: LargeScaleFields, values: [LargeScaleParameter: [Float]], path: Bool,
-    coherent: Bool
+    coherent: Bool, direct: Bool
   ) {
     self.map = map
     model = map.simulator.clusterModels.first { $0.lineOfSight == state.lineOfSight }!
@@ -30,6 +28,7 @@ struct ClusterPass {
     self.values = values
     wantsPath = path
     wantsCoherent = coherent
+    self.direct = direct
   }
 
   /// Computes the shares.
@@ -54,7 +53,9 @@ struct ClusterPass {
               &rows, real, imaginary, cosine.baseAddress! + row * n, sine.baseAddress! + row * n, layout.count, n)
           }
         }
-        ck_place_product(&fields, rows, tables.columns, layout.count, 2 * n, columns)
+        // [columns, fields]: place by place, as the kernels read.
+        ck_gemm(
+          1, 1, columns, layout.count, 2 * n, 1, tables.columns, columns, rows, 2 * n, 0, &fields, layout.count)
         fields.withUnsafeMutableBufferPointer { fields in
           let base = fields.baseAddress!
           PlaceRow(map, model: model, values: values, row: row, mask: mask).withClusters(
@@ -163,7 +164,8 @@ private struct PlaceRow {
   }
 
   private func withPlaces(_ body: (inout ck_places, UnsafePointer<Float>) -> Void) {
-    let all = delaySpread + azimuthSpread + zenithSpread + clusterZenith + kFactor + azimuth + elevation
+    let all =
+      delaySpread + azimuthSpread + zenithSpread + clusterZenith + kFactor + azimuth + elevation
       + elevationOffset + distance + kept
     all.withUnsafeBufferPointer { all in
       let base = all.baseAddress!

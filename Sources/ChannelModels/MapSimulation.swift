@@ -14,6 +14,9 @@ struct MapSimulation {
   /// Whether each place is in line of sight.
   let visible: [Bool]
 
+  /// Takes the direct sum for the coherent power: the oracle.
+  var direct = false
+
   private static let stateLayer = 100
   private static let rotationLayer = 101
 
@@ -112,7 +115,7 @@ struct MapSimulation {
     guard ChannelSimulator.usesClusters(simulator.configuration) else { return nil }
     return ClusterPass(
       self, state: state, values: values, path: ChannelSimulator.usesPathShares(simulator.configuration),
-      coherent: simulator.configuration.layers.contains(.coherentPower)
+      coherent: simulator.configuration.layers.contains(.coherentPower), direct: direct
     ).run()
   }
 
@@ -123,7 +126,9 @@ struct MapSimulation {
     if !configuration.layers.filter({ $0 == .pathPower || $0 == .coherentPower }).isEmpty {
       wanted.formUnion([.shadowFading, .crossPolarisation, .kFactor])
     }
-    if ChannelSimulator.usesClusters(configuration) { wanted.formUnion([.delaySpread, .azimuthSpreadDeparture, .zenithSpreadDeparture]) }
+    if ChannelSimulator.usesClusters(configuration) {
+      wanted.formUnion([.delaySpread, .azimuthSpreadDeparture, .zenithSpreadDeparture])
+    }
     var fields = state.draw(wanted.sorted { $0.rawValue < $1.rawValue }, sample: sample, tables: tables)
     for parameter in fields.keys {
       var field = fields[parameter]!

@@ -166,7 +166,8 @@ struct SinusoidTables {
           }
         }
       }
-      ck_field_product(out, base, columns, lines, 2 * n, grid.columns, accumulate ? 1 : 0)
+      let width = grid.columns
+      ck_gemm(0, 0, lines, width, 2 * n, 1, base, 2 * n, columns, width, accumulate ? 1 : 0, out, width)
     }
   }
 }

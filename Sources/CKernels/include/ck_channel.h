@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// cosine[i] = cos(2 pi turns[i]), sine[i] = sin(2 pi turns[i]); |turns| < 2^22.
+/// cosine[i] = cos(2 pi turns[i]), sine[i] = sin(2 pi turns[i]); |turns| < 2^20.
 void ck_phasors(float *cosine, float *sine, const float *turns, size_t count);
 
 /// rows[r][0..<n] = Re(c e^{j b_k y_r}), rows[r][n..<2n] = -Im(c e^{j b_k y_r}) with c = real + j imaginary [n]:
@@ -15,10 +15,6 @@ void ck_phasors(float *cosine, float *sine, const float *turns, size_t count);
 void ck_sinusoid_rows(float *rows, const float *real, const float *imaginary, const float *cosine, const float *sine,
                       size_t count, size_t n);
 
-/// fields[m][places] = (beta ? fields : 0) + rows[m][k] columns[k][places], row-major and dense.
-void ck_field_product(float *fields, const float *rows, const float *columns, size_t m, size_t k, size_t places,
-                      int accumulate);
-
 /// x[i] = Phi(x[i]): standard normal to uniform.
 void ck_uniform_from_normal(float *x, size_t count);
 
@@ -26,9 +22,6 @@ void ck_uniform_from_normal(float *x, size_t count);
 /// and one row's phasors cosine, sine [n].
 void ck_sinusoid_fields(float *rows, const float *real, const float *imaginary, const float *cosine, const float *sine,
                         size_t fields, size_t n);
-
-/// values[places][fields] = columns[k][places]^T rows[fields][k]^T: place by place, as the cluster kernels read.
-void ck_place_product(float *values, const float *rows, const float *columns, size_t fields, size_t k, size_t places);
 
 /// What all places of a link state share.
 typedef struct {
