@@ -77,21 +77,38 @@ CK_CLONES void ck_norm_gradient_sums(float *sums, const float *dy, size_t dy_str
   }
 }
 
+// `swish`, `masked` and `accumulate` are constants at each call below, so that the loop over channels vectorises.
+CK_INLINE void gradient_row(float *restrict to, const float *restrict g, const float *restrict from,
+                            const float *restrict a, const float *restrict b, const float *restrict mean,
+                            const float *restrict p, const float *restrict q, const uint8_t *restrict kept,
+                            float keep_scale, int swish, int masked, int accumulate, size_t channels) {
+  for (size_t c = 0; c < channels; c++) {
+    float incoming = masked ? g[c] * (float)kept[c] * keep_scale : g[c];
+    float dz = pre_activation_gradient(incoming, from[c] * a[c] + b[c], swish);
+    float d = a[c] * dz - p[c] - q[c] * (from[c] - mean[c]);
+    to[c] = accumulate ? to[c] + d : d;
+  }
+}
+
 CK_CLONES void ck_norm_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
                                 size_t x_stride, const float *a, const float *b, const float *mean,
-                                const float *p_, const float *q, const uint8_t *mask, float keep_scale,
+                                const float *p, const float *q, const uint8_t *mask, float keep_scale,
                                 int swish, int accumulate, size_t pixels, size_t channels) {
-  for (size_t p = 0; p < pixels; p++) {
-    float *to = dx + p * dx_stride;
-    const float *g = dy + p * dy_stride, *from = x + p * x_stride;
-    const uint8_t *kept = mask ? mask + p * channels : NULL;
-    for (size_t c = 0; c < channels; c++) {
-      float incoming = kept ? g[c] * (float)kept[c] * keep_scale : g[c];
-      float dz = pre_activation_gradient(incoming, from[c] * a[c] + b[c], swish);
-      float d = a[c] * dz - p_[c] - q[c] * (from[c] - mean[c]);
-      to[c] = accumulate ? to[c] + d : d;
-    }
+#define ROWS(swish, masked, accumulate)                                                                      \
+  for (size_t r = 0; r < pixels; r++)                                                                        \
+  gradient_row(dx + r * dx_stride, dy + r * dy_stride, x + r * x_stride, a, b, mean, p, q,                   \
+               masked ? mask + r * channels : NULL, keep_scale, swish, masked, accumulate, channels)
+  switch ((swish ? 4 : 0) | (mask ? 2 : 0) | (accumulate ? 1 : 0)) {
+    case 0: ROWS(0, 0, 0); break;
+    case 1: ROWS(0, 0, 1); break;
+    case 2: ROWS(0, 1, 0); break;
+    case 3: ROWS(0, 1, 1); break;
+    case 4: ROWS(1, 0, 0); break;
+    case 5: ROWS(1, 0, 1); break;
+    case 6: ROWS(1, 1, 0); break;
+    default: ROWS(1, 1, 1); break;
   }
+#undef ROWS
 }
 
 CK_CLONES void ck_dropout_mask(uint8_t *mask, const uint32_t *bits, uint32_t threshold, size_t count) {

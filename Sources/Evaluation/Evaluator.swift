@@ -40,6 +40,7 @@ public enum Evaluator {
     return try communicator.onRoot("write the report") {
       let names = interpolations.map(\.name) + [reconstructionName(source.record, interpolations)]
       let report = EvaluationReport(source, names: names, rows: (gathered ?? [own]).flatMap { $0 })
+      try report.writePictures(source, interpolations, to: outputDirectory)
       try report.write(to: outputDirectory)
       return report
     }

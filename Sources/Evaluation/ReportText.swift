@@ -18,7 +18,7 @@ extension Summary {
 
 extension EvaluationReport {
   /// The report for people.
-  var markdown: String {
+  public var markdown: String {
     var table = MarkdownTable([
       "method", "NMSE ×1e-5", "MSE", "PSNR dB", "SSIM", "RMSE dB", "MAE dB",
     ])
@@ -40,6 +40,9 @@ extension EvaluationReport {
         + "\(signed(gain.rmseDB)) dB (more than 0: \(reconstructionName) is better), better on "
         + "\(gain.betterMaps) of \(rows.count) maps.",
     ]
+    for (name, row) in examples {
+      lines += ["", "The \(name) map, sample \(row.sample):", "", "![\(name) map](\(name).png)"]
+    }
     for method in methods where method.cappedMaps > 0 {
       let ceiling = Units.number(MapMetrics.highestPSNR)
       lines += [

@@ -52,6 +52,7 @@ public enum MapImporter {
     let length = max(1, blockBytes / (4 * source.rows * source.columns))
     // Every rank takes part in every round, those with smaller shares with nothing in the last.
     let largest = Share.range(of: source.count, rank: 0, size: communicator.size).count
+    progress(0, share.count)
     for round in 0..<(largest + length - 1) / length {
       let first = min(share.lowerBound + round * length, share.upperBound)
       let samples = first..<min(first + length, share.upperBound)

@@ -75,6 +75,7 @@ final class PartialFile {
     guard fstat(descriptor, &status) == 0 else { throw Files.systemFault("cannot write the file", at: path) }
     let end = Int(status.st_size)
     guard end + bytes > reserved else { return }
+    try requireWithinLimit(end + bytes)
     // The first time from the start: data sets laid out but not yet filled are holes.
     let first = reserved == 0 ? 0 : end
     let code = chd_set_aside(descriptor, Int64(first), Int64(end + bytes - first))
@@ -86,6 +87,15 @@ final class PartialFile {
       throw Files.systemFault("there is no room for the file", at: target, code: code)
     }
     try requireSpace(descriptor, bytes)
+  }
+
+  /// The system does not hold blocks that are set aside against the process's limit (ulimit -f), but writes it does.
+  private func requireWithinLimit(_ bytes: Int) throws {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur < bytes else { return }
+    throw Fault(
+      "there is no room for the file", at: target, expected: "a limit of \(Units.bytes(bytes)) at least",
+      found: "\(Units.bytes(Int(clamping: limit.rlim_cur)))", hint: "raise the limit: ulimit -f unlimited")
   }
 
   /// For file systems that cannot set room aside: at least look whether there is some.

@@ -19,8 +19,7 @@ public struct LineSeries: Sendable {
   ///   - y: their values, as many.
   ///   - deviation: half the height of the shaded band, as many; nil for no band.
   ///   - hasMarkers: whether each point is marked.
-  public init(_ label: String, x: [Double], y: [Double], deviation: [Double]? = nil, hasMarkers: Bool = false)
-  {
+  public init(_ label: String, x: [Double], y: [Double], deviation: [Double]? = nil, hasMarkers: Bool = false) {
     precondition(x.count == y.count && deviation.map { $0.count == y.count } ?? true, "as many x as y")
     self.label = label
     self.x = x

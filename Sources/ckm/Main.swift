@@ -1,8 +1,28 @@
 import ArgumentParser
+import Essentials
 
 /// The command `ckm`: channel knowledge maps from simulation to report.
 @main
 struct ChannelKnowledgeMaps: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ckm", abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.")
+    commandName: "ckm",
+    abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.",
+    discussion: """
+      Commands that work on maps run on one process or, under mpirun or srun, on many. Exit codes: 0 success, \
+      1 an error, 64 wrong use, 75 a run that was asked to stop, and has saved.
+      """,
+    version: Software.version,
+    subcommands: [
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, ReconstructCommand.self, EvaluateCommand.self,
+      InspectCommand.self, ConfigCommand.self,
+    ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Ending.end(after: error)
+    }
+  }
 }

@@ -123,6 +123,12 @@ private func shifted(_ map: ChannelFingerprint, by dB: Float) -> ChannelFingerpr
       #expect(text.contains(method.mse.text()))
     }
     #expect(text.contains("better on \(report.gain.betterMaps) of 4 maps"))
+    for name in report.examples.map(\.name) {
+      #expect(text.contains("(\(name).png)"))
+      let picture = try Files.read(place.file("report/a/\(name).png"), limit: 1 << 22, what: "read")
+      #expect(picture.prefix(4) == [0x89, 0x50, 0x4E, 0x47])
+    }
+    #expect(report.examples.map(\.name) == ["best", "median", "worst"])
     // A second run replaces the first.
     #expect(try place.run() == report)
   }

@@ -7,6 +7,11 @@ import Testing
 @Suite(.serialized) struct MalformedFileTests {
   let scratch = Scratch()
 
+  /// Every so many bytes are changed; a smaller number, for a longer run, comes from the environment.
+  private func step(_ usual: Int) -> Int {
+    ProcessInfo.processInfo.environment["CHANNELTWIN_FUZZ_STEP"].flatMap(Int.init) ?? usual
+  }
+
   private func whole(_ name: String) throws -> [UInt8] {
     try Array(Data(contentsOf: URL(fileURLWithPath: fixture(name))))
   }
@@ -37,12 +42,12 @@ import Testing
     }
   }
 
-  /// 20,000 bytes at some microseconds a read and a millisecond a child: a step of 163 visits every kind of record.
+  /// 20,000 bytes at a few milliseconds each: the usual step visits every kind of record.
   @Test(arguments: [UInt8(0xFF), 0x01, 0x80])
   func changedBytes(mask: UInt8) throws {
     let bytes = try whole("layout.h5")
     var refused = 0
-    for position in stride(from: Int(mask) % 163, to: bytes.count, by: 163) {
+    for position in stride(from: Int(mask) % step(331), to: bytes.count, by: step(331)) {
       var changed = bytes
       changed[position] ^= mask
       if readAll(changed) != nil { refused += 1 }
@@ -53,7 +58,7 @@ import Testing
   /// Sizes and addresses are eight bytes wide: runs of ones make them as large as they get.
   @Test func hugeNumbers() throws {
     let bytes = try whole("layout.h5")
-    for position in stride(from: 8, to: bytes.count - 8, by: 152) {
+    for position in stride(from: 8, to: bytes.count - 8, by: step(304)) {
       var changed = bytes
       changed.replaceSubrange(position..<position + 8, with: [UInt8](repeating: 0xFF, count: 7) + [0x7F])
       _ = readAll(changed)
@@ -74,6 +79,17 @@ import Testing
       let path = scratch.write("maps.h5", changed)
       guard let damaged = try? MapSetReader(path: path) else { continue }
       if let read = try? damaged.read(indices: [0, 1, 3, 4, 5]) { #expect(read == maps) }
+    }
+  }
+
+  /// libhdf5 itself reads beyond its buffer where a chunk unpacks to less than a chunk.
+  @Test func chunksOfTheWrongSize() throws {
+    let reader = try MapSetReader(path: fixture("chunks.h5"))
+    #expect(try reader.read(indices: [1])[0].values == [Float](repeating: -90, count: 20))
+    for (sample, found) in [(0, "40 bytes in the chunk at [0, 0, 0]"), (2, "data that cannot be unpacked")] {
+      let fault = fault { _ = try reader.read(indices: [sample]) }
+      #expect(fault?.what == "a chunk is damaged" && fault?.expected == "80 bytes when unpacked")
+      #expect(fault?.found?.hasPrefix(found) == true)
     }
   }
 }
