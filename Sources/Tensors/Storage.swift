@@ -85,10 +85,15 @@ public final class Engine {
   public let threads: Threads
   /// The rank's buffers.
   public let pool = StoragePool()
+  /// How convolutions may be computed.
+  public let convolution: ConvolutionChoice
 
-  /// - Parameter threads: how many threads, the calling one counted (1...64).
-  public init(threads: Int) {
+  /// - Parameters:
+  ///   - threads: how many threads, the calling one counted (1...64).
+  ///   - convolution: how convolutions may be computed.
+  public init(threads: Int, convolution: ConvolutionChoice = .automatic) {
     ck_gemm_prepare()
+    self.convolution = convolution
     self.threads = Threads(count: threads)
   }
 
