@@ -113,7 +113,7 @@ let package = Package(
     tests("RunRecordsTests", ["Essentials", "RunRecords"]),
     tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors"]),
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
-    tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors"]),
+    tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),

@@ -1,8 +1,6 @@
 #include "ck_elementary.h"
 #include "include/ck_channel.h"
 
-#include <cblas.h>
-
 CK_CLONES void ck_phasors(float *cosine, float *sine, const float *turns, size_t count) {
   for (size_t i = 0; i < count; i++) ck_turns(turns[i], &sine[i], &cosine[i]);
 }
@@ -19,12 +17,18 @@ CK_CLONES void ck_sinusoid_rows(float *rows, const float *real, const float *ima
   }
 }
 
-void ck_field_product(float *fields, const float *rows, const float *columns, size_t m, size_t k, size_t places,
-                      int accumulate) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)places, (blasint)k, 1.0f, rows,
-              (blasint)k, columns, (blasint)places, accumulate ? 1.0f : 0.0f, fields, (blasint)places);
-}
-
 CK_CLONES void ck_uniform_from_normal(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] = ck_normal_distribution(x[i]);
+}
+
+CK_CLONES void ck_sinusoid_fields(float *rows, const float *real, const float *imaginary, const float *cosine,
+                                  const float *sine, size_t fields, size_t n) {
+  for (size_t f = 0; f < fields; f++) {
+    const float *re = real + f * n, *im = imaginary + f * n;
+    float *even = rows + f * 2 * n, *odd = even + n;
+    for (size_t k = 0; k < n; k++) {
+      even[k] = re[k] * cosine[k] - im[k] * sine[k];
+      odd[k] = -re[k] * sine[k] - im[k] * cosine[k];
+    }
+  }
 }

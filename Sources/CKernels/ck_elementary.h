@@ -1,9 +1,7 @@
 // Elementary functions without libm or table, so that loops over them vectorise and every node computes the same.
 #pragma once
 
-#include "ck_internal.h"
-
-#include <string.h>
+#include "ck_math.h"
 
 // ln(x) for normal x > 0: Cephes' logf (S. Moshier), m in [sqrt(1/2), sqrt(2)).
 CK_INLINE float ck_log(float x) {
@@ -27,10 +25,8 @@ CK_INLINE float ck_log(float x) {
   return f + (p * f * z + fe * -2.12194440e-4f - 0.5f * z) + fe * 0.693359375f;
 }
 
-// sine and cosine of 2 pi bits / 2^32: the quadrant is exact, the rest lies in [-pi/4, pi/4].
-CK_INLINE void ck_turn(uint32_t bits, float *sine, float *cosine) {
-  uint32_t quadrant = (bits + 0x20000000u) >> 30;
-  float a = (float)(int32_t)(bits - (quadrant << 30)) * 1.4629180792671596e-9f;
+// sine and cosine of a + quadrant pi / 2, a in [-pi/4, pi/4].
+CK_INLINE void ck_quadrant(float a, uint32_t quadrant, float *sine, float *cosine) {
   float z = a * a;
   float s = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * a + a;
   float c = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z -
@@ -40,31 +36,18 @@ CK_INLINE void ck_turn(uint32_t bits, float *sine, float *cosine) {
   *cosine = ((quadrant + 1) & 2) ? -v : v;
 }
 
-// sine and cosine of 2 pi t, |t| < 2^22; the whole turns are taken off exactly.
-CK_INLINE void ck_turns(float t, float *sine, float *cosine) {
-  float shifted = t + 12582912.0f;  // 1.5 2^23: rounds to the nearest whole number
-  float rest = t - (shifted - 12582912.0f);
-  ck_turn((uint32_t)(int32_t)(rest * 4294967040.0f), sine, cosine);  // just below 2^32: half a turn must fit
+// sine and cosine of 2 pi bits / 2^32: the quadrant is exact, the rest lies in [-pi/4, pi/4].
+CK_INLINE void ck_turn(uint32_t bits, float *sine, float *cosine) {
+  uint32_t quadrant = (bits + 0x20000000u) >> 30;
+  ck_quadrant((float)(int32_t)(bits - (quadrant << 30)) * 1.4629180792671596e-9f, quadrant, sine, cosine);
 }
 
-// exp(x), relative error below 2e-7: Cody and Waite's reduction, Cephes' polynomial (S. Moshier).
-CK_INLINE float ck_exponential(float x) {
-  x = x < -87.0f ? -87.0f : x;
-  x = x > 88.0f ? 88.0f : x;
-  float shifted = x * 1.44269504088896341f + 12582912.0f;
-  float whole = shifted - 12582912.0f;
-  float r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  uint32_t bits = (uint32_t)((int32_t)whole + 127) << 23;
-  float scale;
-  memcpy(&scale, &bits, 4);
-  return p * scale;
+// sine and cosine of 2 pi t, |t| < 2^20; quarter turns are taken off exactly, and small t keep their precision.
+CK_INLINE void ck_turns(float t, float *sine, float *cosine) {
+  float shifted = 4.0f * t + 12582912.0f;  // 1.5 2^23: rounds to the nearest whole number
+  uint32_t quadrant;
+  memcpy(&quadrant, &shifted, 4);
+  ck_quadrant((t - 0.25f * (shifted - 12582912.0f)) * 6.283185307179586f, quadrant & 3, sine, cosine);
 }
 
 // The normal distribution function, absolute error below 3e-7 (Abramowitz and Stegun, 7.1.26).
@@ -76,6 +59,6 @@ CK_INLINE float ck_normal_distribution(float x) {
   p = p * t + 1.421413741f;
   p = p * t - 0.284496736f;
   p = p * t + 0.254829592f;
-  float tail = 0.5f * p * t * ck_exponential(-0.5f * a * a);
+  float tail = 0.5f * p * t * ck_exp(-0.5f * a * a);
   return x < 0.0f ? tail : 1.0f - tail;
 }

@@ -41,7 +41,8 @@ public struct AreaGrid: Equatable, Codable, Sendable {
     guard Self.spacingRange.contains(spacing) else {
       throw Fault(
         "the grid has an impossible spacing", at: "grid.spacing",
-        expected: "\(Self.spacingRange.lowerBound) to \(Self.spacingRange.upperBound) m", found: "\(spacing) m")
+        expected: "\(Self.spacingRange.lowerBound) to \(Self.spacingRange.upperBound) m",
+        found: "\(spacing) m")
     }
   }
 

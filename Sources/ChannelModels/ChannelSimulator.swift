@@ -23,6 +23,7 @@ public final class ChannelSimulator: Sendable {
   public let configuration: SimulationConfiguration
   let pathloss: Pathloss
   let states: [LargeScaleFields]
+  let clusterModels: [ClusterModel]
   let bases: [SinusoidBasis]
   private let threads: Threads
 
@@ -32,6 +33,7 @@ public final class ChannelSimulator: Sendable {
   /// - Throws: a `Fault` when a value of the configuration is out of range.
   public init(_ configuration: SimulationConfiguration, threads: Threads) throws {
     try configuration.validate()
+    ck_gemm_prepare()
     self.configuration = configuration
     self.threads = threads
     pathloss = Pathloss(
@@ -45,9 +47,22 @@ public final class ChannelSimulator: Sendable {
       case .mixed: [true, false]
       }
     states = kinds.map { LargeScaleFields(configuration: configuration, lineOfSight: $0) }
+    clusterModels = kinds.map { ClusterModel(configuration: configuration, lineOfSight: $0) }
     var distances = states.reduce(into: Set<Double>()) { $0.formUnion($1.distances) }
     if configuration.propagation == .mixed { distances.insert(configuration.scenario.stateDecorrelation) }
+    if Self.usesClusters(configuration) { distances.formUnion(clusterModels.map(\.basis.decorrelation)) }
     bases = distances.sorted().map { SinusoidBasis(decorrelation: $0) }
+  }
+
+  /// Whether clusters are needed: for coherent power, and for path power where every ray has a
+  /// cross-polarisation ratio of its own.
+  static func usesClusters(_ configuration: SimulationConfiguration) -> Bool {
+    configuration.layers.contains(.coherentPower) || usesPathShares(configuration)
+  }
+
+  static func usesPathShares(_ configuration: SimulationConfiguration) -> Bool {
+    configuration.layers.contains(.pathPower) && configuration.parameterSet == .standard
+      && configuration.polarisation == .normalised
   }
 
   /// Where map `sample` has its base station: a grid point drawn uniformly.
@@ -66,6 +81,18 @@ public final class ChannelSimulator: Sendable {
   ///   - station: horizontal position of the base station [m]; drawn by `station(sample:)` when nil.
   /// - Throws: a `Fault` when the station lies outside the area.
   public func simulate(_ sample: Int, station: SIMD2<Double>? = nil) throws -> SimulatedMap {
+    try simulation(sample, station: station).run()
+  }
+
+  /// The same map with coherent power by the direct sum over elements and subcarriers, in double: the oracle of
+  /// the fast sum, some hundred times slower.
+  public func simulateDirectly(_ sample: Int, station: SIMD2<Double>? = nil) throws -> SimulatedMap {
+    var simulation = try simulation(sample, station: station)
+    simulation.direct = true
+    return simulation.run()
+  }
+
+  private func simulation(_ sample: Int, station: SIMD2<Double>?) throws -> MapSimulation {
     var place = self.station(sample: sample)
     if let station {
       let grid = configuration.grid
@@ -77,7 +104,7 @@ public final class ChannelSimulator: Sendable {
       }
       (place.x, place.y) = (station.x, station.y)
     }
-    return MapSimulation(self, sample: sample, station: place).run()
+    return MapSimulation(self, sample: sample, station: place)
   }
 
   /// Simulates several maps, shared among the threads.

@@ -16,7 +16,8 @@ struct CorrelationRoot {
     for i in 0..<size {
       for j in 0..<size {
         for k in 0..<size {
-          root[i * size + j] += vectors[i * size + k] * max(0, eigenvalues[k]).squareRoot() * vectors[j * size + k]
+          root[i * size + j] +=
+            vectors[i * size + k] * max(0, eigenvalues[k]).squareRoot() * vectors[j * size + k]
         }
       }
       let norm = (0..<size).reduce(0) { $0 + root[i * size + $1] * root[i * size + $1] }.squareRoot()

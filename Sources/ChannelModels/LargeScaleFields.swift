@@ -100,7 +100,8 @@ struct LargeScaleFields {
     case .azimuthSpreadArrival: return min(104, decade(parameters.azimuthSpreadArrival))
     case .zenithSpreadArrival: return min(52, decade(parameters.zenithSpreadArrival))
     case .zenithSpreadDeparture:
-      let mean = parameters.zenithSpreadDeparture(distance, configuration.stationHeight, configuration.userHeight)
+      let mean = parameters.zenithSpreadDeparture(
+        distance, configuration.stationHeight, configuration.userHeight)
       return min(52, exp((mean + parameters.zenithSpreadDepartureDeviation * normal) * 2.302585092994046))
     case .shadowFading:
       return (beyondBreakpoint ? parameters.shadowFadingFar : parameters.shadowFading) * normal
@@ -118,7 +119,8 @@ extension LinkParameters {
   /// Decorrelation distance [m] of a large-scale parameter. The reference maps have 15 m for the
   /// cross-polarisation ratio of UMa in line of sight.
   func decorrelation(of parameter: LargeScaleParameter, _ configuration: SimulationConfiguration) -> Double {
-    if parameter == .crossPolarisation, configuration.parameterSet == .quadriga, configuration.scenario == .uma,
+    if parameter == .crossPolarisation, configuration.parameterSet == .quadriga,
+      configuration.scenario == .uma,
       kFactor != nil
     {
       return 15

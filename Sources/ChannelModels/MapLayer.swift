@@ -21,7 +21,8 @@ public enum MapLayer: String, CaseIterable, Codable, Sendable {
     switch self {
     case .pathPower, .coherentPower, .kFactor: "dB"
     case .delaySpread: "s"
-    case .azimuthSpreadDeparture, .azimuthSpreadArrival, .zenithSpreadDeparture, .zenithSpreadArrival: "degree"
+    case .azimuthSpreadDeparture, .azimuthSpreadArrival, .zenithSpreadDeparture, .zenithSpreadArrival:
+      "degree"
     case .lineOfSight: "1"
     }
   }

@@ -14,6 +14,9 @@ struct MapSimulation {
   /// Whether each place is in line of sight.
   let visible: [Bool]
 
+  /// Takes the direct sum for the coherent power: the oracle.
+  var direct = false
+
   private static let stateLayer = 100
   private static let rotationLayer = 101
 
@@ -76,18 +79,10 @@ struct MapSimulation {
       let places = visible.indices.filter { visible[$0] == state.lineOfSight }
       guard !places.isEmpty else { continue }
       let values = largeScale(state, places: places)
+      let shares = clusterShares(state, values: values)
       for layer in configuration.layers {
-        switch layer {
-        case .pathPower:
-          for place in places { maps[layer]![place] = pathPower(state, values, place) }
-        case .lineOfSight:
-          for place in places { maps[layer]![place] = state.lineOfSight ? 1 : 0 }
-        case .coherentPower:
-          break
-        default:
-          let floor = MapLayer.kFactorWithoutLineOfSight
-          for place in places { maps[layer]![place] = values[layer.parameter!]?[place] ?? floor }
-        }
+        let value = content(of: layer, state: state, values: values, shares: shares)
+        for place in places { maps[layer]![place] = value(place) }
       }
     }
     return SimulatedMap(
@@ -95,14 +90,46 @@ struct MapSimulation {
       layers: maps.mapValues { ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: $0) })
   }
 
+  /// What a layer holds at a place of a state.
+  private func content(
+    of layer: MapLayer, state: LargeScaleFields, values: [LargeScaleParameter: [Float]], shares: ClusterShares?
+  ) -> (Int) -> Float {
+    switch layer {
+    case .pathPower:
+      if let path = shares?.path { return { median(state, values, $0) + 10 * log10(path[$0]) } }
+      return { median(state, values, $0) + directAndScattered(values, $0) }
+    case .coherentPower:
+      let coherent = shares!.coherent!
+      return { median(state, values, $0) + 10 * log10(coherent[$0]) }
+    case .lineOfSight:
+      return { _ in state.lineOfSight ? 1 : 0 }
+    default:
+      let field = values[layer.parameter!]
+      return { field?[$0] ?? MapLayer.kFactorWithoutLineOfSight }
+    }
+  }
+
+  private func clusterShares(
+    _ state: LargeScaleFields, values: [LargeScaleParameter: [Float]]
+  ) -> ClusterShares? {
+    guard ChannelSimulator.usesClusters(simulator.configuration) else { return nil }
+    return ClusterPass(
+      self, state: state, values: values, path: ChannelSimulator.usesPathShares(simulator.configuration),
+      coherent: simulator.configuration.layers.contains(.coherentPower), direct: direct
+    ).run()
+  }
+
   /// The large-scale parameters at the places of one state, their normal fields made zero-mean over these.
   private func largeScale(_ state: LargeScaleFields, places: [Int]) -> [LargeScaleParameter: [Float]] {
     let configuration = simulator.configuration
-    var wanted: [LargeScaleParameter] = []
-    if configuration.layers.contains(.pathPower) { wanted += [.shadowFading, .crossPolarisation, .kFactor] }
-    wanted += configuration.layers.compactMap(\.parameter)
-    var fields = state.draw(
-      Array(Set(wanted)).sorted { $0.rawValue < $1.rawValue }, sample: sample, tables: tables)
+    var wanted = Set(configuration.layers.compactMap(\.parameter))
+    if !configuration.layers.filter({ $0 == .pathPower || $0 == .coherentPower }).isEmpty {
+      wanted.formUnion([.shadowFading, .crossPolarisation, .kFactor])
+    }
+    if ChannelSimulator.usesClusters(configuration) {
+      wanted.formUnion([.delaySpread, .azimuthSpreadDeparture, .zenithSpreadDeparture])
+    }
+    var fields = state.draw(wanted.sorted { $0.rawValue < $1.rawValue }, sample: sample, tables: tables)
     for parameter in fields.keys {
       var field = fields[parameter]!
       let mean = places.reduce(0.0) { $0 + Double(field[$1]) } / Double(places.count)
@@ -117,19 +144,28 @@ struct MapSimulation {
     return fields
   }
 
-  /// Path power [dB] at a place: shadowed pathloss, less what the polarisation takes from the paths.
-  private func pathPower(
+  /// Shadowed pathgain [dB] at a place.
+  private func median(
     _ state: LargeScaleFields, _ values: [LargeScaleParameter: [Float]], _ place: Int
   ) -> Float {
     let loss = simulator.pathloss.decibels(distance: distances[place], lineOfSight: state.lineOfSight)
-    let shadow = Double(values[.shadowFading]![place])
-    guard simulator.configuration.polarisation == .normalised else { return Float(shadow - loss) }
-    let ratio = exp(Double(values[.crossPolarisation]![place]) * 0.2302585092994046)
-    var kept = ratio / (1 + ratio)
-    if let decibels = values[.kFactor]?[place] {
-      let k = exp(Double(decibels) * 0.2302585092994046)
-      kept = (k + kept) / (k + 1)
-    }
-    return Float(shadow - loss + 10 * log10(kept))
+    return values[.shadowFading]![place] - Float(loss)
+  }
+
+  /// What the polarisation leaves of the path powers [dB], one cross-polarisation ratio for all scattered paths.
+  private func directAndScattered(_ values: [LargeScaleParameter: [Float]], _ place: Int) -> Float {
+    let kept = keptShare(values, place)
+    guard let decibels = values[.kFactor]?[place] else { return 10 * log10(kept) }
+    let k = linear(decibels)
+    return 10 * log10((k + kept) / (k + 1))
+  }
+
+  /// The share of scattered power that keeps its polarisation at a place.
+  func keptShare(_ values: [LargeScaleParameter: [Float]], _ place: Int) -> Float {
+    guard simulator.configuration.polarisation == .normalised else { return 1 }
+    return 1 / (1 + linear(-values[.crossPolarisation]![place]))
   }
 }
+
+/// A power ratio from decibels.
+func linear(_ decibels: Float) -> Float { exp(decibels * 0.23025851) }

@@ -22,7 +22,8 @@ public struct Pathloss: Sendable {
   ///   - userHeight: height of the user equipment [m].
   ///   - parameterSet: `standard` keeps the 2-D distance at 10 m or more.
   public init(
-    scenario: Scenario, frequency: Double, stationHeight: Double, userHeight: Double, parameterSet: ParameterSet
+    scenario: Scenario, frequency: Double, stationHeight: Double, userHeight: Double,
+    parameterSet: ParameterSet
   ) {
     self.scenario = scenario
     self.stationHeight = stationHeight

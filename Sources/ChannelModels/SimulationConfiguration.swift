@@ -10,8 +10,9 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
 
   /// The uniform planar array of the base station, upright in the plane x = 0 and looking towards +x.
   public struct Array: Equatable, Codable, Sendable {
-    /// Elements in a horizontal row (along y) and in a vertical column (along z).
+    /// Elements in a horizontal row (along y).
     public var horizontal = 8
+    /// Elements in a vertical column (along z).
     public var vertical = 8
     /// Distance between elements in wavelengths.
     public var spacing = 0.5
@@ -38,10 +39,15 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
     }
   }
 
+  /// The tables of which scenario hold.
   public var scenario: Scenario
+  /// Whether places see their base station.
   public var propagation: Propagation
+  /// Whose parameters.
   public var parameterSet: ParameterSet = .quadriga
+  /// What vertical elements receive of a path.
   public var polarisation: Polarisation = .normalised
+  /// The places.
   public var grid = AreaGrid()
   /// Carrier frequency [Hz].
   public var frequency = 2.4e9
@@ -49,11 +55,15 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
   public var stationHeight: Double
   /// Height of the user equipment [m].
   public var userHeight = 1.5
+  /// The base station's array.
   public var array = Array()
+  /// The band.
   public var subcarriers = Subcarriers()
+  /// Shape of the waves at the array.
   public var wavefront = Wavefront.plane
   /// What each map holds.
   public var layers: [MapLayer] = [.pathPower]
+  /// Whence all random numbers come.
   public var seed: UInt64 = 0
 
   /// The paper's set-up (Table I), at the scenario's default station height.

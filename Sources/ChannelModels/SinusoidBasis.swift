@@ -77,7 +77,9 @@ public struct SinusoidBasis: Sendable {
     var alongY = [Float](repeating: 0, count: grid.rows * n)  // [rows, n]
     for k in 0..<n {
       let wave = wave(k, rotation: rotation)
-      for column in 0..<grid.columns { alongX[k * grid.columns + column] = Self.turns(wave.x * grid.x(column)) }
+      for column in 0..<grid.columns {
+        alongX[k * grid.columns + column] = Self.turns(wave.x * grid.x(column))
+      }
       for row in 0..<grid.rows { alongY[row * n + k] = Self.turns(wave.y * grid.y(row)) }
     }
     var columns = [Float](repeating: 0, count: 2 * n * grid.columns)
@@ -159,11 +161,13 @@ struct SinusoidTables {
           for (index, field) in amplitudes.enumerated() {
             ck_sinusoid_rows(
               base + index * rows.count * 2 * n, field.real, field.imaginary,
-              cosine.baseAddress! + rows.lowerBound * n, sine.baseAddress! + rows.lowerBound * n, rows.count, n)
+              cosine.baseAddress! + rows.lowerBound * n, sine.baseAddress! + rows.lowerBound * n, rows.count,
+              n)
           }
         }
       }
-      ck_field_product(out, base, columns, lines, 2 * n, grid.columns, accumulate ? 1 : 0)
+      let width = grid.columns
+      ck_gemm(0, 0, lines, width, 2 * n, 1, base, 2 * n, columns, width, accumulate ? 1 : 0, out, width)
     }
   }
 }
