@@ -4,5 +4,6 @@ import ArgumentParser
 @main
 struct ChannelKnowledgeMaps: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ckm", abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.")
+    commandName: "ckm", abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.",
+    subcommands: [BenchCommand.self])
 }
