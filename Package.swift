@@ -125,6 +125,8 @@ let package = Package(
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
         "RunRecords",
       ]),
+    // Starts the built command in processes of its own.
+    tests("CommandTests", ["ckm"]),
     tests(
       "MultiRankTests",
       [

@@ -107,7 +107,9 @@ public final class Trainer {
       return .finished(step: begin)
     }
     let records = try communicator.agree("open the logs") {
-      try directory.map { try TrainingRecords(directory: $0, from: begin, total: total) }
+      try directory.map {
+        try TrainingRecords(directory: $0, from: begin, total: total, batch: configuration.training.batch)
+      }
     }
 
     // 2. What every step needs.
@@ -139,10 +141,13 @@ public final class Trainer {
       // 4. What is told and saved.
       let validation =
         validator.isDue(after: step, isLast: step == total) ? try validator.loss() : nil
-      try communicator.agree("write the logs") {
-        try records?.write(
-          step: step, loss: loss, norm: norm, validation: validation,
-          configuration: configuration.training, exchange: exchange)
+      records?.show(step: step, loss: loss, validation: validation)
+      if step % configuration.training.logEvery == 0 || validation != nil {
+        try communicator.agree("write the logs") {
+          try records?.write(
+            step: step, loss: loss, norm: norm, rate: configuration.training.rate(at: step - 1),
+            validation: validation, exchange: exchange)
+        }
       }
       if step % configuration.checkpoints.every == 0 || step == total || signal != nil {
         try save(step, directory, records)

@@ -22,7 +22,8 @@ struct EvaluateCommand: ParsableCommand {
     let report = try Evaluator.run(
       dataPath: data, reconstructionPath: reconstruction, outputDirectory: out, communicator: communicator)
     if communicator.isRoot {
-      print(report.markdown + "\n\(out): report.md, report.json, best.png, median.png, worst.png")
+      print(report.markdown)
+      print("\(out): report.md, report.json, best.png, median.png, worst.png")
     }
   }
 }

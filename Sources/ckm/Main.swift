@@ -1,5 +1,6 @@
 import ArgumentParser
 import Essentials
+import Foundation
 
 /// The command `ckm`: channel knowledge maps from simulation to report.
 @main
@@ -18,6 +19,8 @@ struct ChannelKnowledgeMaps: ParsableCommand {
     ])
 
   static func main() {
+    // A limit on file sizes is to be an error that is told, like a full disk, and not a sudden end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()
