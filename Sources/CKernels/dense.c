@@ -2,11 +2,33 @@
 #include "include/ck_dense.h"
 
 #include <cblas.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ck_math.h"
 
-void ck_gemm_prepare(void) { openblas_set_num_threads(1); }
+// OpenBLAS 0.3.21 takes processors newer than itself (AMD's Zen 4 and 5, for instance) for Haswells: half their speed.
+// Its table of kernels can be chosen anew while nothing is being computed; builds for one processor lack these names.
+void gotoblas_dynamic_init(void) __attribute__((weak));
+void gotoblas_dynamic_quit(void) __attribute__((weak));
+
+static void choose_kernels(void) {
+#if defined(__x86_64__)
+  const char *core = openblas_get_corename();
+  int is_guess = !strcmp(core, "Haswell") || !strcmp(core, "Zen");
+  if (!is_guess || !__builtin_cpu_supports("avx512vl") || !gotoblas_dynamic_init || !gotoblas_dynamic_quit) return;
+  if (setenv("OPENBLAS_CORETYPE", "SkylakeX", 0)) return;  // what the user has set stands
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+#endif
+}
+
+void ck_gemm_prepare(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, choose_kernels);
+  openblas_set_num_threads(1);
+}
 
 void ck_gemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
              size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {

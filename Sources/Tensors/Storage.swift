@@ -85,13 +85,22 @@ public final class Engine {
   public let threads: Threads
   /// The rank's buffers.
   public let pool = StoragePool()
+  /// How convolutions may be computed.
+  public let convolution: ConvolutionChoice
 
-  /// - Parameter threads: how many threads, the calling one counted (1...64).
-  public convenience init(threads: Int) { self.init(Threads(count: threads)) }
+  /// - Parameters:
+  ///   - threads: how many threads, the calling one counted (1...64).
+  ///   - convolution: how convolutions may be computed.
+  public convenience init(threads: Int, convolution: ConvolutionChoice = .automatic) {
+    self.init(Threads(count: threads), convolution: convolution)
+  }
 
-  /// - Parameter threads: the rank's threads.
-  public init(_ threads: Threads) {
+  /// - Parameters:
+  ///   - threads: the rank's threads.
+  ///   - convolution: how convolutions may be computed.
+  public init(_ threads: Threads, convolution: ConvolutionChoice = .automatic) {
     ck_gemm_prepare()
+    self.convolution = convolution
     self.threads = threads
   }
 

@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func wrongUse() throws {
-    try expectFailure(["train", "--colour"], telling: ["--colour"], code: 64)
+    try expectFailure(["inspect", "--colour"], telling: ["--colour"], code: 64)
     try expectFailure(
       ["simulate", "uma", "--scenario", "fog", "--count", "1", "--out", "x.h5"],
       telling: ["fog", "'los', 'nlos' or 'mixed'"], code: 64)
@@ -95,7 +95,7 @@ import Testing
     #expect(imported.code == 0, "\(imported.transcript)")
     // In whichever part of the split the map is, training or validation meets it before anything is trained.
     try expectFailure(
-      train(maps, "run", "model.image_size=16"), telling: ["flat.h5", "sample 4", "expected: ", "found: "])
+      train(maps, "run", "model.image_size=16"), telling: ["flat.h5:/maps[4]", "expected: ", "found: -80.0 everywhere"])
   }
 
   @Test func magnificationThatDoesNotDivide() throws {
@@ -120,7 +120,7 @@ import Testing
     let old = try folder.file("maps.h5", "precious")
     try expectFailure(
       ["simulate", "uma", "--scenario", "los", "--count", "2", "--size", "16", "--out", old],
-      telling: ["maps.h5: the file exists", "overwrite"])
+      telling: ["maps.h5: the file exists", "overwritten"])
     #expect(try String(contentsOfFile: old, encoding: .utf8) == "precious")
     #expect(folder.contents == ["maps.h5"])
   }
@@ -143,15 +143,17 @@ import Testing
         ["simulate", "uma", "--scenario", "los", "--count", "2", "--size", "16", "--out", out],
         telling: [out, "found: "])
     }
-    let maps = Command.fixtures + "/maps/layout.h5"
-    try expectFailure(
-      ["train", "--preset", "tiny", "--data", maps, "--out", file + "/run"], telling: ["file/run"])
+    let maps = folder.place("maps.h5")
+    let simulated = try Command.run(
+      ["simulate", "uma", "--scenario", "nlos", "--count", "6", "--size", "16", "--out", maps])
+    #expect(simulated.code == 0, "\(simulated.transcript)")
+    try expectFailure(train(maps, "file/run", "model.image_size=16"), telling: ["file/run", "found: "])
   }
 }
 
-/// A full disk, which takes a file system of its own: a name space in which an ordinary user may mount one.
-@Suite(.serialized, .enabled(if: FullDiskTests.canMount)) struct FullDiskTests {
-  private static func inside(_ directory: String, _ size: String) -> [String] {
+/// A file system of its own in a name space where an ordinary user may mount one, to be filled up.
+private enum SmallDisk {
+  static func inside(_ directory: String, _ size: String) -> [String] {
     [
       "unshare", "--map-root-user", "--mount", "bash", "-c",
       #"mount -t tmpfs -o size="$2" tmpfs "$1" && exec "${@:3}""#, "-", directory, size,
@@ -162,13 +164,16 @@ import Testing
     guard let folder = try? TemporaryDirectory() else { return false }
     return (try? Command.start(inside(folder.path, "64k") + ["true"]))?.code == 0
   }()
+}
 
+/// A full disk is an error on all ranks, told by name.
+@Suite(.serialized, .enabled(if: SmallDisk.canMount)) struct FullDiskTests {
   @Test func fullDisk() throws {
     let folder = try TemporaryDirectory()
     let out = folder.place("maps.h5")
     let outcome = try Command.run(
       ranks: 2, ["simulate", "uma", "--scenario", "los", "--count", "64", "--size", "64", "--out", out],
-      prefix: Self.inside(folder.path, "256k"))
+      prefix: SmallDisk.inside(folder.path, "256k"))
     #expect(outcome.rankCodes == [1, 1], "\(outcome.transcript)")
     #expect(outcome.errors.contains("maps.h5: there is no room for the file"), "\(outcome.transcript)")
   }
@@ -184,7 +189,7 @@ import Testing
     let outcome = try Command.run(
       ranks: 2,
       ["train", "--preset", "tiny", "--data", maps, "--out", folder.place("run")]
-        + settings.flatMap { ["--set", $0] }, prefix: Self.inside(folder.path, "256k"))
+        + settings.flatMap { ["--set", $0] }, prefix: SmallDisk.inside(folder.path, "256k"))
     #expect(outcome.rankCodes == [1, 1], "\(outcome.transcript)")
     #expect(outcome.errors.contains("No space left on device"), "\(outcome.transcript)")
   }

@@ -121,14 +121,14 @@ import Testing
   }
 
   @Test func importedMapsAreTheForeignOnes() throws {
-    let maps = try folder.file("maps.npy", numPy(shape: [5, 4, 6]) { -Float($0) })
+    let maps = try folder.file("maps.npy", numPy(shape: [5, 4, 6]) { -1 - Float($0) })
     let stations = try folder.file("stations.npy", numPy(shape: [5, 2]) { Float($0) })
     let out = folder.place("maps.h5")
     let start = ["import", maps, "--stations", stations, "--station-height", "25", "--spacing", "2"]
     let told = try succeed(start + ["--out", out], ranks: 2)
     #expect(told == "\(out): 5 maps of 4 x 6, dB\n")
     let text = try succeed(["inspect", "data", out])
-    for part in ["-119 to 0 dB", "2 m apart", "0 to 8 m, mean 4 m", "25 to 25 m"] {
+    for part in ["-120 to -1 dB", "2 m apart", "0 to 8 m, mean 4 m", "25 to 25 m"] {
       #expect(text.contains(part), "lacks \(part):\n\(text)")
     }
     let again = try Command.run(start + ["--out", out])

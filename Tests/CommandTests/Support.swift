@@ -84,12 +84,24 @@ enum Command {
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
     let clock = ContinuousClock()
     let begin = clock.now
-    try process.run()
+    try withoutBlockedSignals { try process.run() }
     process.waitUntilExit()
     let seconds = Double((clock.now - begin).components.seconds)
     return Outcome(
       code: process.terminationStatus, output: try String(contentsOfFile: output, encoding: .utf8),
       errors: try String(contentsOfFile: errors, encoding: .utf8), seconds: seconds)
+  }
+}
+
+extension Command {
+  /// Tests run on threads that block all signals, which a child would inherit, and never be told to stop.
+  private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+    var none = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try body()
   }
 }
 

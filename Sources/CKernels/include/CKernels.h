@@ -12,3 +12,4 @@
 #include "ck_philox.h"
 #include "ck_reference.h"
 #include "ck_threads.h"
+#include "ck_winograd.h"

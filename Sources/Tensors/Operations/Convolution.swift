@@ -2,9 +2,19 @@ import CKernels
 
 /// How a convolution is computed, by a rule over its shape (never by a timing: that would not be reproducible).
 public enum ConvolutionAlgorithm: String, Sendable {
-  /// 1×1, stride 1: the activations are a GEMM operand as they stand.
+  /// 1×1, stride 1: a matrix product over pixels.
   case direct
-  /// Rows gathered block by block, then a GEMM.
+  /// Tap by tap, pixels gathered into blocks that stay in a cache.
+  case gathered
+  /// F(4×4, 3×3): 3×3, stride 1, a quarter of the multiplications.
+  case winograd
+}
+
+/// Which algorithms an engine may choose from.
+public enum ConvolutionChoice: String, Sendable, CaseIterable {
+  /// The fastest for each shape.
+  case automatic
+  /// Never Winograd: gathered rows wherever the kernel is not 1×1. To compare with.
   case gathered
 }
 
@@ -42,40 +52,13 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var multiplyAccumulates: Int {
     outputHeight * outputWidth * kernel * kernel * input * output
   }
-  /// The algorithm for this shape.
-  public var algorithm: ConvolutionAlgorithm { kernel == 1 && stride == 1 ? .direct : .gathered }
-
-  /// Rows of a gathered block: about 512 KiB, so that it stays in a core's cache beside the weights' panels.
-  func blockRows(_ rowLength: Int) -> Int { min(1024, max(64, 131072 / rowLength / 16 * 16)) }
-}
-
-/// The taps that reach one parity class of input pixels in the input gradient: class (row, column) mod stride.
-private struct TapClass {
-  let row: Int, column: Int, height: Int, width: Int
-  let taps: [Int]
-  let offsets: [Int32]
-
-  static func all(_ shape: ConvolutionShape) -> [TapClass] {
-    let pad = shape.kernel / 2, step = shape.stride
-    func reaching(_ parity: Int) -> [(tap: Int, offset: Int)] {
-      (0..<shape.kernel).compactMap { tap in
-        let distance = parity + pad - tap
-        return distance % step == 0 ? (tap, distance / step) : nil
-      }
-    }
-    var classes: [TapClass] = []
-    for row in 0..<min(step, shape.height) {
-      for column in 0..<min(step, shape.width) {
-        let pairs = reaching(row).flatMap { y in reaching(column).map { x in (y, x) } }
-        classes.append(
-          TapClass(
-            row: row, column: column, height: (shape.height - 1 - row) / step + 1,
-            width: (shape.width - 1 - column) / step + 1,
-            taps: pairs.map { $0.0.tap * shape.kernel + $0.1.tap },
-            offsets: pairs.flatMap { [Int32($0.0.offset), Int32($0.1.offset)] }))
-      }
-    }
-    return classes
+  /// The algorithm for this shape, by multiplications: 36 for every tile of 4×4 outputs against 9 for an output. The
+  /// transforms are worth a third as much again, so maps of one or two rows or columns are gathered.
+  public func algorithm(_ choice: ConvolutionChoice = .automatic) -> ConvolutionAlgorithm {
+    if kernel == 1 && stride == 1 { return .direct }
+    guard choice == .automatic, kernel == 3, stride == 1 else { return .gathered }
+    let tiles = (height + 3) / 4 * ((width + 3) / 4)
+    return 36 * tiles * 4 <= 9 * height * width * 3 ? .winograd : .gathered
   }
 }
 
@@ -105,17 +88,18 @@ extension Tape {
     let outputShape = [input.batch, shape.outputHeight, shape.outputWidth, shape.output]
     let y = destination ?? engine.tensor(outputShape)
     precondition(y.shape == outputShape, "\(weight.name): destination \(y.shape), not \(outputShape)")
-    let kernels = ConvolutionKernels(shape: shape, engine: engine)
+    let kernels = convolutionKernels(shape, batch: input.batch)
     kernels.forward(
       input, weight.weights, bias: bias?.weights, perSample: perSample?.value,
       residual: residual?.value, into: y)
 
+    let kind = "convolution \(shape.kernel)×\(shape.kernel) \(shape.algorithm(engine.convolution))"
     return output(
-      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? [])
-    ) { [engine] dy in
+      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind
+    ) { [engine, profile] dy in
       let wantsSums = perSample?.needsGradient ?? false
       if bias != nil || wantsSums {
-        let sums = kernels.sampleSums(dy)  // [N, Cout]
+        let sums = sampleSums(dy, engine)  // [N, Cout]
         if let gradient = bias?.gradient {
           for n in 0..<dy.batch {
             ck_copy_rows(
@@ -124,149 +108,75 @@ extension Tape {
           }
         }
         if let perSample, wantsSums { perSample.receive(sums, engine) }
+        profile?.lap(kind, "bias gradient")
       }
-      if let gradient = weight.gradient { kernels.weightGradient(input, dy, into: gradient.base) }
+      if let gradient = weight.gradient {
+        kernels.weightGradient(input, dy, into: gradient.base)
+        profile?.lap(kind, "weight gradient")
+      }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)
         kernels.inputGradient(dy, weight.weights, into: dx, accumulate: accumulate)
+        profile?.lap(kind, "input gradient")
       }
       if let residual, residual.needsGradient { residual.receive(dy, engine) }
+    }
+  }
+
+  private func convolutionKernels(_ shape: ConvolutionShape, batch: Int) -> any ConvolutionKernels {
+    switch shape.algorithm(engine.convolution) {
+    case .winograd: WinogradKernels(shape: shape, engine: engine)
+    case .direct, .gathered: GatheredKernels(shape: shape, engine: engine)
     }
   }
 }
 
 /// The three products of one convolution.
-struct ConvolutionKernels {
-  let shape: ConvolutionShape
-  let engine: Engine
-
-  private var forwardOffsets: [Int32] {
-    let pad = shape.kernel / 2
-    return (0..<shape.kernel).flatMap { ky in
-      (0..<shape.kernel).flatMap { kx in [Int32(ky - pad), Int32(kx - pad)] }
-    }
-  }
-
+protocol ConvolutionKernels {
+  var shape: ConvolutionShape { get }
+  var engine: Engine { get }
+  /// y = x * w + bias + perSample + residual.
   func forward(
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
-    residual: Tensor?, into y: Tensor
-  ) {
-    let taps = shape.kernel * shape.kernel, rowLength = taps * shape.input
-    let pixels = shape.outputHeight * shape.outputWidth
-    let block = shape.blockRows(rowLength), blocks = (pixels + block - 1) / block
-    let isDirect = shape.algorithm == .direct
-    let scratch = isDirect ? nil : engine.pool.buffer(engine.threads.count * block * rowLength)
-    let offsets = forwardOffsets
-    engine.threads.run(x.batch * blocks) { job, worker in
-      let n = job / blocks, first = job % blocks * block, count = min(block, pixels - first)
-      let out = y.sample(n) + first * y.stride
-      ck_fill_rows(
-        out, y.stride, bias, perSample.map { $0.base + n * $0.stride },
-        residual.map { $0.sample(n) + first * $0.stride }, residual?.stride ?? 0, count,
-        shape.output)
-      var rows = UnsafePointer(x.sample(n) + first * x.stride)
-      if let scratch {
-        let gathered = scratch.base + worker * block * rowLength
-        ck_gather_taps(
-          gathered, x.sample(n), shape.height, shape.width, shape.input, x.stride,
-          shape.outputWidth, shape.stride, offsets, taps, first, count)
-        rows = UnsafePointer(gathered)
-      }
-      ck_gemm(
-        0, 0, count, shape.output, rowLength, 1, rows, isDirect ? x.stride : rowLength, weight,
-        shape.output, 1, out, y.stride)
-    }
-  }
-
+    residual: Tensor?, into y: Tensor)
+  /// dx (+)= the transpose of the convolution, applied to dy.
   func inputGradient(
-    _ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool
-  ) {
-    for parity in TapClass.all(shape) {
-      let rowLength = parity.taps.count * shape.output
-      let pixels = parity.height * parity.width
-      let isDirect = shape.algorithm == .direct, isDense = shape.stride == 1
-      let block = shape.blockRows(max(1, rowLength)), blocks = (pixels + block - 1) / block
-      let perWorker = block * (rowLength + shape.input)
-      let scratch = engine.pool.buffer(isDirect ? 1 : engine.threads.count * perWorker)
-      engine.threads.run(dy.batch * blocks) { job, worker in
-        let n = job / blocks, first = job % blocks * block, count = min(block, pixels - first)
-        let gathered = scratch.base + (isDirect ? 0 : worker * perWorker)
-        if !isDirect {
-          ck_gather_taps(
-            gathered, dy.sample(n), shape.outputHeight, shape.outputWidth, shape.output, dy.stride,
-            parity.width, 1, parity.offsets, parity.taps.count, first, count)
-        }
-        let target = isDense ? dx.sample(n) + first * dx.stride : gathered + block * rowLength
-        let targetStride = isDense ? dx.stride : shape.input
-        if parity.taps.isEmpty { target.update(repeating: 0, count: count * shape.input) }
-        for (place, tap) in parity.taps.enumerated() {
-          ck_gemm(
-            0, 1, count, shape.input, shape.output, 1,
-            isDirect ? dy.sample(n) + first * dy.stride : gathered + place * shape.output,
-            isDirect ? dy.stride : rowLength, weight + tap * shape.input * shape.output,
-            shape.output, place > 0 || (isDense && accumulate) ? 1 : 0, target, targetStride)
-        }
-        if !isDense {
-          ck_scatter_class(
-            dx.sample(n), shape.width, dx.stride, target, shape.input, parity.width, shape.stride,
-            parity.row, parity.column, first, count, accumulate ? 1 : 0)
-        }
-      }
-    }
-  }
+    _ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool)
+  /// dw += the derivative of sum(dy y) by w.
+  func weightGradient(_ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>)
+}
 
-  /// Adds to dw `[k, k, Cin, Cout]`. A job owns one tap and a block of output channels and walks all pixels in
-  /// order, so the sums do not depend on who runs it.
-  func weightGradient(
-    _ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>
-  ) {
-    let taps = shape.kernel * shape.kernel
-    let pixels = shape.outputHeight * shape.outputWidth
-    let block = shape.blockRows(shape.input), blocks = (pixels + block - 1) / block
-    let columns = taps > 1 ? 256 : 64, columnBlocks = (shape.output + columns - 1) / columns
-    let isDirect = shape.algorithm == .direct
-    let scratch = engine.pool.buffer(isDirect ? 1 : engine.threads.count * block * shape.input)
-    let offsets = forwardOffsets
-    engine.threads.run(taps * columnBlocks) { job, worker in
-      let tap = job / columnBlocks, column = job % columnBlocks * columns
-      let width = min(columns, shape.output - column)
-      let gathered = scratch.base + (isDirect ? 0 : worker * block * shape.input)
-      for n in 0..<x.batch {
-        for first in stride(from: 0, to: blocks * block, by: block) {
-          let count = min(block, pixels - first)
-          if !isDirect {
-            offsets.withUnsafeBufferPointer {
-              ck_gather_taps(
-                gathered, x.sample(n), shape.height, shape.width, shape.input, x.stride,
-                shape.outputWidth, shape.stride, $0.baseAddress! + 2 * tap, 1, first, count)
-            }
-          }
-          ck_gemm(
-            1, 0, shape.input, width, count, 1,
-            isDirect ? x.sample(n) + first * x.stride : gathered,
-            isDirect ? x.stride : shape.input, dy.sample(n) + first * dy.stride + column, dy.stride,
-            1, dw + tap * shape.input * shape.output + column, shape.output)
-        }
-      }
+extension ConvolutionKernels {
+  /// What every pixel of a sample's output starts from: bias + perSample, `[N, Cout]`; nil where there is neither.
+  func startingValues(
+    _ bias: UnsafePointer<Float>?, _ perSample: Tensor?, batch: Int
+  ) -> Tensor? {
+    guard bias != nil || perSample != nil else { return nil }
+    let start = engine.tensor([batch, shape.output])
+    for n in 0..<batch {
+      ck_fill_rows(
+        start.sample(n), shape.output, bias, perSample.map { UnsafePointer($0.base + n * $0.stride) }, nil, 0, 1,
+        shape.output)
     }
+    return start
   }
+}
 
-  /// Sums of dy over the pixels of each sample, `[N, Cout]`.
-  func sampleSums(_ dy: Tensor) -> Tensor {
-    let channels = dy.channels, pixels = dy.pixelsPerSample
-    let block = rowsPerBlock(channels), blocks = (pixels + block - 1) / block
-    let partial = engine.tensor([dy.batch, blocks, channels])
-    engine.threads.run(dy.batch * blocks) { job, _ in
-      let first = job % blocks * block
-      ck_channel_sums(
-        partial.base + job * channels, dy.sample(job / blocks) + first * dy.stride, dy.stride,
-        min(block, pixels - first), channels)
-    }
-    let sums = engine.tensor([dy.batch, channels])
-    for n in 0..<dy.batch {
-      ck_channel_sums(
-        sums.base + n * channels, partial.base + n * blocks * channels, channels, blocks, channels)
-    }
-    return sums
+/// Sums of dy over the pixels of each sample, `[N, Cout]`.
+private func sampleSums(_ dy: Tensor, _ engine: Engine) -> Tensor {
+  let channels = dy.channels, pixels = dy.pixelsPerSample
+  let block = rowsPerBlock(channels), blocks = (pixels + block - 1) / block
+  let partial = engine.tensor([dy.batch, blocks, channels])
+  engine.threads.run(dy.batch * blocks) { job, _ in
+    let first = job % blocks * block
+    ck_channel_sums(
+      partial.base + job * channels, dy.sample(job / blocks) + first * dy.stride, dy.stride,
+      min(block, pixels - first), channels)
   }
+  let sums = engine.tensor([dy.batch, channels])
+  for n in 0..<dy.batch {
+    ck_channel_sums(
+      sums.base + n * channels, partial.base + n * blocks * channels, channels, blocks, channels)
+  }
+  return sums
 }
