@@ -184,7 +184,7 @@ extension PartialFile {
       if left != nil, let part = MapPart(name: name) {
         parts.append(part)
       } else if MapPart(name: name) != nil || name.hasPrefix(MapPart.unfinishedPrefix)
-        || name.hasPrefix(AssemblyManifest.name) && left == nil
+        || name.hasPrefix(AssemblyManifest.name + ".")
       {
         try remove(name)
       }
