@@ -96,6 +96,11 @@ public enum Reconstructor {
     let clamp: EstimateClamp = section.clamp ? .range(margin: margin) : .none
     // From plain noise there is nothing to refine: all the way down.
     let first = section.start == .coarse ? request.startTimestep ?? section.startTimestep : nil
+    if let first, first > schedule.count {
+      throw Fault(
+        "sampling starts at a timestep that there is not", at: "--start-timestep",
+        expected: "1 to \(schedule.count)", found: "\(first)")
+    }
     let sampler: any Sampler =
       switch request.sampler {
       case .ancestral: SingleStepSampler.ancestral(schedule, from: first, clamp: clamp)
