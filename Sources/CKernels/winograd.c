@@ -1,6 +1,6 @@
 #include "include/ck_winograd.h"
 
-#include "ck_panels.h"
+#include "include/ck_panels.h"
 #include "ck_winograd_blocks.h"
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
