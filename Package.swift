@@ -97,11 +97,18 @@ let package = Package(
         "MapStorage", "Interpolation", "Metrics", "Tensors", "MessagePassing", "RunRecords",
       ]),
 
+    library(
+      "Benchmarks",
+      [
+        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
+        "CKernels",
+      ]),
+
     // Floor 7: the command
     .executableTarget(
       name: "ckm",
       dependencies: [
-        "Essentials", "Evaluation", "Training", "Checkpoints", "FingerprintModels", "Diffusion",
+        "Essentials", "Benchmarks", "Evaluation", "Training", "Checkpoints", "FingerprintModels", "Diffusion",
         "NeuralNetworks", "MapStorage", "ChannelModels", "Interpolation", "Metrics", "Tensors",
         "MessagePassing", "RunRecords", argumentParser,
       ],

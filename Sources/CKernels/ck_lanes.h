@@ -46,6 +46,20 @@ CK_INLINE void ck_store_part(float *to, ck_lanes value, size_t count) {
   for (size_t i = 0; i < count; i++) to[i] = lanes[i];
 }
 
+/// Sixteen rows of sixteen: columns become rows, by perfect shuffles.
+CK_INLINE void ck_transpose(ck_lanes *rows) {
+  for (int round = 0; round < 4; round++) {
+    ck_lanes next[16];
+    for (int i = 0; i < 8; i++) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                            22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                                29, 14, 30, 15, 31);
+    }
+    for (int i = 0; i < 16; i++) rows[i] = next[i];
+  }
+}
+
 /// Whether sums of 14 x 32 fit in the registers.
 CK_INLINE int ck_has_wide_registers(void) {
 #if defined(__x86_64__)

@@ -100,20 +100,6 @@ CK_WIDE_CLONES void ck_transform_outputs(const float *m, size_t step, size_t pit
   }
 }
 
-/// Columns become rows, by perfect shuffles.
-CK_INLINE void transpose(ck_lanes *rows) {
-  for (int round = 0; round < 4; round++) {
-    ck_lanes next[16];
-    for (int i = 0; i < 8; i++) {
-      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
-                                            22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
-                                                29, 14, 30, 15, 31);
-    }
-    for (int i = 0; i < 16; i++) rows[i] = next[i];
-  }
-}
-
 /// One 3 x 3 kernel for sixteen pairs of channels to its 36 positions.
 CK_INLINE void store_weights(float *u, size_t step, const ck_lanes *g) {
   ck_lanes half[18];
@@ -152,7 +138,7 @@ CK_WIDE_CLONES void ck_transform_weights(float *u, size_t step, size_t pitch, co
           __builtin_prefetch(from + r * plan->input + 2 * CK_LANES);
           block[i][r] = k + r < outputs ? ck_load_part(from + r * plan->input, count) : (ck_lanes){0};
         }
-        transpose(block[i]);
+        ck_transpose(block[i]);
       }
       for (size_t r = 0; r < count; r++) {
         ck_lanes g[9];

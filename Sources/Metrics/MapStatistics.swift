@@ -45,6 +45,8 @@ public struct MapStatistics: Codable, Equatable, Sendable {
   public let path: Roughness
   /// 5th, 50th and 95th percentile over maps of a map's range [dB].
   public let range: [Estimate]
+  /// The range of every map [dB], ascending.
+  public let ranges: [Double]
   /// Mean of power + pathloss [dB].
   public let excess: Estimate?
   /// Standard deviation of power + pathloss [dB], each map's mean removed, pooled over maps.

@@ -185,7 +185,8 @@ public struct MapStatisticsAccumulator {
       bins: zip(zip(Self.edges, ends), bins).compactMap { edge, bin in
         bin.estimate().map { .init(from: edge.0, to: edge.1.isFinite ? edge.1 : .greatestFiniteMagnitude, power: $0) }
       },
-      path: roughness, range: Self.percentiles(ranges, [0.05, 0.5, 0.95]), excess: excess.estimate(),
+      path: roughness, range: Self.percentiles(ranges, MapStatistics.rangeShares), ranges: ranges.sorted(),
+      excess: excess.estimate(),
       shadowFading: shadow.estimate(root: true), shadowFadingPerMap: shadowPerMap.estimate(),
       shadowAutocorrelation: Self.lags(Self.shadowLags, shadowLag), coherent: coherent.estimate,
       fading: fading.estimate(root: true), fadingAutocorrelation: Self.lags(Self.fadingLags, fadingLag),
@@ -198,26 +199,41 @@ public struct MapStatisticsAccumulator {
     }
   }
 
-  /// Percentiles with linear interpolation; standard errors by 400 bootstrap samples drawn from a fixed seed.
-  static func percentiles(_ values: [Double], _ shares: [Double]) -> [MapStatistics.Estimate] {
-    func percentile(_ sorted: [Double], _ share: Double) -> Double {
-      let position = share * Double(sorted.count - 1)
-      let below = Int(position)
-      let above = min(below + 1, sorted.count - 1)
-      return sorted[below] + (position - Double(below)) * (sorted[above] - sorted[below])
-    }
+  /// Percentiles with linear interpolation, their standard errors by bootstrap.
+  private static func percentiles(_ values: [Double], _ shares: [Double]) -> [MapStatistics.Estimate] {
     let sorted = values.sorted()
-    guard sorted.count > 1 else { return shares.map { .init(value: percentile(sorted, $0), standardError: nil) } }
-    let rounds = 400
+    let drawn = Percentiles.resampled(sorted, size: sorted.count, shares: shares)
+    return zip(shares, drawn).map { share, spread in
+      .init(value: Percentiles.of(sorted, share), standardError: values.count > 1 ? spread.deviation : nil)
+    }
+  }
+}
+
+/// Percentiles of small sets.
+enum Percentiles {
+  private static let rounds = 400
+
+  /// With linear interpolation between neighbours.
+  static func of(_ sorted: [Double], _ share: Double) -> Double {
+    let position = share * Double(sorted.count - 1)
+    let below = Int(position)
+    let above = min(below + 1, sorted.count - 1)
+    return sorted[below] + (position - Double(below)) * (sorted[above] - sorted[below])
+  }
+
+  /// Mean and deviation of the percentiles of sets of `size` values drawn, with a fixed seed, from the given ones.
+  static func resampled(
+    _ sorted: [Double], size: Int, shares: [Double]
+  ) -> [(mean: Double, deviation: Double)] {
     let stream = RandomStream(seed: 1, purpose: .validation)
     let draws = (0..<rounds).map { round in
-      stream.bits(sorted.count, sample: round).map { sorted[Int(UInt64($0) * UInt64(sorted.count) >> 32)] }.sorted()
+      stream.bits(size, sample: round).map { sorted[Int((UInt64($0) * UInt64(sorted.count)) >> 32)] }.sorted()
     }
     return shares.map { share in
-      let found = draws.map { percentile($0, share) }
+      let found = draws.map { of($0, share) }
       let mean = found.reduce(0, +) / Double(rounds)
       let variance = found.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(rounds - 1)
-      return .init(value: percentile(sorted, share), standardError: variance.squareRoot())
+      return (mean, variance.squareRoot())
     }
   }
 }

@@ -28,6 +28,18 @@ extension MapStatistics {
     static let lineOfSight = 0.05
   }
 
+  /// Shares of the percentiles of the ranges.
+  static let rangeShares = [0.05, 0.5, 0.95]
+
+  /// Percentiles of the maps' ranges as sets of `size` maps show them. The extreme percentiles of few maps lie
+  /// nearer to the middle than those of many, so sets are compared at the reference's size; the deviation between such
+  /// sets is then the reference's standard error too.
+  private func rangesInSets(of size: Int) -> [Estimate] {
+    guard size < count else { return range }
+    return Percentiles.resampled(ranges, size: size, shares: Self.rangeShares)
+      .map { Estimate(value: $0.mean, standardError: $0.deviation) }
+  }
+
   /// Every statistic that both sets have, side by side.
   ///
   /// - Parameter reference: the set to be held against.
@@ -70,8 +82,9 @@ extension MapStatistics {
         fadingAutocorrelation.first { $0.distance == lag.distance }?.correlation, lag.correlation,
         Tolerance.fadingCorrelation)
     }
-    for (share, (mine, theirs)) in zip([5, 50, 95], zip(range, reference.range)) {
-      row("range of a map, \(share) %, dB", mine, theirs, Tolerance.range)
+    for (share, (mine, theirs)) in zip(Self.rangeShares, zip(rangesInSets(of: reference.count), reference.range)) {
+      let spread = count > reference.count ? max(mine.standardError ?? 0, theirs.standardError ?? 0) : 0
+      row("range of a map, \(Int(100 * share)) %, dB", mine, theirs, max(Tolerance.range, 3 * spread))
     }
     row("share in line of sight", lineOfSight, reference.lineOfSight, Tolerance.lineOfSight)
     return rows

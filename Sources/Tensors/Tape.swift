@@ -117,10 +117,13 @@ public final class Tape {
   public var onParameterReady: ((Parameter) -> Void)?
   /// Called between operations of backward, so that messages progress.
   public var betweenOperations: (() -> Void)?
+  /// Where the time of each kind of operation is added up, if anywhere.
+  public var profile: OperationProfile?
 
   private struct Step {
     let output: Variable
     let parameters: [Parameter]
+    let kind: String
     let backward: (Tensor) -> Void
   }
   private var steps: [Step] = []
@@ -140,17 +143,18 @@ public final class Tape {
   public func input(_ value: Tensor) -> Variable { Variable(value, needsGradient: isRecording) }
 
   /// Wraps an operation's output and, while recording, its derivative; `backward` gets d loss / d output and owns
-  /// it from then on.
+  /// it from then on. `kind` names the operation in profiles.
   func output(
-    _ value: Tensor, inputs: [Variable?], parameters: [Parameter] = [],
+    _ value: Tensor, inputs: [Variable?], parameters: [Parameter] = [], kind: String = #function,
     backward: @escaping (Tensor) -> Void
   ) -> Variable {
+    profile?.lap(kind)
     let needed =
       isRecording && (!parameters.isEmpty || inputs.contains { $0?.needsGradient ?? false })
     let variable = Variable(value, needsGradient: needed)
     if needed {
       parameters.forEach { $0.pendingUses += 1 }
-      steps.append(Step(output: variable, parameters: parameters, backward: backward))
+      steps.append(Step(output: variable, parameters: parameters, kind: kind, backward: backward))
     }
     return variable
   }
@@ -174,6 +178,7 @@ public final class Tape {
       if let gradient = step.output.gradient {
         step.output.dropGradient()
         step.backward(gradient)
+        profile?.lap(step.kind, "backward")
       }
       for parameter in step.parameters {
         parameter.pendingUses -= 1

@@ -80,6 +80,19 @@ import Testing
     #expect(one[0].layers != one[1].layers)
   }
 
+  /// Uniform over 128 lines: 500 stations have a mean of 64.5 give or take 1.65, and few lie on the same point.
+  @Test func stationsAreSpreadEvenlyOverTheGridPoints() throws {
+    let simulator = try simulator(SimulationConfiguration(seed: 3))
+    let stations = (0..<500).map { simulator.station(sample: $0) }
+    for axis in 0..<2 {
+      let places = stations.map { $0[axis] }
+      #expect(!places.contains { $0 != $0.rounded() || !(1...128).contains($0) })
+      #expect(abs(places.reduce(0, +) / 500 - 64.5) < 6.6)
+    }
+    #expect(Set(stations.map { "\($0.x) \($0.y)" }).count > 480)
+    #expect(!stations.contains { $0.z != 25 })
+  }
+
   @Test func lineOfSightShareFollowsTheProbability() throws {
     // 300 maps of 50 m correlation: the standard error of the share is about 0.012.
     var configuration = SimulationConfiguration(propagation: .mixed, seed: 21)

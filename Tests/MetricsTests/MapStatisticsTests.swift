@@ -81,4 +81,14 @@ import Testing
     let far = try statistics(-60, 9).compared(with: reference)
     #expect(far.first?.isWithin == false)
   }
+
+  @Test func rangesOfFewMapsAreComparedAtTheirOwnSize() {
+    // The 95th percentile of 1,000 values spread evenly over 0...1 is 0.95; sets of eight show it at the position
+    // 0.95 x 7 + 1 = 7.65 of 9 steps, 0.85, give or take a tenth.
+    let values = (0..<1000).map { Double($0) / 999 }
+    #expect(abs(Percentiles.of(values, 0.95) - 0.95) < 1e-9)
+    let spread = Percentiles.resampled(values, size: 8, shares: [0.95])[0]
+    #expect(abs(spread.mean - 0.85) < 0.02)
+    #expect(abs(spread.deviation - 0.11) < 0.03)
+  }
 }

@@ -2,9 +2,9 @@ import CKernels
 
 /// How a convolution is computed, by a rule over its shape (never by a timing: that would not be reproducible).
 public enum ConvolutionAlgorithm: String, Sendable {
-  /// 1×1, stride 1: the activations are a GEMM operand as they stand.
+  /// 1×1, stride 1: a matrix product over pixels.
   case direct
-  /// Rows gathered block by block, then a GEMM.
+  /// Tap by tap, pixels gathered into blocks that stay in a cache.
   case gathered
   /// F(4×4, 3×3): 3×3, stride 1, a quarter of the multiplications.
   case winograd
@@ -93,9 +93,10 @@ extension Tape {
       input, weight.weights, bias: bias?.weights, perSample: perSample?.value,
       residual: residual?.value, into: y)
 
+    let kind = "convolution \(shape.kernel)×\(shape.kernel) \(shape.algorithm(engine.convolution))"
     return output(
-      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? [])
-    ) { [engine] dy in
+      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind
+    ) { [engine, profile] dy in
       let wantsSums = perSample?.needsGradient ?? false
       if bias != nil || wantsSums {
         let sums = sampleSums(dy, engine)  // [N, Cout]
@@ -107,11 +108,16 @@ extension Tape {
           }
         }
         if let perSample, wantsSums { perSample.receive(sums, engine) }
+        profile?.lap(kind, "bias gradient")
       }
-      if let gradient = weight.gradient { kernels.weightGradient(input, dy, into: gradient.base) }
+      if let gradient = weight.gradient {
+        kernels.weightGradient(input, dy, into: gradient.base)
+        profile?.lap(kind, "weight gradient")
+      }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)
         kernels.inputGradient(dy, weight.weights, into: dx, accumulate: accumulate)
+        profile?.lap(kind, "input gradient")
       }
       if let residual, residual.needsGradient { residual.receive(dy, engine) }
     }
@@ -127,6 +133,8 @@ extension Tape {
 
 /// The three products of one convolution.
 protocol ConvolutionKernels {
+  var shape: ConvolutionShape { get }
+  var engine: Engine { get }
   /// y = x * w + bias + perSample + residual.
   func forward(
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
@@ -136,6 +144,22 @@ protocol ConvolutionKernels {
     _ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool)
   /// dw += the derivative of sum(dy y) by w.
   func weightGradient(_ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>)
+}
+
+extension ConvolutionKernels {
+  /// What every pixel of a sample's output starts from: bias + perSample, `[N, Cout]`; nil where there is neither.
+  func startingValues(
+    _ bias: UnsafePointer<Float>?, _ perSample: Tensor?, batch: Int
+  ) -> Tensor? {
+    guard bias != nil || perSample != nil else { return nil }
+    let start = engine.tensor([batch, shape.output])
+    for n in 0..<batch {
+      ck_fill_rows(
+        start.sample(n), shape.output, bias, perSample.map { UnsafePointer($0.base + n * $0.stride) }, nil, 0, 1,
+        shape.output)
+    }
+    return start
+  }
 }
 
 /// Sums of dy over the pixels of each sample, `[N, Cout]`.

@@ -1,9 +1,10 @@
 import CKernels
 
-/// The taps that reach one parity class of input pixels in the input gradient: class (row, column) mod stride.
+/// Taps and the targets that they reach: all of a convolution's, or in its input gradient those that reach one parity
+/// class of input pixels, (row, column) mod stride.
 private struct TapClass {
   let row: Int, column: Int, height: Int, width: Int
-  let taps: [Int]
+  let taps: [Int32]
   let offsets: [Int32]
 
   static func all(_ shape: ConvolutionShape) -> [TapClass] {
@@ -22,129 +23,135 @@ private struct TapClass {
           TapClass(
             row: row, column: column, height: (shape.height - 1 - row) / step + 1,
             width: (shape.width - 1 - column) / step + 1,
-            taps: pairs.map { $0.0.tap * shape.kernel + $0.1.tap },
+            taps: pairs.map { Int32($0.0.tap * shape.kernel + $0.1.tap) },
             offsets: pairs.flatMap { [Int32($0.0.offset), Int32($0.1.offset)] }))
       }
     }
     return classes
   }
+
+  /// Calls `body` with the kernel's view of one image under these taps.
+  func withKernelView(
+    _ x: UnsafePointer<Float>, height inputHeight: Int, width inputWidth: Int, stride: Int, step: Int,
+    _ body: (UnsafePointer<ck_taps>) -> Void
+  ) {
+    offsets.withUnsafeBufferPointer { offsets in
+      taps.withUnsafeBufferPointer { matrices in
+        let view = ck_taps(
+          x: x, height: inputHeight, width: inputWidth, stride: stride, target_width: width, step: step,
+          taps: matrices.count, offsets: offsets.baseAddress, matrices: matrices.baseAddress)
+        withUnsafePointer(to: view, body)
+      }
+    }
+  }
 }
 
-/// The products of a convolution as GEMMs over gathered rows, or over the maps as they stand where the kernel is 1×1.
+/// The products of a convolution of any kernel and stride, tap by tap: see `ck_convolution.h`.
 struct GatheredKernels: ConvolutionKernels {
   let shape: ConvolutionShape
   let engine: Engine
 
-  /// Rows of a gathered block: about 512 KiB, so that it stays in a core's cache beside the weights' panels.
-  private func blockRows(_ rowLength: Int) -> Int { min(1024, max(64, 131072 / rowLength / 16 * 16)) }
-
-  private var forwardOffsets: [Int32] {
+  private var forwardTaps: TapClass {
     let pad = shape.kernel / 2
-    return (0..<shape.kernel).flatMap { ky in
-      (0..<shape.kernel).flatMap { kx in [Int32(ky - pad), Int32(kx - pad)] }
-    }
+    let taps = (0..<shape.kernel * shape.kernel)
+    return TapClass(
+      row: 0, column: 0, height: shape.outputHeight, width: shape.outputWidth, taps: taps.map { Int32($0) },
+      offsets: taps.flatMap { [Int32($0 / shape.kernel - pad), Int32($0 % shape.kernel - pad)] })
   }
 
   func forward(
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
     residual: Tensor?, into y: Tensor
   ) {
-    let taps = shape.kernel * shape.kernel, rowLength = taps * shape.input
-    let pixels = shape.outputHeight * shape.outputWidth
-    let block = blockRows(rowLength), blocks = (pixels + block - 1) / block
-    let isDirect = shape.algorithm() == .direct
-    let scratch = isDirect ? nil : engine.pool.buffer(engine.threads.count * block * rowLength)
-    let offsets = forwardOffsets
-    engine.threads.run(x.batch * blocks) { job, worker in
-      let n = job / blocks, first = job % blocks * block, count = min(block, pixels - first)
-      let out = y.sample(n) + first * y.stride
-      ck_fill_rows(
-        out, y.stride, bias, perSample.map { $0.base + n * $0.stride },
-        residual.map { $0.sample(n) + first * $0.stride }, residual?.stride ?? 0, count,
-        shape.output)
-      var rows = UnsafePointer(x.sample(n) + first * x.stride)
-      if let scratch {
-        let gathered = scratch.base + worker * block * rowLength
-        ck_gather_taps(
-          gathered, x.sample(n), shape.height, shape.width, shape.input, x.stride,
-          shape.outputWidth, shape.stride, offsets, taps, first, count)
-        rows = UnsafePointer(gathered)
-      }
-      ck_gemm(
-        0, 0, count, shape.output, rowLength, 1, rows, isDirect ? x.stride : rowLength, weight,
-        shape.output, 1, out, y.stride)
+    let start = startingValues(bias, perSample, batch: x.batch)
+    product(
+      x, height: shape.height, width: shape.width, forwardTaps, step: shape.stride, weight, transposed: false,
+      (shape.input, shape.output)
+    ) { n in
+      ck_targets(
+        y: y.sample(n), stride: y.stride, width: shape.outputWidth, row: 0, column: 0, step: 1,
+        start: start.map { UnsafePointer($0.sample(n)) }, residual: residual.map { UnsafePointer($0.sample(n)) },
+        residual_stride: residual?.stride ?? 0)
     }
   }
 
+  /// Input pixels of one parity class (mod stride) meet the same taps: one product for each class.
   func inputGradient(
     _ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool
   ) {
     for parity in TapClass.all(shape) {
-      let rowLength = parity.taps.count * shape.output
-      let pixels = parity.height * parity.width
-      let isDirect = shape.algorithm() == .direct, isDense = shape.stride == 1
-      let block = blockRows(max(1, rowLength)), blocks = (pixels + block - 1) / block
-      let perWorker = block * (rowLength + shape.input)
-      let scratch = engine.pool.buffer(isDirect ? 1 : engine.threads.count * perWorker)
-      engine.threads.run(dy.batch * blocks) { job, worker in
-        let n = job / blocks, first = job % blocks * block, count = min(block, pixels - first)
-        let gathered = scratch.base + (isDirect ? 0 : worker * perWorker)
-        if !isDirect {
-          ck_gather_taps(
-            gathered, dy.sample(n), shape.outputHeight, shape.outputWidth, shape.output, dy.stride,
-            parity.width, 1, parity.offsets, parity.taps.count, first, count)
-        }
-        let target = isDense ? dx.sample(n) + first * dx.stride : gathered + block * rowLength
-        let targetStride = isDense ? dx.stride : shape.input
-        if parity.taps.isEmpty { target.update(repeating: 0, count: count * shape.input) }
-        for (place, tap) in parity.taps.enumerated() {
-          ck_gemm(
-            0, 1, count, shape.input, shape.output, 1,
-            isDirect ? dy.sample(n) + first * dy.stride : gathered + place * shape.output,
-            isDirect ? dy.stride : rowLength, weight + tap * shape.input * shape.output,
-            shape.output, place > 0 || (isDense && accumulate) ? 1 : 0, target, targetStride)
-        }
-        if !isDense {
-          ck_scatter_class(
-            dx.sample(n), shape.width, dx.stride, target, shape.input, parity.width, shape.stride,
-            parity.row, parity.column, first, count, accumulate ? 1 : 0)
+      product(
+        dy, height: shape.outputHeight, width: shape.outputWidth, parity, step: 1, weight, transposed: true,
+        (shape.output, shape.input)
+      ) { n in
+        ck_targets(
+          y: dx.sample(n), stride: dx.stride, width: shape.width, row: parity.row, column: parity.column,
+          step: shape.stride, start: nil, residual: accumulate ? UnsafePointer(dx.sample(n)) : nil,
+          residual_stride: dx.stride)
+      }
+    }
+  }
+
+  private func product(
+    _ x: Tensor, height: Int, width: Int, _ taps: TapClass, step: Int, _ weight: UnsafePointer<Float>,
+    transposed: Bool, _ channels: (inputs: Int, outputs: Int), targets: (_ sample: Int) -> ck_targets
+  ) {
+    let pixels = taps.height * taps.width
+    let blocks = (pixels + CK_TAP_ROWS - 1) / CK_TAP_ROWS
+    let columns = CK_TAP_OUTPUTS, columnBlocks = (channels.outputs + columns - 1) / columns
+    let scratch = engine.pool.buffer(engine.threads.count * ck_taps_scratch())
+    engine.threads.run(x.batch * blocks * columnBlocks) { job, worker in
+      let n = job / (blocks * columnBlocks), block = job % blocks, column = job / blocks % columnBlocks
+      let first = pixels * block / blocks, count = pixels * (block + 1) / blocks - first
+      taps.withKernelView(x.sample(n), height: height, width: width, stride: x.stride, step: step) { view in
+        withUnsafePointer(to: targets(n)) { targets in
+          ck_taps_product(
+            view, targets, weight, transposed ? 1 : 0, channels.inputs, channels.outputs, first, count,
+            column * columns, scratch.base + worker * ck_taps_scratch())
         }
       }
     }
   }
 
-  /// Adds to dw `[k, k, Cin, Cout]`. A job owns one tap and a block of output channels and walks all pixels in
-  /// order, so the sums do not depend on who runs it.
-  func weightGradient(
-    _ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>
-  ) {
-    let taps = shape.kernel * shape.kernel
-    let pixels = shape.outputHeight * shape.outputWidth
-    let block = blockRows(shape.input), blocks = (pixels + block - 1) / block
-    let columns = taps > 1 ? 256 : 64, columnBlocks = (shape.output + columns - 1) / columns
-    let isDirect = shape.algorithm() == .direct
-    let scratch = engine.pool.buffer(isDirect ? 1 : engine.threads.count * block * shape.input)
-    let offsets = forwardOffsets
-    engine.threads.run(taps * columnBlocks) { job, worker in
-      let tap = job / columnBlocks, column = job % columnBlocks * columns
-      let width = min(columns, shape.output - column)
-      let gathered = scratch.base + (isDirect ? 0 : worker * block * shape.input)
-      for n in 0..<x.batch {
-        for first in stride(from: 0, to: blocks * block, by: block) {
-          let count = min(block, pixels - first)
-          if !isDirect {
-            offsets.withUnsafeBufferPointer {
-              ck_gather_taps(
-                gathered, x.sample(n), shape.height, shape.width, shape.input, x.stride,
-                shape.outputWidth, shape.stride, $0.baseAddress! + 2 * tap, 1, first, count)
-            }
-          }
-          ck_gemm(
-            1, 0, shape.input, width, count, 1,
-            isDirect ? x.sample(n) + first * x.stride : gathered,
-            isDirect ? x.stride : shape.input, dy.sample(n) + first * dy.stride + column, dy.stride,
-            1, dw + tap * shape.input * shape.output + column, shape.output)
+  /// A job owns one tap, a block of input and one of output channels, and a share of the pixels that depends on the
+  /// shape alone; the shares are added in order.
+  func weightGradient(_ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>) {
+    let taps = forwardTaps, pixels = shape.outputHeight * shape.outputWidth
+    let rows = CK_TAP_INPUTS, rowBlocks = (shape.input + rows - 1) / rows
+    let columns = CK_TAP_OUTPUTS, columnBlocks = (shape.output + columns - 1) / columns
+    let groups = taps.taps.count * rowBlocks * columnBlocks
+    let segments = (pixels + 2047) / 2048, all = x.batch * segments  // 2048 pixels at most
+    let chunks = min(all, (64 + groups - 1) / groups)
+    let partial = engine.pool.buffer(groups * chunks * rows * columns)
+    let scratch = engine.pool.buffer(engine.threads.count * ck_taps_scratch())
+    func place(_ group: Int) -> (tap: Int, row: Int, column: Int) {
+      (
+        group / (rowBlocks * columnBlocks), group / columnBlocks % rowBlocks * rows,
+        group % columnBlocks * columns
+      )
+    }
+    engine.threads.run(groups * chunks) { job, worker in
+      let (tap, row, column) = place(job / chunks), chunk = job % chunks
+      let mine = all * chunk / chunks..<all * (chunk + 1) / chunks
+      for segment in mine {
+        let n = segment / segments, part = segment % segments
+        let first = pixels * part / segments, count = pixels * (part + 1) / segments - first
+        taps.withKernelView(
+          x.sample(n), height: shape.height, width: shape.width, stride: x.stride, step: shape.stride
+        ) { view in
+          ck_taps_gradient(
+            view, tap, dy.sample(n), dy.stride, shape.input, shape.output, first, count, row, column,
+            partial.base + job * rows * columns, segment > mine.lowerBound ? 1 : 0,
+            scratch.base + worker * ck_taps_scratch())
         }
+      }
+    }
+    engine.threads.run(groups) { group, _ in
+      let (tap, row, column) = place(group)
+      for chunk in 0..<chunks {
+        ck_add_block(
+          dw + tap * shape.input * shape.output, partial.base + (group * chunks + chunk) * rows * columns,
+          shape.input, shape.output, row, column)
       }
     }
   }

@@ -14,16 +14,7 @@ struct WinogradKernels: ConvolutionKernels {
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
     residual: Tensor?, into y: Tensor
   ) {
-    var start: Tensor?
-    if bias != nil || perSample != nil {
-      let sums = engine.tensor([x.batch, shape.output])
-      for n in 0..<x.batch {
-        ck_fill_rows(
-          sums.sample(n), shape.output, bias, perSample.map { UnsafePointer($0.base + n * $0.stride) }, nil, 0,
-          1, shape.output)
-      }
-      start = sums
-    }
+    let start = startingValues(bias, perSample, batch: x.batch)
     run(
       ck_winograd_operands(
         x: x.base, x_stride: x.stride, weights: weight, transposed: 0, y: y.base, y_stride: y.stride,
