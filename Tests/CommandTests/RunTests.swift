@@ -82,8 +82,33 @@ import Testing
     let saved = try FileManager.default.contentsOfDirectory(atPath: "\(run)/checkpoints")
     #expect(saved.count == 1 && saved != ["step-60"], "\(saved)")
     _ = try succeed(train("stopped", settings[0], settings[1], resume: true))
-    for file in ["checkpoints/step-60/model.safetensors", "checkpoints/step-60/ema.safetensors", "metrics.jsonl"] {
-      let (one, other) = (folder.place("whole/\(file)"), folder.place("stopped/\(file)"))
+    expectSameEnd("whole", "stopped", step: 60)
+  }
+
+  /// SIGKILL on one rank at a step that differs from run to run: the job ends, and what is resumed ends as what was
+  /// never stopped.
+  @Test func losesNothingWhenARankIsKilled() throws {
+    let settings = ["training.steps=40", "checkpoints.every=5"]
+    _ = try succeed(train("whole", settings[0], settings[1]))
+    let run = folder.place("killed"), step = Int.random(in: 6...25)
+    let watch = """
+      log=$1; shift; "$@" & job=$!
+      until [[ $(wc -l < "$log" 2>/dev/null || echo 0) -ge \(step) ]]; do sleep 0.01; done
+      pkill -KILL -n -f -- '--out \(run) '; wait $job
+      """
+    let killed = try Command.launch(
+      ranks: 2, train("killed", settings[0], settings[1]), patience: 60,
+      prefix: ["bash", "-c", watch, "-", "\(run)/metrics.jsonl"])
+    #expect(killed.code != 0, "step \(step): \(killed.transcript)")
+    _ = try succeed(train("killed", settings[0], settings[1], resume: true))
+    expectSameEnd("whole", "killed", step: 40)
+  }
+
+  /// Weights, average, moments and the log, bit for bit.
+  private func expectSameEnd(_ first: String, _ second: String, step: Int) {
+    let files = ["model", "ema", "optimizer"].map { "checkpoints/step-\(step)/\($0).safetensors" }
+    for file in files + ["metrics.jsonl"] {
+      let (one, other) = (folder.place("\(first)/\(file)"), folder.place("\(second)/\(file)"))
       #expect(FileManager.default.contentsEqual(atPath: one, andPath: other), "\(file)")
     }
   }
