@@ -30,11 +30,19 @@ struct BenchCommand: ParsableCommand {
     var batch = 4
     @Option(help: "The model.")
     var preset = Preset.paper
+    @Option(help: "Another width c1 of the first stage than the preset's.")
+    var baseChannels: Int?
     @Option(help: "Repetitions that are timed; one more goes before them.")
     var steps = 3
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
+    var configuration: CGDMConfiguration {
+      var configuration = preset.configuration
+      if let baseChannels { configuration.baseChannels = baseChannels }
+      return configuration
+    }
+    var name: String { preset.rawValue + (baseChannels.map { " with c1 = \($0)" } ?? "") }
     var settings: BenchmarkSettings { BenchmarkSettings(threads: threads, batch: batch, steps: steps) }
 
     func validate() throws {
@@ -43,6 +51,9 @@ struct BenchCommand: ParsableCommand {
       }
       guard (1...4096).contains(batch) else {
         throw ValidationError("--batch: expected 1...4096, found \(batch)")
+      }
+      if let baseChannels, !(2...1024).contains(baseChannels) || baseChannels % 2 != 0 {
+        throw ValidationError("--base-channels: expected an even number in 2...1024, found \(baseChannels)")
       }
       guard (1...100_000).contains(steps) else {
         throw ValidationError("--steps: expected 1...100000, found \(steps)")
@@ -64,7 +75,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try TrainStepBenchmark.run(
-          options.preset.configuration, preset: options.preset.rawValue, options.settings,
+          options.configuration, preset: options.name, options.settings,
           convolution: convolution, profiled: profile))
     }
   }
@@ -87,7 +98,7 @@ struct BenchCommand: ParsableCommand {
     func run() {
       options.show(
         ConvolutionBenchmark.run(
-          options.preset.configuration, preset: options.preset.rawValue, options.settings,
+          options.configuration, preset: options.name, options.settings,
           convolution: convolution))
     }
   }
@@ -104,7 +115,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try SampleBenchmark.run(
-          options.preset.configuration, preset: options.preset.rawValue, options.settings,
+          options.configuration, preset: options.name, options.settings,
           convolution: convolution, profiled: profile))
     }
   }
@@ -117,7 +128,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try AllReduceBenchmark.run(
-        options.preset.configuration, preset: options.preset.rawValue, options.settings, world)
+        options.configuration, preset: options.name, options.settings, world)
       if world.isRoot { options.show(report) }
     }
   }
@@ -140,7 +151,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try ScalingBenchmark.run(
-        options.preset.configuration, preset: options.preset.rawValue, options.settings, world,
+        options.configuration, preset: options.name, options.settings, world,
         bucketBytes: bucket << 20, progress: exchangeThread ? .thread : .polled)
       if world.isRoot { options.show(report) }
     }
