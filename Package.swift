@@ -100,8 +100,8 @@ let package = Package(
     library(
       "Benchmarks",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
+        "RunRecords", "CKernels",
       ]),
 
     // Floor 7: the command

@@ -7,9 +7,11 @@ import Tensors
 /// `ckm bench`: how fast this machine trains and samples, and where the time goes.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure kernels, training steps, sampling and scaling on this machine.",
+    commandName: "bench",
+    abstract: "Measure kernels, training steps, sampling, scaling and simulation on this machine.",
     subcommands: [
       Products.self, Convolutions.self, TrainStep.self, Sample.self, AllReduce.self, Scaling.self,
+      Simulate.self,
     ])
 
   enum Preset: String, ExpressibleByArgument, CaseIterable {
