@@ -119,7 +119,7 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   /// Where sampling starts.
   public var start = SamplerStart.coarse
   /// The timestep at which the coarse start begins; nil for T.
-  public var startTimestep: Int? = 250
+  public var startTimestep: Int? = 100
   /// Whether the estimate of the clean map is clamped to the range that the data can have.
   public var clamp = true
 
