@@ -125,6 +125,7 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+    tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
     tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
   ]
 )
