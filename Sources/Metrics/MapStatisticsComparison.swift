@@ -8,6 +8,10 @@ public struct MapStatisticsRow: Codable, Equatable, Sendable {
   public let reference: MapStatistics.Estimate
   /// What the difference may be: a fixed tolerance, or three standard errors of the reference where that is more.
   public let allowed: Double
+  /// The difference over the standard error that the difference has by this set's own scatter from map to map: what tells
+  /// chance from a real difference where the reference has too few maps to know its own scatter. Nil unless this set has
+  /// more maps than the reference, and several.
+  public let deviations: Double?
 
   /// The difference.
   public var difference: Double { value.value - reference.value }
@@ -16,25 +20,12 @@ public struct MapStatisticsRow: Codable, Equatable, Sendable {
 }
 
 extension MapStatistics {
-  /// How far the statistics of simulated maps may lie from a reference's, where the reference is known better.
-  private enum Tolerance {
-    static let power = 1.0  // dB, mean by distance
-    static let shadowFading = 0.4  // dB
-    static let shadowCorrelation = 0.06
-    static let roughness = 0.15  // relative
-    static let fading = 0.15  // dB
-    static let fadingCorrelation = 0.1
-    static let range = 3.0  // dB
-    static let lineOfSight = 0.05
-  }
-
   /// Shares of the percentiles of the ranges.
   static let rangeShares = [0.05, 0.5, 0.95]
 
-  /// Percentiles of the maps' ranges as sets of `size` maps show them. The extreme percentiles of few maps lie
-  /// nearer to the middle than those of many, so sets are compared at the reference's size; the deviation between such
-  /// sets is then the reference's standard error too.
-  private func rangesInSets(of size: Int) -> [Estimate] {
+  /// Percentiles of the maps' ranges as sets of `size` maps show them: the extreme percentiles of few maps lie nearer
+  /// to the middle than those of many.
+  fileprivate func rangesInSets(of size: Int) -> [Estimate] {
     guard size < count else { return range }
     return Percentiles.resampled(ranges, size: size, shares: Self.rangeShares)
       .map { Estimate(value: $0.mean, standardError: $0.deviation) }
@@ -42,51 +33,109 @@ extension MapStatistics {
 
   /// Every statistic that both sets have, side by side.
   ///
+  /// The deviation and autocorrelation of shadow fading are compared where the reference has one link state only: in a
+  /// mixture they hang on where its edges happen to lie.
+  ///
   /// - Parameter reference: the set to be held against.
   public func compared(with reference: MapStatistics) -> [MapStatisticsRow] {
-    var rows: [MapStatisticsRow] = []
-    func row(_ name: String, _ mine: Estimate?, _ theirs: Estimate?, _ tolerance: Double) {
-      guard let mine, let theirs else { return }
-      let allowed = max(tolerance, 3 * (theirs.standardError ?? 0))
-      rows.append(.init(name: name, value: mine, reference: theirs, allowed: allowed))
+    var comparison = Comparison(mine: self, theirs: reference)
+    comparison.addLevels()
+    if reference.lineOfSight.map({ $0.value == 0 || $0.value == 1 }) ?? true { comparison.addShadowFading() }
+    comparison.addRoughness()
+    comparison.addFading()
+    comparison.addRanges()
+    comparison.add("share in line of sight", \.lineOfSight, Tolerance.lineOfSight)
+    return comparison.rows
+  }
+}
+
+/// How far the statistics of simulated maps may lie from a reference's, where the reference is known better.
+private enum Tolerance {
+  static let power = 1.0  // dB, mean by distance
+  static let shadowFading = 0.4  // dB
+  static let shadowCorrelation = 0.06
+  static let roughness = 0.15  // relative
+  static let fading = 0.15  // dB
+  static let fadingCorrelation = 0.1
+  static let range = 3.0  // dB
+  static let lineOfSight = 0.05
+}
+
+/// The rows of a comparison as they come together.
+private struct Comparison {
+  typealias Estimate = MapStatistics.Estimate
+  let mine: MapStatistics
+  let theirs: MapStatistics
+  var rows: [MapStatisticsRow] = []
+
+  mutating func add(_ name: String, _ value: Estimate?, _ reference: Estimate?, _ tolerance: Double) {
+    guard let value else { return }
+    // A set of the reference's size scatters by the square root of the counts' quotient more than this one, and the
+    // difference of the two by one more under the root.
+    let quotient = Double(mine.count) / Double(theirs.count)
+    add(name, value, reference, tolerance, scatter: value.standardError.map { $0 * (quotient + 1).squareRoot() })
+  }
+
+  mutating func add(
+    _ name: String, _ statistic: (MapStatistics) -> Estimate?, _ tolerance: Double
+  ) { add(name, statistic(mine), statistic(theirs), tolerance) }
+
+  private mutating func add(
+    _ name: String, _ value: Estimate, _ reference: Estimate?, _ tolerance: Double, scatter: Double?
+  ) {
+    guard let reference else { return }
+    let known = mine.count > theirs.count ? scatter.flatMap { $0 > 0 ? $0 : nil } : nil
+    rows.append(
+      .init(
+        name: name, value: value, reference: reference,
+        allowed: max(tolerance, 3 * (reference.standardError ?? 0)),
+        deviations: known.map { (value.value - reference.value) / $0 }))
+  }
+
+  mutating func addLevels() {
+    for bin in theirs.bins {
+      let own = mine.bins.first { $0.from == bin.from }
+      add("mean power at \(bin.name) m, dB", own?.power, bin.power, Tolerance.power)
     }
-    func relative(_ name: String, _ mine: Estimate?, _ theirs: Estimate?) {
-      row(name, mine, theirs, Tolerance.roughness * (theirs?.value ?? 0))
+    add("power + pathloss, dB", \.excess, Tolerance.power)
+  }
+
+  mutating func addShadowFading() {
+    add("shadow fading, pooled deviation, dB", \.shadowFading, Tolerance.shadowFading)
+    add("shadow fading, mean of the maps' deviations, dB", \.shadowFadingPerMap, Tolerance.shadowFading)
+    addLags("shadow fading", \.shadowAutocorrelation, Tolerance.shadowCorrelation)
+  }
+
+  mutating func addRoughness() {
+    func relative(_ name: String, _ statistic: (MapStatistics) -> Estimate?) {
+      add(name, statistic, Tolerance.roughness * (statistic(theirs)?.value ?? 0))
     }
-    for bin in reference.bins {
-      let end = bin.to == .greatestFiniteMagnitude ? "" : "\(Int(bin.to))"
-      row(
-        "mean power at \(Int(bin.from))-\(end) m, dB", bins.first { $0.from == bin.from }?.power, bin.power,
-        Tolerance.power)
+    relative("residual of a 5 x 5 median, dB", \.path.medianResidual)
+    relative("mean absolute x-gradient, dB/m", \.path.gradient)
+    relative("coherent: residual of a 5 x 5 median, dB", \.coherent?.medianResidual)
+    relative("coherent: mean absolute x-gradient, dB/m", \.coherent?.gradient)
+  }
+
+  mutating func addFading() {
+    add("coherent - path power, deviation, dB", \.fading, Tolerance.fading)
+    addLags("coherent - path power", \.fadingAutocorrelation, Tolerance.fadingCorrelation)
+  }
+
+  private mutating func addLags(
+    _ name: String, _ lags: (MapStatistics) -> [MapStatistics.Lag], _ tolerance: Double
+  ) {
+    for lag in lags(theirs) {
+      let own = lags(mine).first { $0.distance == lag.distance }
+      add("\(name), autocorrelation at \(Int(lag.distance)) m", own?.correlation, lag.correlation, tolerance)
     }
-    row("power + pathloss, dB", excess, reference.excess, Tolerance.power)
-    row("shadow fading, pooled deviation, dB", shadowFading, reference.shadowFading, Tolerance.shadowFading)
-    row(
-      "shadow fading, mean of the maps' deviations, dB", shadowFadingPerMap, reference.shadowFadingPerMap,
-      Tolerance.shadowFading)
-    for lag in reference.shadowAutocorrelation {
-      row(
-        "shadow fading, autocorrelation at \(Int(lag.distance)) m",
-        shadowAutocorrelation.first { $0.distance == lag.distance }?.correlation, lag.correlation,
-        Tolerance.shadowCorrelation)
+  }
+
+  /// Of sets of the reference's size: their scatter is what the percentiles of its ranges are known to.
+  mutating func addRanges() {
+    let sets = mine.rangesInSets(of: theirs.count)
+    for (share, (own, reference)) in zip(MapStatistics.rangeShares, zip(sets, theirs.range)) {
+      add(
+        "range of a map, \(Int(100 * share)) %, dB", own, reference, Tolerance.range, scatter: own.standardError)
     }
-    relative("residual of a 5 x 5 median, dB", path.medianResidual, reference.path.medianResidual)
-    relative("mean absolute x-gradient, dB/m", path.gradient, reference.path.gradient)
-    relative(
-      "coherent: residual of a 5 x 5 median, dB", coherent?.medianResidual, reference.coherent?.medianResidual)
-    relative("coherent: mean absolute x-gradient, dB/m", coherent?.gradient, reference.coherent?.gradient)
-    row("coherent - path power, deviation, dB", fading, reference.fading, Tolerance.fading)
-    for lag in reference.fadingAutocorrelation {
-      row(
-        "coherent - path power, autocorrelation at \(Int(lag.distance)) m",
-        fadingAutocorrelation.first { $0.distance == lag.distance }?.correlation, lag.correlation,
-        Tolerance.fadingCorrelation)
-    }
-    for (share, (mine, theirs)) in zip(Self.rangeShares, zip(rangesInSets(of: reference.count), reference.range)) {
-      let spread = count > reference.count ? max(mine.standardError ?? 0, theirs.standardError ?? 0) : 0
-      row("range of a map, \(Int(100 * share)) %, dB", mine, theirs, max(Tolerance.range, 3 * spread))
-    }
-    row("share in line of sight", lineOfSight, reference.lineOfSight, Tolerance.lineOfSight)
-    return rows
   }
 }
