@@ -60,7 +60,7 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CKernels", "CRunRecords", yams]),
 
     // Floor 2
     library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
@@ -117,7 +117,7 @@ let package = Package(
     // Tests: one target a library; `MultiRankTests` also runs under mpirun.
     tests("TensorsTests", ["Essentials", "Tensors", "CKernels"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
-    tests("RunRecordsTests", ["Essentials", "RunRecords"]),
+    tests("RunRecordsTests", ["Essentials", "RunRecords", "CKernels"]),
     tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors"]),
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
@@ -125,7 +125,7 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
-    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords", "CKernels"]),
+    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords"]),
     tests(
       "EvaluationTests",
       [

@@ -178,12 +178,11 @@ public struct MapBlock: Sendable {
 }
 
 extension MapBlock {
-  /// Throws unless the block fits a writer's file.
-  func validate(for writer: MapSetWriter, at path: String) throws {
-    let description = writer.description
-    guard first >= 0, first + maps.count <= writer.count else {
+  /// Throws unless the block fits a file of `count` samples.
+  func validate(for description: MapSetDescription, count: Int, at path: String) throws {
+    guard first >= 0, first + maps.count <= count else {
       throw Fault(
-        "the samples lie outside the file", at: path, expected: "0 to \(writer.count - 1)",
+        "the samples lie outside the file", at: path, expected: "0 to \(count - 1)",
         found: "\(first) to \(first + maps.count - 1)")
     }
     let places = description.rows * description.columns

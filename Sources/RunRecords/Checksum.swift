@@ -1,11 +1,11 @@
 import CKernels
 import Essentials
 import Foundation
-import RunRecords
 
 /// XXH64 sums, as 16 hexadecimal digits: what `xxhsum -H64` prints.
-enum Checksum {
-  static func of(_ bytes: [UInt8]) -> String {
+public enum Checksum {
+  /// The sum of bytes in memory.
+  public static func of(_ bytes: [UInt8]) -> String {
     var sum = ck_checksum()
     ck_checksum_begin(&sum)
     ck_checksum_add(&sum, bytes, bytes.count)
@@ -14,8 +14,11 @@ enum Checksum {
 
   /// The length and the sum of a file, read in pieces.
   ///
+  /// - Parameters:
+  ///   - path: the file; a symbolic link is refused.
+  ///   - what: how to begin the message: "cannot read the checkpoint".
   /// - Throws: `Fault` when it is missing or cannot be read.
-  static func of(file path: String, what: String) throws -> (byteCount: Int, sum: String) {
+  public static func of(file path: String, what: String) throws -> (byteCount: Int, sum: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { throw Files.systemFault(what, at: path) }
     defer { close(descriptor) }

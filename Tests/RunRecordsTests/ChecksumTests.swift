@@ -1,7 +1,6 @@
 import CKernels
+import RunRecords
 import Testing
-
-@testable import Checkpoints
 
 @Suite struct ChecksumTests {
   // From the reference implementation of XXH64, seed 0.
