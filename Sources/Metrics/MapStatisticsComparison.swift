@@ -1,3 +1,36 @@
+/// One statistic of a set of maps.
+public struct MapStatisticsEntry: Equatable, Sendable {
+  /// What it is, with its unit.
+  public let name: String
+  /// The number.
+  public let estimate: MapStatistics.Estimate
+  let kind: Kind
+
+  /// What sort of statistic it is: how far it may lie from a reference's.
+  enum Kind: Equatable, Sendable {
+    case power, shadowFading, shadowCorrelation, roughness, fading, fadingCorrelation, lineOfSight
+    /// A percentile of the ranges, by its place in the list of shares.
+    case range(Int)
+
+    /// How far the statistics of simulated maps may lie from a reference's, where the reference is known better.
+    func tolerance(of reference: Double) -> Double {
+      switch self {
+      case .power: 1  // dB
+      case .shadowFading: 0.4  // dB
+      case .shadowCorrelation: 0.06
+      case .roughness: 0.15 * reference
+      case .fading: 0.15  // dB
+      case .fadingCorrelation: 0.1
+      case .range: 3  // dB
+      case .lineOfSight: 0.05
+      }
+    }
+
+    /// Whether it says nothing of a mixture of link states: there it hangs on where the edges happen to lie.
+    var isOfOneState: Bool { self == .shadowFading || self == .shadowCorrelation }
+  }
+}
+
 /// One statistic of a set of maps beside that of a reference set.
 public struct MapStatisticsRow: Codable, Equatable, Sendable {
   /// What is compared, with its unit.
@@ -23,119 +56,67 @@ extension MapStatistics {
   /// Shares of the percentiles of the ranges.
   static let rangeShares = [0.05, 0.5, 0.95]
 
-  /// Percentiles of the maps' ranges as sets of `size` maps show them: the extreme percentiles of few maps lie nearer
-  /// to the middle than those of many.
-  fileprivate func rangesInSets(of size: Int) -> [Estimate] {
-    guard size < count else { return range }
-    return Percentiles.resampled(ranges, size: size, shares: Self.rangeShares)
-      .map { Estimate(value: $0.mean, standardError: $0.deviation) }
+  /// Every statistic, in the order of a report.
+  public var entries: [MapStatisticsEntry] {
+    var entries: [MapStatisticsEntry] = []
+    func add(_ name: String, _ estimate: Estimate?, _ kind: MapStatisticsEntry.Kind) {
+      if let estimate { entries.append(.init(name: name, estimate: estimate, kind: kind)) }
+    }
+    func add(_ name: String, _ lags: [Lag], _ kind: MapStatisticsEntry.Kind) {
+      for lag in lags { add("\(name), autocorrelation at \(Int(lag.distance)) m", lag.correlation, kind) }
+    }
+    for bin in bins { add("mean power at \(bin.name) m, dB", bin.power, .power) }
+    add("power + pathloss, dB", excess, .power)
+    add("shadow fading, pooled deviation, dB", shadowFading, .shadowFading)
+    add("shadow fading, mean of the maps' deviations, dB", shadowFadingPerMap, .shadowFading)
+    add("shadow fading", shadowAutocorrelation, .shadowCorrelation)
+    add("residual of a 5 x 5 median, dB", path.medianResidual, .roughness)
+    add("mean absolute x-gradient, dB/m", path.gradient, .roughness)
+    add("coherent: residual of a 5 x 5 median, dB", coherent?.medianResidual, .roughness)
+    add("coherent: mean absolute x-gradient, dB/m", coherent?.gradient, .roughness)
+    add("coherent - path power, deviation, dB", fading, .fading)
+    add("coherent - path power", fadingAutocorrelation, .fadingCorrelation)
+    for (index, share) in Self.rangeShares.enumerated() {
+      add("range of a map, \(Int(100 * share)) %, dB", range[index], .range(index))
+    }
+    add("share in line of sight", lineOfSight, .lineOfSight)
+    return entries
   }
 
   /// Every statistic that both sets have, side by side.
   ///
-  /// The deviation and autocorrelation of shadow fading are compared where the reference has one link state only: in a
-  /// mixture they hang on where its edges happen to lie.
+  /// The deviation and autocorrelation of shadow fading are compared where the reference has one link state only.
   ///
   /// - Parameter reference: the set to be held against.
   public func compared(with reference: MapStatistics) -> [MapStatisticsRow] {
-    var comparison = Comparison(mine: self, theirs: reference)
-    comparison.addLevels()
-    if reference.lineOfSight.map({ $0.value == 0 || $0.value == 1 }) ?? true { comparison.addShadowFading() }
-    comparison.addRoughness()
-    comparison.addFading()
-    comparison.addRanges()
-    comparison.add("share in line of sight", \.lineOfSight, Tolerance.lineOfSight)
-    return comparison.rows
-  }
-}
-
-/// How far the statistics of simulated maps may lie from a reference's, where the reference is known better.
-private enum Tolerance {
-  static let power = 1.0  // dB, mean by distance
-  static let shadowFading = 0.4  // dB
-  static let shadowCorrelation = 0.06
-  static let roughness = 0.15  // relative
-  static let fading = 0.15  // dB
-  static let fadingCorrelation = 0.1
-  static let range = 3.0  // dB
-  static let lineOfSight = 0.05
-}
-
-/// The rows of a comparison as they come together.
-private struct Comparison {
-  typealias Estimate = MapStatistics.Estimate
-  let mine: MapStatistics
-  let theirs: MapStatistics
-  var rows: [MapStatisticsRow] = []
-
-  mutating func add(_ name: String, _ value: Estimate?, _ reference: Estimate?, _ tolerance: Double) {
-    guard let value else { return }
+    let mixed = reference.lineOfSight.map { $0.value > 0 && $0.value < 1 } ?? false
+    let own = entries
     // A set of the reference's size scatters by the square root of the counts' quotient more than this one, and the
     // difference of the two by one more under the root.
-    let quotient = Double(mine.count) / Double(theirs.count)
-    add(name, value, reference, tolerance, scatter: value.standardError.map { $0 * (quotient + 1).squareRoot() })
-  }
-
-  mutating func add(
-    _ name: String, _ statistic: (MapStatistics) -> Estimate?, _ tolerance: Double
-  ) { add(name, statistic(mine), statistic(theirs), tolerance) }
-
-  private mutating func add(
-    _ name: String, _ value: Estimate, _ reference: Estimate?, _ tolerance: Double, scatter: Double?
-  ) {
-    guard let reference else { return }
-    let known = mine.count > theirs.count ? scatter.flatMap { $0 > 0 ? $0 : nil } : nil
-    rows.append(
-      .init(
-        name: name, value: value, reference: reference,
-        allowed: max(tolerance, 3 * (reference.standardError ?? 0)),
-        deviations: known.map { (value.value - reference.value) / $0 }))
-  }
-
-  mutating func addLevels() {
-    for bin in theirs.bins {
-      let own = mine.bins.first { $0.from == bin.from }
-      add("mean power at \(bin.name) m, dB", own?.power, bin.power, Tolerance.power)
-    }
-    add("power + pathloss, dB", \.excess, Tolerance.power)
-  }
-
-  mutating func addShadowFading() {
-    add("shadow fading, pooled deviation, dB", \.shadowFading, Tolerance.shadowFading)
-    add("shadow fading, mean of the maps' deviations, dB", \.shadowFadingPerMap, Tolerance.shadowFading)
-    addLags("shadow fading", \.shadowAutocorrelation, Tolerance.shadowCorrelation)
-  }
-
-  mutating func addRoughness() {
-    func relative(_ name: String, _ statistic: (MapStatistics) -> Estimate?) {
-      add(name, statistic, Tolerance.roughness * (statistic(theirs)?.value ?? 0))
-    }
-    relative("residual of a 5 x 5 median, dB", \.path.medianResidual)
-    relative("mean absolute x-gradient, dB/m", \.path.gradient)
-    relative("coherent: residual of a 5 x 5 median, dB", \.coherent?.medianResidual)
-    relative("coherent: mean absolute x-gradient, dB/m", \.coherent?.gradient)
-  }
-
-  mutating func addFading() {
-    add("coherent - path power, deviation, dB", \.fading, Tolerance.fading)
-    addLags("coherent - path power", \.fadingAutocorrelation, Tolerance.fadingCorrelation)
-  }
-
-  private mutating func addLags(
-    _ name: String, _ lags: (MapStatistics) -> [MapStatistics.Lag], _ tolerance: Double
-  ) {
-    for lag in lags(theirs) {
-      let own = lags(mine).first { $0.distance == lag.distance }
-      add("\(name), autocorrelation at \(Int(lag.distance)) m", own?.correlation, lag.correlation, tolerance)
+    let scatter = (Double(count) / Double(reference.count) + 1).squareRoot()
+    let ranges = rangesInSets(of: reference.count)
+    return reference.entries.compactMap { entry in
+      guard !(mixed && entry.kind.isOfOneState), var value = own.first(where: { $0.name == entry.name })?.estimate
+      else { return nil }
+      var error = value.standardError.map { scatter * $0 }
+      if case .range(let index) = entry.kind {
+        value = ranges[index]
+        error = value.standardError
+      }
+      let allowed = max(
+        entry.kind.tolerance(of: entry.estimate.value), 3 * (entry.estimate.standardError ?? 0))
+      return MapStatisticsRow(
+        name: entry.name, value: value, reference: entry.estimate, allowed: allowed,
+        deviations: count > reference.count
+          ? error.flatMap { $0 > 0 ? (value.value - entry.estimate.value) / $0 : nil } : nil)
     }
   }
 
-  /// Of sets of the reference's size: their scatter is what the percentiles of its ranges are known to.
-  mutating func addRanges() {
-    let sets = mine.rangesInSets(of: theirs.count)
-    for (share, (own, reference)) in zip(MapStatistics.rangeShares, zip(sets, theirs.range)) {
-      add(
-        "range of a map, \(Int(100 * share)) %, dB", own, reference, Tolerance.range, scatter: own.standardError)
-    }
+  /// Percentiles of the maps' ranges as sets of `size` maps show them: the extreme percentiles of few maps lie nearer
+  /// to the middle than those of many.
+  private func rangesInSets(of size: Int) -> [Estimate] {
+    guard size < count else { return range }
+    return Percentiles.resampled(ranges, size: size, shares: Self.rangeShares)
+      .map { Estimate(value: $0.mean, standardError: $0.deviation) }
   }
 }
