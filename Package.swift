@@ -100,8 +100,8 @@ let package = Package(
     library(
       "Benchmarks",
       [
-        "Essentials", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing", "RunRecords",
-        "CKernels",
+        "Essentials", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
+        "RunRecords", "CKernels",
       ]),
 
     // Floor 7: the command
@@ -125,7 +125,9 @@ let package = Package(
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
-    tests("CheckpointsTests", ["Essentials", "Checkpoints", "RunRecords"]),
+    tests(
+      "CheckpointsTests",
+      ["Essentials", "Checkpoints", "FingerprintModels", "NeuralNetworks", "RunRecords", "Tensors"]),
     tests(
       "EvaluationTests",
       [

@@ -102,7 +102,8 @@ public enum TrainStepBenchmark {
     let json = JSONValue.members([
       "benchmark": .text("train-step"), "preset": .text(preset), "batch": .integer(settings.batch),
       "threads": .integer(settings.threads), "convolution": .text(convolution.rawValue),
-      "seconds_per_step": .real(middle), "processor_seconds_per_step": .real(processor), "seconds": .array(times.map { .real($0) }),
+      "seconds_per_step": .real(middle), "processor_seconds_per_step": .real(processor),
+      "seconds": .array(times.map { .real($0) }),
       "peak_bytes": .integer(peak), "operations": .integer(operations),
     ])
     let tables = [table] + (rig.profile.map { [profileTable($0, steps: settings.steps)] } ?? [])
@@ -114,7 +115,8 @@ public enum TrainStepBenchmark {
 
 /// The table of a profile, per step.
 func profileTable(_ profile: OperationProfile, steps: Int) -> MarkdownTable {
-  var table = MarkdownTable(["operation", "part", "calls", "ms", "share", "CPU ms"], alignments: [.left, .left, .right, .right, .right, .right])
+  var table = MarkdownTable(
+    ["operation", "part", "calls", "ms", "share", "CPU ms"], alignments: [.left, .left, .right, .right, .right, .right])
   let total = profile.sorted.reduce(0) { $0 + $1.seconds }
   for entry in profile.sorted {
     table.add([

@@ -6,7 +6,8 @@
 #include "ck_lanes.h"
 #include "include/ck_winograd.h"
 
-enum { CK_POSITIONS = 36 };
+/// Positions of a tile, and the most channels of a block of data or slopes.
+enum { CK_POSITIONS = 36, CK_BLOCK_CHANNELS = 64 };
 
 CK_INLINE size_t ck_matrix_step(size_t rows, size_t pitch) { return rows * pitch + CK_LANES; }
 

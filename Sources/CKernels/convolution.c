@@ -1,7 +1,7 @@
 #include "include/ck_convolution.h"
 
 #include "ck_lanes.h"
-#include "ck_panels.h"
+#include "include/ck_panels.h"
 
 // Channels of a tap that are multiplied at a time, and the distance between gathered rows: an odd number of cache lines.
 enum { DEPTH = 128, PITCH = DEPTH + CK_LANES, OUTPUT_PITCH = CK_TAP_OUTPUTS + CK_LANES };

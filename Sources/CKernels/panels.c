@@ -1,6 +1,6 @@
 // The inner product of all fast kernels. Sums of `rows` x (16 `vectors`) stay in registers while k runs: 14 x 32 with
 // AVX-512's 32 registers, 6 x 16 with AVX2's 16 (a vector of sixteen is two of those).
-#include "ck_panels.h"
+#include "include/ck_panels.h"
 
 #include "ck_lanes.h"
 

@@ -1,6 +1,6 @@
 #include "include/ck_winograd.h"
 
-#include "ck_panels.h"
+#include "include/ck_panels.h"
 #include "ck_winograd_blocks.h"
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -24,7 +24,7 @@ static ck_winograd plan_of(size_t batch, size_t height, size_t width, size_t inp
 
 // Sizes of blocks, measured on a core with 1 MiB of second-level cache: 28 tiles are two full register blocks; wider
 // blocks of output channels save input transforms, and the sums of 28 x 128 x 36 still leave room for the rest.
-enum { TILES = 28, INPUTS = 64, OUTPUTS = 128, GRADIENT_OUTPUTS = 64, ENOUGH_JOBS = 8 };
+enum { TILES = 28, INPUTS = CK_BLOCK_CHANNELS, OUTPUTS = 128, GRADIENT_OUTPUTS = CK_BLOCK_CHANNELS, ENOUGH_JOBS = 8 };
 
 ck_winograd ck_winograd_product_plan(size_t batch, size_t height, size_t width, size_t input, size_t output) {
   ck_winograd plan = plan_of(batch, height, width, input, output);
@@ -44,9 +44,12 @@ ck_winograd ck_winograd_product_plan(size_t batch, size_t height, size_t width, 
   plan.scratch = CK_POSITIONS * (ck_matrix_step(plan.tile_block, plan.input_block) +
                                  ck_matrix_step(plan.tile_block, plan.output_block)) +
                  weight_block;
-  // Weights that many blocks of tiles share are transformed once, where the result fits a last-level cache (8 MiB).
+  // Weights that many blocks of tiles share are transformed once, where those of one block of outputs (at most 2.5 MiB)
+  // come back from a cache sooner than they are transformed anew.
   size_t transformed = ck_winograd_weight_jobs(&plan) * weight_block;
-  if (divided(plan.tiles, plan.tile_block) > 4 && transformed <= 2u << 20) plan.shared = transformed;
+  size_t together = divided(input, plan.input_block) * divided(plan.output_block, CK_PANEL) * weight_block;
+  if (divided(plan.tiles, plan.tile_block) > 4 && together <= 5u << 17 && transformed <= 2u << 20)
+    plan.shared = transformed;
   return plan;
 }
 

@@ -26,6 +26,8 @@ public struct ReconstructionRequest: Sendable {
   public var sampler = SamplerKind.ddim
   /// Network evaluations of DDIM.
   public var steps = 20
+  /// Where a coarse start begins; nil for the run's own.
+  public var startTimestep: Int?
   /// DDIM's share of the posterior's noise, 0...1.
   public var eta = 0.0
   /// Maps that a rank has in the network at a time.
@@ -92,11 +94,18 @@ public enum Reconstructor {
     let schedule = try section.makeSchedule()
     let margin = normaliser.normalisation == .fine ? 0 : Double(normaliser.margin)
     let clamp: EstimateClamp = section.clamp ? .range(margin: margin) : .none
+    // From plain noise there is nothing to refine: all the way down.
+    let first = section.start == .coarse ? request.startTimestep ?? section.startTimestep : nil
+    if let first, first > schedule.count {
+      throw Fault(
+        "sampling starts at a timestep that there is not", at: "--start-timestep",
+        expected: "1 to \(schedule.count)", found: "\(first)")
+    }
     let sampler: any Sampler =
       switch request.sampler {
-      case .ancestral: SingleStepSampler.ancestral(schedule, clamp: clamp)
+      case .ancestral: SingleStepSampler.ancestral(schedule, from: first, clamp: clamp)
       case .ddim:
-        try SingleStepSampler.ddim(schedule, steps: request.steps, eta: request.eta, clamp: clamp)
+        try SingleStepSampler.ddim(schedule, steps: request.steps, from: first, eta: request.eta, clamp: clamp)
       }
     return SamplingDriver(
       schedule: schedule, sampler: sampler, start: section.start,

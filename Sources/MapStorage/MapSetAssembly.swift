@@ -107,27 +107,26 @@ public final class MapSetAssembly: @unchecked Sendable {
   ///
   /// - Parameter progress: called on rank 0 with the number of maps that are merged.
   /// - Throws: `Fault` on all ranks when samples are missing, a block was damaged since it was written, or there is no room
-  ///   for the file; the blocks then stay as they are.
+  ///   for the file; the blocks then stay as they are, and `leave` ends the job.
   public func assemble(progress: (Int) -> Void = { _ in }) throws {
     let own = parts.withLock(\.self)
     let all = try communicator.gather(value: own)?.flatMap(\.self) ?? []
-    do {
-      try communicator.onRoot("merge the blocks") {
-        guard let file = partial else { throw Fault("the job has ended", at: path) }
-        try merge(all.sorted { $0.samples.lowerBound < $1.samples.lowerBound }, into: file, progress)
-        partial = nil
-      }
-    } catch {
-      try leave()
-      throw error
+    try communicator.onRoot("merge the blocks") {
+      guard let file = partial else { throw Fault("the job has ended", at: path) }
+      try merge(all.sorted { $0.samples.lowerBound < $1.samples.lowerBound }, into: file, progress)
+      partial = nil
     }
   }
 
   /// Collective. Ends the job for now: finished blocks stay for the next one, and without any the directory goes.
-  public func leave() throws {
-    partial?.leave()
-    partial = nil
-    try communicator.barrier()
+  ///
+  /// - Returns: whether blocks stay.
+  @discardableResult
+  public func leave() throws -> Bool {
+    try communicator.onRoot("leave \(directory)") {
+      defer { partial = nil }
+      return partial?.leave() ?? false
+    }
   }
 
   private func merge(_ parts: [MapPart], into file: PartialFile, _ progress: (Int) -> Void) throws {
@@ -184,7 +183,7 @@ extension PartialFile {
       if left != nil, let part = MapPart(name: name) {
         parts.append(part)
       } else if MapPart(name: name) != nil || name.hasPrefix(MapPart.unfinishedPrefix)
-        || name.hasPrefix(AssemblyManifest.name) && left == nil
+        || name.hasPrefix(AssemblyManifest.name + ".")
       {
         try remove(name)
       }
@@ -208,10 +207,15 @@ extension PartialFile {
     }
   }
 
-  /// Lets go of the directory; removes it where it holds no part.
-  fileprivate func leave() {
-    guard let names = try? names(), !names.contains(where: { MapPart(name: $0) != nil }) else { return release() }
+  /// Lets go of the directory; removes it where it holds no part. Whether it holds any.
+  @discardableResult
+  fileprivate func leave() -> Bool {
+    guard let names = try? names(), !names.contains(where: { MapPart(name: $0) != nil }) else {
+      release()
+      return true
+    }
     unlink("\(directory)/\(AssemblyManifest.name)")
     abandon()
+    return false
   }
 }

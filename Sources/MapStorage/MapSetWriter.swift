@@ -11,6 +11,9 @@ import MessagePassing
 /// What is written does not depend on the number of ranks, and memory does not grow with the number of samples. With
 /// one rank the file is written with the POSIX driver.
 public final class MapSetWriter {
+  /// Room beside the samples of one write for what libhdf5 holds back of earlier ones, its own tables above all [byte].
+  private static let tables = 4 << 20
+
   /// What the file will hold.
   public let description: MapSetDescription
   /// The number of maps that the file will hold.
@@ -53,7 +56,7 @@ public final class MapSetWriter {
       do {
         try fresh.startOver()
         try MapSetLayout(path: fresh.path, description: description, count: count).create()
-        try fresh.reserve(description.tableBytes(count))
+        try fresh.reserve(tables)
       } catch {
         fresh.abandon()
         throw error
@@ -88,7 +91,7 @@ public final class MapSetWriter {
     let samples = try communicator.allReduce(block?.maps.count ?? 0)
     guard samples > 0 else { return }
     try communicator.agree("make room") {
-      try partial?.reserve(samples * description.bytesPerSample + description.tableBytes(samples))
+      try partial?.reserve(samples * description.bytesPerSample + Self.tables)
     }
     try communicator.agree("write maps") { try file.write(block, at: block?.first ?? 0) }
     if let block { written.insert(block.first..<block.first + block.maps.count) }

@@ -119,6 +119,7 @@ final class SampleFile {
     }
   }
 
+  /// Moves rows by H5Dwrite or H5Dread.
   private func transfer<Pointer>(
     _ handle: HierarchicalHandle, _ array: SampleArray, rows: Range<Int>, at place: String, memory: Pointer,
     _ move: (hid_t, hid_t, hid_t, hid_t, hid_t, Pointer) -> herr_t
@@ -149,21 +150,36 @@ final class SampleFile {
 
   /// Copies samples of another file as they are, packed and with their check sums.
   ///
+  /// Sample by sample, each with all that belongs to it: so the file does not show in which pieces they came.
+  ///
   /// - Parameters:
   ///   - source: a file of the same description.
   ///   - rows: which of its samples.
   ///   - first: where in this file they go.
   func copy(_ source: SampleFile, rows: Range<Int>, to first: Int) throws {
     try HierarchicalLibrary.serialised {
-      for (own, other) in zip(handles, source.handles) {
-        try source.requireRoom(own.array, other.handle, upTo: rows.upperBound)
-        if own.array.isPacked {
-          try Self.copyChunks(
-            from: other.handle, to: own.handle, rows: rows, first: first, axes: own.array.row.count + 1,
-            at: "\(source.path):/\(own.array.name)")
-        } else {
-          try copyRows(source, own, other.handle, rows: rows, to: first)
+      let pairs = zip(handles, source.handles).map { (array: $0.array, own: $0.handle, other: $1.handle) }
+      for pair in pairs {
+        try source.requireRoom(pair.array, pair.other, upTo: rows.upperBound)
+        guard pair.array.isPacked else { continue }
+        let place = "\(source.path):/\(pair.array.name)"
+        let packings = try [pair.own, pair.other].map {
+          try Packing($0, axes: pair.array.row.count + 1, at: place)
         }
+        guard packings[0] == packings[1] else {
+          throw Fault("the data set is packed in another way", at: place)
+        }
+      }
+      var chunk: [UInt8] = []
+      for row in rows {
+        for pair in pairs where pair.array.isPacked {
+          try Self.copyChunk(
+            from: pair.other, row, to: pair.own, first + row - rows.lowerBound, axes: pair.array.row.count + 1,
+            &chunk, at: "\(source.path):/\(pair.array.name)")
+        }
+      }
+      for pair in pairs where !pair.array.isPacked {
+        try copyRows(source, pair.array, from: pair.other, rows: rows, to: pair.own, first)
       }
     }
   }
@@ -185,51 +201,59 @@ final class SampleFile {
     }
   }
 
-  private static func copyChunks(
-    from source: HierarchicalHandle, to target: HierarchicalHandle, rows: Range<Int>, first: Int, axes: Int,
-    at place: String
-  ) throws {
-    let lists = try [source, target].map {
-      try HierarchicalHandle(
-        H5Dget_create_plist($0.identifier), "cannot read the layout", at: place, close: H5Pclose)
-    }
-    guard H5Pequal(lists[0].identifier, lists[1].identifier) > 0 else {
-      throw Fault("the data set is packed in another way", at: place)
-    }
-    var chunk: [UInt8] = []
-    for row in rows {
-      var offset = [hsize_t](repeating: 0, count: axes)
-      offset[0] = hsize_t(row)
-      var length: hsize_t = 0
+  /// What makes a chunk of one data set right for another, its type aside.
+  private struct Packing: Equatable {
+    let filters: [H5Z_filter_t]
+    let elementSize: Int
+    var chunk: [hsize_t]
+
+    init(_ handle: HierarchicalHandle, axes: Int, at place: String) throws {
+      let list = try HierarchicalHandle(
+        H5Dget_create_plist(handle.identifier), "cannot read the layout", at: place, close: H5Pclose)
+      filters = try StoredArray.plainFilters(list, at: place)
+      let type = try HierarchicalHandle(
+        H5Dget_type(handle.identifier), "cannot read the type", at: place, close: H5Tclose)
+      elementSize = H5Tget_size(type.identifier)
+      chunk = [hsize_t](repeating: 0, count: axes)
       _ = try HierarchicalLibrary.check(
-        H5Dget_chunk_storage_size(source.identifier, &offset, &length), "cannot find sample \(row)", at: place)
-      guard length > 0 else { throw Fault("sample \(row) was never written", at: place) }
-      if chunk.count < Int(length) { chunk = [UInt8](repeating: 0, count: Int(length)) }
-      var skipped: UInt32 = 0
-      _ = try HierarchicalLibrary.check(
-        H5Dread_chunk(source.identifier, hid_t(H5P_DEFAULT), &offset, &skipped, &chunk),
-        "cannot read sample \(row)", at: place)
-      offset[0] = hsize_t(first + row - rows.lowerBound)
-      _ = try HierarchicalLibrary.check(
-        H5Dwrite_chunk(target.identifier, hid_t(H5P_DEFAULT), skipped, &offset, Int(length), chunk),
-        "cannot write sample \(offset[0])", at: place)
+        H5Pget_chunk(list.identifier, Int32(axes), &chunk), "cannot read the layout", at: place)
     }
   }
 
-  private func copyRows(
-    _ source: SampleFile, _ own: (array: SampleArray, handle: HierarchicalHandle),
-    _ other: HierarchicalHandle, rows: Range<Int>, to first: Int
+  private static func copyChunk(
+    from source: HierarchicalHandle, _ row: Int, to target: HierarchicalHandle, _ targetRow: Int, axes: Int,
+    _ chunk: inout [UInt8], at place: String
   ) throws {
-    let size = H5Tget_size(own.array.type) * own.array.row.reduce(1, *)
-    var values = [UInt8](repeating: 0, count: rows.count * size)
+    var offset = [hsize_t](repeating: 0, count: axes)
+    offset[0] = hsize_t(row)
+    var length: hsize_t = 0
+    _ = try HierarchicalLibrary.check(
+      H5Dget_chunk_storage_size(source.identifier, &offset, &length), "cannot find sample \(row)", at: place)
+    guard length > 0 else { throw Fault("sample \(row) was never written", at: place) }
+    if chunk.count < Int(length) { chunk = [UInt8](repeating: 0, count: Int(length)) }
+    var skipped: UInt32 = 0
+    _ = try HierarchicalLibrary.check(
+      H5Dread_chunk(source.identifier, hid_t(H5P_DEFAULT), &offset, &skipped, &chunk),
+      "cannot read sample \(row)", at: place)
+    offset[0] = hsize_t(targetRow)
+    _ = try HierarchicalLibrary.check(
+      H5Dwrite_chunk(target.identifier, hid_t(H5P_DEFAULT), skipped, &offset, Int(length), chunk),
+      "cannot write sample \(targetRow)", at: place)
+  }
+
+  private func copyRows(
+    _ source: SampleFile, _ array: SampleArray, from other: HierarchicalHandle, rows: Range<Int>,
+    to own: HierarchicalHandle, _ first: Int
+  ) throws {
+    var values = [UInt8](repeating: 0, count: rows.count * H5Tget_size(array.type) * array.row.reduce(1, *))
     try values.withUnsafeMutableBytes {
       try transfer(
-        other, own.array, rows: rows, at: "\(source.path):/\(own.array.name)", memory: $0.baseAddress, H5Dread)
+        other, array, rows: rows, at: "\(source.path):/\(array.name)", memory: $0.baseAddress, H5Dread)
     }
     try values.withUnsafeBytes {
       try transfer(
-        own.handle, own.array, rows: first..<first + rows.count, at: "\(path):/\(own.array.name)",
-        memory: $0.baseAddress, H5Dwrite)
+        own, array, rows: first..<first + rows.count, at: "\(path):/\(array.name)", memory: $0.baseAddress,
+        H5Dwrite)
     }
   }
 

@@ -99,7 +99,7 @@ final class StoredArray {
   }
 
   /// The filters in the order in which they pack; any but shuffle, fletcher32 and one deflate are a fault.
-  private static func plainFilters(_ creation: HierarchicalHandle, at place: String) throws -> [H5Z_filter_t] {
+  static func plainFilters(_ creation: HierarchicalHandle, at place: String) throws -> [H5Z_filter_t] {
     let known = [H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32]
     let count = try HierarchicalLibrary.check(
       H5Pget_nfilters(creation.identifier), "cannot read the filters", at: place)

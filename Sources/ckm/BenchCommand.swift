@@ -1,13 +1,18 @@
 import ArgumentParser
 import Benchmarks
 import FingerprintModels
+import MessagePassing
 import Tensors
 
 /// `ckm bench`: how fast this machine trains and samples, and where the time goes.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure kernels, training steps, sampling and scaling on this machine.",
-    subcommands: [TrainStep.self])
+    commandName: "bench",
+    abstract: "Measure kernels, training steps, sampling, scaling and simulation on this machine.",
+    subcommands: [
+      Products.self, Convolutions.self, TrainStep.self, Sample.self, AllReduce.self, Scaling.self,
+      Simulate.self,
+    ])
 
   enum Preset: String, ExpressibleByArgument, CaseIterable {
     case paper, small, tiny
@@ -27,11 +32,19 @@ struct BenchCommand: ParsableCommand {
     var batch = 4
     @Option(help: "The model.")
     var preset = Preset.paper
+    @Option(help: "Another width c1 of the first stage than the preset's.")
+    var baseChannels: Int?
     @Option(help: "Repetitions that are timed; one more goes before them.")
     var steps = 3
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
+    var configuration: CGDMConfiguration {
+      var configuration = preset.configuration
+      if let baseChannels { configuration.baseChannels = baseChannels }
+      return configuration
+    }
+    var name: String { preset.rawValue + (baseChannels.map { " with c1 = \($0)" } ?? "") }
     var settings: BenchmarkSettings { BenchmarkSettings(threads: threads, batch: batch, steps: steps) }
 
     func validate() throws {
@@ -40,6 +53,9 @@ struct BenchCommand: ParsableCommand {
       }
       guard (1...4096).contains(batch) else {
         throw ValidationError("--batch: expected 1...4096, found \(batch)")
+      }
+      if let baseChannels, !(2...1024).contains(baseChannels) || baseChannels % 2 != 0 {
+        throw ValidationError("--base-channels: expected an even number in 2...1024, found \(baseChannels)")
       }
       guard (1...100_000).contains(steps) else {
         throw ValidationError("--steps: expected 1...100000, found \(steps)")
@@ -61,8 +77,85 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try TrainStepBenchmark.run(
-          options.preset.configuration, preset: options.preset.rawValue, options.settings,
+          options.configuration, preset: options.name, options.settings,
           convolution: convolution, profiled: profile))
+    }
+  }
+
+  struct Products: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gemm", abstract: "This machine's limits: matrix products and copies.")
+    @OptionGroup var options: Options
+
+    func run() { options.show(ProductBenchmark.run(options.settings)) }
+  }
+
+  struct Convolutions: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "convolution", abstract: "Each kind of convolution of the preset, forward and gradients.")
+    @OptionGroup var options: Options
+    @Option(help: "How convolutions may be computed: automatic or gathered.")
+    var convolution = ConvolutionChoice.automatic
+
+    func run() {
+      options.show(
+        ConvolutionBenchmark.run(
+          options.configuration, preset: options.name, options.settings,
+          convolution: convolution))
+    }
+  }
+
+  struct Sample: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Time and memory of one evaluation of the network, as sampling runs it.")
+    @OptionGroup var options: Options
+    @Option(help: "How convolutions may be computed: automatic or gathered.")
+    var convolution = ConvolutionChoice.automatic
+    @Flag(help: "Add a table of the time by kind of operation.")
+    var profile = false
+
+    func run() throws {
+      options.show(
+        try SampleBenchmark.run(
+          options.configuration, preset: options.name, options.settings,
+          convolution: convolution, profiled: profile))
+    }
+  }
+
+  struct AllReduce: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "all-reduce", abstract: "The exchange of the preset's gradients between the ranks (under mpirun).")
+    @OptionGroup var options: Options
+
+    func run() throws {
+      let world = try Communicator.world()
+      let report = try AllReduceBenchmark.run(
+        options.configuration, preset: options.name, options.settings, world)
+      if world.isRoot { options.show(report) }
+    }
+  }
+
+  struct Scaling: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Training steps of the ranks together against the same steps apart (under mpirun).")
+    @OptionGroup var options: Options
+    @Option(help: "The least size of a bucket of gradients, MiB.")
+    var bucket = 25
+    @Flag(help: "Let a thread of its own move the exchange on; else the computing thread does between operations.")
+    var exchangeThread = false
+
+    func validate() throws {
+      guard (1...4096).contains(bucket) else {
+        throw ValidationError("--bucket: expected 1...4096 MiB, found \(bucket)")
+      }
+    }
+
+    func run() throws {
+      let world = try Communicator.world()
+      let report = try ScalingBenchmark.run(
+        options.configuration, preset: options.name, options.settings, world,
+        bucketBytes: bucket << 20, progress: exchangeThread ? .thread : .polled)
+      if world.isRoot { options.show(report) }
     }
   }
 }

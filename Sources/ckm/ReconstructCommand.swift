@@ -55,6 +55,9 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "Network evaluations of ddim.")
   var steps = 20
 
+  @Option(help: "The timestep where a coarse start begins. Default: the run's diffusion.start_timestep.")
+  var startTimestep: Int?
+
   @Option(help: "ddim's share of noise, 0 to 1.")
   var eta = 0.0
 
@@ -80,6 +83,9 @@ struct ReconstructCommand: ParsableCommand {
       throw ValidationError("Give either --data or --coarse.")
     }
     guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
+    guard startTimestep.map({ $0 >= 1 }) ?? true else {
+      throw ValidationError("--start-timestep must be at least 1.")
+    }
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
     }
@@ -95,6 +101,7 @@ struct ReconstructCommand: ParsableCommand {
     request.magnification = magnification
     request.sampler = sampler
     request.steps = steps
+    request.startTimestep = startTimestep
     request.eta = eta
     request.batch = batch
     request.seed = seed

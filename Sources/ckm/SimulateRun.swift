@@ -36,20 +36,26 @@ struct SimulateRun {
       restart: restart)
     tellWhatIsKept(assembly, console)
     do {
-      guard try fill(assembly, communicator, signals) else {
-        try assembly.leave()
-        console.note(
-          "stopped\(signals.name.map { " by \($0)" } ?? ""): the same command goes on with \(path).partial")
-        throw ExitCode(75)
+      guard try fill(assembly, communicator, signals) else { throw Stopped() }
+      try merge(assembly, communicator)
+    } catch {
+      let reason = error is Stopped ? "stopped\(signals.name.map { " by \($0)" } ?? ""): " : ""
+      if try assembly.leave() {
+        console.note("\(reason)finished maps stay in \(path).partial; the same command goes on with them")
+      } else if !reason.isEmpty {
+        console.note("\(reason)no maps were finished")
       }
-    } catch let fault as Fault {
-      try assembly.leave()
-      throw fault
+      throw error is Stopped ? ExitCode(75) : error
     }
-    let merging = ProgressDisplay(
+  }
+
+  private struct Stopped: Error {}
+
+  private func merge(_ assembly: MapSetAssembly, _ communicator: Communicator) throws {
+    let progress = ProgressDisplay(
       "merge", total: count, unit: "maps", style: .automatic(isEnabled: communicator.isRoot))
-    try assembly.assemble { merging.update(step: $0) }
-    merging.finish()
+    try assembly.assemble { progress.update(step: $0) }
+    progress.finish()
   }
 
   private func tellWhatIsKept(_ assembly: MapSetAssembly, _ console: Console) {

@@ -63,11 +63,11 @@ import Testing
     let arguments = simulation("stopped.h5", "--count", count)
     let stopped = try startAndDisturb("stopped.h5", arguments, "kill -USR1 $job")
     #expect(stopped.code == 75, "\(stopped.transcript)")
-    #expect(stopped.errors.contains("stopped by SIGUSR1: the same command goes on"), "\(stopped.transcript)")
+    #expect(stopped.errors.contains("stopped by SIGUSR1: finished maps stay in"), "\(stopped.transcript)")
     // Told what differs, and nothing lost.
     let other = try Command.run(ranks: 2, arguments + ["--frequency", "3.5e9"])
     #expect(other.rankCodes == [1, 1], "\(other.transcript)")
-    for part in ["stopped.h5.partial", "found: frequency: 2.4e+09", "--restart"] {
+    for part in ["stopped.h5.partial", "found: frequency: 2400000000.0", "--restart"] {
       #expect(other.errors.contains(part), "lacks \(part):\n\(other.transcript)")
     }
     _ = try succeed(arguments, ranks: 1)

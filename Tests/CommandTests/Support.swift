@@ -54,9 +54,11 @@ enum Command {
     return outcome
   }
 
-  /// Several ranks and nothing between them and mpirun, for its own exit code.
-  static func launch(ranks: Int, _ arguments: [String], patience: Int = patience) throws -> Outcome {
-    try start(mpirun(ranks, patience) + [program] + arguments)
+  /// Several ranks and nothing between them and mpirun, for its own exit code. `prefix` comes before mpirun.
+  static func launch(
+    ranks: Int, _ arguments: [String], patience: Int = patience, prefix: [String] = []
+  ) throws -> Outcome {
+    try start(prefix + mpirun(ranks, patience) + [program] + arguments)
   }
 
   private static func mpirun(_ ranks: Int, _ patience: Int) -> [String] {

@@ -90,6 +90,7 @@ import Testing
     #expect(assembly.missing == [0..<2, 5..<10, 17..<23])
     #expect(assembly.keptCount == 10 && assembly.damagedCount == 0)
     #expect(fault { try assembly.assemble() }?.found == "none from 0 to 1")
+    #expect(try assembly.leave())
     assembly = try open(path)
     // The last overlaps with what is there: its author was thought dead.
     for samples in [0..<2, 5..<10, 16..<23] { try assembly.write(block(samples)) }
@@ -126,6 +127,7 @@ import Testing
     #expect(truncate(path + ".partial/" + last, 5000) == 0)
     let found = fault { try assembly.assemble() }
     #expect(found?.place.hasSuffix(last) == true && found?.hint != nil)
+    #expect(try assembly.leave())
     #expect(!FileManager.default.fileExists(atPath: path))
     #expect(try open(path).missing == [12..<23])
   }
@@ -186,7 +188,7 @@ import Testing
     var wrong = block(0..<2)
     wrong.maps[1][2, 3] = .nan
     #expect(fault { try assembly.write(wrong) }?.found?.contains("sample 1, row 2, column 3") == true)
-    try assembly.leave()
+    #expect(try !assembly.leave())
     #expect(scratch.names.isEmpty)
     #expect(fault { _ = try open("/proc/maps.h5") }?.place.hasPrefix("/proc/maps.h5") == true)
     #expect(fault { _ = try open(scratch.file("no/maps.h5")) } != nil)

@@ -2,6 +2,7 @@ import Essentials
 import Foundation
 import MapStorage
 import MessagePassing
+import Tensors
 import Testing
 
 extension MultiRank {
@@ -106,7 +107,7 @@ extension MultiRank {
       let side = 256
       let large = MapSetDescription(rows: side, columns: side, hasStations: false)
       // Noise, which deflate cannot pack: 256 KiB a map.
-      let noise = (0..<side * side).map { _ in Float.random(in: -1...1) }
+      let noise = RandomStream(seed: 1, purpose: .test).uniform(side * side, sample: 0)
       let map = ChannelFingerprint(rows: side, columns: side, values: noise)
       var before = rlimit()
       getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
@@ -119,6 +120,7 @@ extension MultiRank {
           try world.share(assembly.missing, pieces: pieces) { piece in
             try assembly.write(MapBlock(first: piece.lowerBound, maps: piece.map { _ in map }))
           })
+        defer { #expect(throws: Never.self) { try assembly.leave() } }
         try assembly.assemble()
       }
       var found: Fault?

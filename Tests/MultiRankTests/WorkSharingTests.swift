@@ -33,7 +33,7 @@ extension MultiRank {
 
     @Test func piecesGrowWithinTheirLimits() throws {
       let lengths = Mutex<[Int]>([])
-      _ = try world.share([0..<1000], pieces: PieceSize(least: 2, most: 7, seconds: 0.001)) { piece in
+      _ = try world.share([0..<200], pieces: PieceSize(least: 2, most: 7, seconds: 0.001)) { piece in
         usleep(4000)
         lengths.withLock { $0.append(piece.count) }
       }
@@ -53,7 +53,7 @@ extension MultiRank {
       let rank = world.rank
       let done = Mutex(0)
       _ = try world.share([0..<60], pieces: PieceSize(least: 1, most: 1, seconds: 1)) { piece in
-        usleep(rank == 0 ? 100_000 : 2000)
+        usleep(rank == 0 ? 30_000 : 1000)
         done.withLock { $0 += piece.count }
       }
       let counts = try world.allGather([done.withLock(\.self)]).flatMap(\.self)

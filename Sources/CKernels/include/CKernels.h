@@ -9,6 +9,7 @@
 #include "ck_dense.h"
 #include "ck_diffusion.h"
 #include "ck_normalise.h"
+#include "ck_panels.h"
 #include "ck_philox.h"
 #include "ck_reference.h"
 #include "ck_threads.h"
