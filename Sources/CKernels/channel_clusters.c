@@ -22,6 +22,9 @@ CK_INLINE float spread_of_centres(float spread, float own, float scattered) {
   return __builtin_elementwise_sqrt(rest > least ? rest : least);
 }
 
+// A standard normal variable made uniform, of unit variance.
+CK_INLINE float uniform_angle(float z) { return 3.4641016f * (ck_normal_distribution(z) - 0.5f); }
+
 CK_CLONES void ck_cluster_parameters(ck_clusters out, const ck_link *link, const ck_places *at, size_t places,
                                      size_t stride, const float *fields) {
   size_t n = link->clusters;
@@ -29,14 +32,20 @@ CK_CLONES void ck_cluster_parameters(ck_clusters out, const ck_link *link, const
   for (size_t p = 0; p < places; p++) {
     const float *z = fields + p * stride, *azimuth = z + n, *elevation = azimuth + n, *more = elevation + n;
     float *power = out.power + p * n, *tau = out.delay + p * n;
-    float sum = 0;
+    float *a = out.azimuth + p * n, *e = out.elevation + p * n, sum = 0;
     for (size_t i = 0; i < n; i++) {
       float age = -ck_log(ck_normal_distribution(z[i]));  // tau / (r DS), eq. 7.5-1
       float exponent = -age * decay;                      // eq. 7.5-5
       if (link->shadowing > 0) exponent -= LN10_OVER_10 * link->shadowing * more[i];
-      if (link->angular_decay > 0)
-        exponent -= link->angular_decay * (azimuth[i] * azimuth[i] + elevation[i] * elevation[i] +
-                                           more[i] * more[i] + more[n + i] * more[n + i]);
+      a[i] = azimuth[i];
+      e[i] = elevation[i];
+      if (link->angular_decay > 0) {
+        float arrival_a = uniform_angle(more[i]), arrival_e = uniform_angle(more[n + i]);
+        a[i] = uniform_angle(a[i]);
+        e[i] = uniform_angle(e[i]);
+        exponent -=
+            link->angular_decay * (a[i] * a[i] + e[i] * e[i] + arrival_a * arrival_a + arrival_e * arrival_e);
+      }
       tau[i] = age;
       power[i] = ck_exp(exponent);
       sum += power[i];
@@ -44,10 +53,9 @@ CK_CLONES void ck_cluster_parameters(ck_clusters out, const ck_link *link, const
     float scattered = 1.0f / (1.0f + at->k_factor[p]), direct = 1.0f - scattered, scale = scattered / sum;
     for (size_t i = 0; i < n; i++) power[i] *= scale;
     scale_to_spread(tau, tau, power, n, direct, at->delay_spread[p]);
-    float *a = out.azimuth + p * n, *e = out.elevation + p * n;
-    scale_to_spread(a, azimuth, power, n, direct,
+    scale_to_spread(a, a, power, n, direct,
                     spread_of_centres(at->azimuth_spread[p], link->azimuth_spread, scattered));
-    scale_to_spread(e, elevation, power, n, direct,
+    scale_to_spread(e, e, power, n, direct,
                     spread_of_centres(at->zenith_spread[p], at->cluster_zenith[p], scattered));
     for (size_t i = 0; i < n; i++) {
       a[i] += at->azimuth[p];

@@ -47,6 +47,10 @@ struct MapSimulation {
   }
 
   /// Clause 7.6.3.3: a spatially consistent uniform field against the probability of line of sight.
+  ///
+  /// In the set `quadriga` the normal field behind it has no mean over the map, as the large-scale parameters' have none:
+  /// the shares of the reference's mixed maps scatter around the expected ones by 0.065, those of raw fields by 0.20, of
+  /// fields without a mean by 0.07. It makes near places more often, and far ones less often, visible.
   private static func lineOfSight(
     _ simulator: ChannelSimulator, sample: Int, distances: [Double], tables: [Double: SinusoidTables]
   ) -> [Bool] {
@@ -62,6 +66,10 @@ struct MapSimulation {
       tables[configuration.scenario.stateDecorrelation]!.evaluate(
         [.init(phases: phases)], rows: 0..<configuration.grid.rows, into: $0.baseAddress!, scratch: &scratch,
         accumulate: false)
+    }
+    if configuration.parameterSet == .quadriga {
+      let mean = field.reduce(0.0) { $0 + Double($1) } / Double(field.count)
+      for place in field.indices { field[place] -= Float(mean) }
     }
     ck_uniform_from_normal(&field, field.count)
     return zip(field, distances).map {

@@ -1,5 +1,4 @@
 import Essentials
-import Foundation
 import Interpolation
 import MapStorage
 import MessagePassing
@@ -27,7 +26,7 @@ public enum Evaluator {
     dataPath: String, reconstructionPath: String, outputDirectory: String, communicator: Communicator
   ) throws -> EvaluationReport {
     // Before the work, so that a directory that cannot be written shows at once.
-    try communicator.onRoot("make the report's directory") { try makeDirectory(outputDirectory) }
+    try communicator.onRoot("make the report's directory") { try ReportDirectory.make(outputDirectory) }
     let source = try communicator.agree("open the maps") {
       try EvaluationSource(dataPath: dataPath, reconstructionPath: reconstructionPath)
     }
@@ -43,16 +42,6 @@ public enum Evaluator {
       try report.writePictures(source, interpolations, to: outputDirectory)
       try report.write(to: outputDirectory)
       return report
-    }
-  }
-
-  private static func makeDirectory(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw Fault(
-        "cannot make the report's directory", at: path, found: error.localizedDescription,
-        hint: "check the permissions, or give another place")
     }
   }
 

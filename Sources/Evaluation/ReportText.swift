@@ -2,17 +2,19 @@ import Foundation
 import Metrics
 import RunRecords
 
+/// "49.85 ± 0.12": the error with two digits that count, the value with as many places.
+func withError(_ value: Double, _ error: Double?) -> String {
+  guard let error, error > 0, error.isFinite else { return Units.number(value) }
+  let places = min(max(1 - Int(floor(log10(error))), 0), 9)
+  return String(format: "%.*f ± %.*f", places, value, places, error)
+}
+
 extension Summary {
-  /// "49.85 ± 0.12": the error with two digits that count, the mean with as many places.
+  /// The mean and its error.
   ///
   /// - Parameter scale: what both are multiplied by.
   func text(scale: Double = 1) -> String {
-    guard let mean = mean.map({ $0 * scale }) else { return "-" }
-    guard let error = standardError.map({ $0 * scale }), error > 0, error.isFinite else {
-      return Units.number(mean)
-    }
-    let places = min(max(1 - Int(floor(log10(error))), 0), 9)
-    return String(format: "%.*f ± %.*f", places, mean, places, error)
+    mean.map { withError(scale * $0, standardError.map { scale * $0 }) } ?? "-"
   }
 }
 

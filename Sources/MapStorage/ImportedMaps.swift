@@ -1,53 +1,6 @@
 import Essentials
 import Foundation
 
-/// Where in a foreign file the maps are, and what their numbers mean.
-public struct ImportOptions: Sendable {
-  /// What a map's numbers are.
-  public enum Units: String, Codable, CaseIterable, Sendable {
-    /// Decibels: taken as they are.
-    case decibel = "dB"
-    /// Power ratios: ten times their decimal logarithm is taken.
-    case linear
-  }
-
-  /// The maps' data set in an HDF5 file or their array in a `.npz`; nil: "maps", or the only array.
-  public var maps: String?
-  /// The stations' positions `[N, 2 or 3]` [m]: a data set or array of the same file, or a `.npy` file beside others.
-  public var stations: String?
-  /// The masks, of the maps' shape, 0 where a map holds nothing: as `stations`.
-  public var valid: String?
-  /// The environments' numbers `[N]`: as `stations`.
-  public var environments: String?
-  /// What the numbers are.
-  public var units: Units
-  /// The values [dB] of black and white in pictures.
-  public var pictureRange: ValueRange?
-  /// The height of stations that are given in the plane [m].
-  public var stationHeight: Float
-
-  /// - Parameters:
-  ///   - maps: the maps' data set or array.
-  ///   - stations: the stations' data set, array or `.npy` file.
-  ///   - valid: the masks' data set, array or `.npy` file.
-  ///   - environments: the environments' data set, array or `.npy` file.
-  ///   - units: what the numbers are.
-  ///   - pictureRange: the values [dB] of black and white in pictures.
-  ///   - stationHeight: the height of stations that are given in the plane [m].
-  public init(
-    maps: String? = nil, stations: String? = nil, valid: String? = nil, environments: String? = nil,
-    units: Units = .decibel, pictureRange: ValueRange? = nil, stationHeight: Float = 0
-  ) {
-    self.maps = maps
-    self.stations = stations
-    self.valid = valid
-    self.environments = environments
-    self.units = units
-    self.pictureRange = pictureRange
-    self.stationHeight = stationHeight
-  }
-}
-
 /// Maps [dB] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG.
 public final class ImportedMaps: @unchecked Sendable {
   /// The file or folder.
@@ -65,6 +18,7 @@ public final class ImportedMaps: @unchecked Sendable {
   private let stationSource: (any MapSource)?
   private let validSource: (any MapSource)?
   private let environmentSource: (any MapSource)?
+  private let layerSources: [any MapSource]
   /// Whether the array has two axes and is one map.
   private let single: Bool
 
@@ -74,6 +28,13 @@ public final class ImportedMaps: @unchecked Sendable {
   public var hasValid: Bool { validSource != nil }
   /// Whether each map has the number of its environment.
   public var hasEnvironments: Bool { environmentSource != nil }
+  /// The layers beside the maps, in the order of the options.
+  public var layers: [MapLayer] {
+    zip(options.layers, layerSources).map { layer, source in
+      let array = source as? StoredArray
+      return MapLayer(name: layer.name, longName: array?.longName ?? layer.name, units: array?.units ?? "1")
+    }
+  }
 
   /// Opens a file or folder; nothing but sizes is read yet.
   ///
@@ -89,6 +50,7 @@ public final class ImportedMaps: @unchecked Sendable {
     stationSource = sources.stations
     validSource = sources.valid
     environmentSource = sources.environments
+    layerSources = sources.layers
     longName = (sources.maps as? StoredArray)?.longName
     let shape = maps.shape
     guard shape.count == 2 || shape.count == 3, shape.allSatisfy({ $0 > 0 }) else {
@@ -126,6 +88,10 @@ public final class ImportedMaps: @unchecked Sendable {
       throw Fault(
         "the environments have the wrong shape", at: source.place, expected: "[\(count)]",
         found: "\(source.shape)")
+    }
+    for source in layerSources where source.shape != maps.shape {
+      throw Fault(
+        "a layer has the wrong shape", at: source.place, expected: "\(maps.shape)", found: "\(source.shape)")
     }
   }
 
@@ -196,6 +162,17 @@ public final class ImportedMaps: @unchecked Sendable {
     return try samples.map { try read(source, $0).map { $0 == 0 ? 0 : 1 } }
   }
 
+  /// The layers of samples by their names, as they are.
+  public func layers(_ samples: Range<Int>) throws -> [String: [ChannelFingerprint]] {
+    var layers: [String: [ChannelFingerprint]] = [:]
+    for (layer, source) in zip(options.layers, layerSources) {
+      layers[layer.name] = try samples.map {
+        ChannelFingerprint(rows: rows, columns: columns, values: try read(source, $0))
+      }
+    }
+    return layers
+  }
+
   /// The environments of samples, or nil where none are given.
   public func environments(_ samples: Range<Int>) throws -> [Int32]? {
     guard let source = environmentSource else { return nil }
@@ -209,103 +186,6 @@ public final class ImportedMaps: @unchecked Sendable {
           found: "\(value)")
       }
       return number
-    }
-  }
-}
-
-/// Finds out what kind of file or folder it is, and opens the arrays in it.
-private struct ImportSources {
-  var maps: any MapSource
-  var stations: (any MapSource)?
-  var valid: (any MapSource)?
-  var environments: (any MapSource)?
-
-  init(_ path: String, _ options: ImportOptions) throws {
-    var isFolder = ObjCBool(false)
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      maps = try PictureSource(path, range: options.pictureRange)
-    } else {
-      let file = try ByteFile(path)
-      let start = try file.bytes(0..<min(8, file.size))
-      if start.starts(with: [0x50, 0x4B]) {
-        self = try Self.archive(file, options)
-        return
-      }
-      if try Self.isHierarchical(file) {
-        self = try Self.hierarchical(path, options)
-        return
-      }
-      if start.starts(with: [0x93, 0x4E]) {
-        maps = try NumPyArray(file, at: path)
-      } else if start.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-        maps = try PictureSource(path, range: options.pictureRange)
-      } else {
-        throw Fault(
-          "the kind of file is unknown", at: path,
-          expected: "HDF5, NumPy .npy or .npz, PNG, or a folder of PNG files")
-      }
-    }
-    if let name = options.maps {
-      throw Fault("only HDF5 and .npz files have arrays with names", at: path, found: "the name \(name)")
-    }
-    stations = try options.stations.map(Self.beside)
-    valid = try options.valid.map(Self.beside)
-    environments = try options.environments.map(Self.beside)
-  }
-
-  private init(_ options: ImportOptions, maps name: String, open: (String) throws -> any MapSource) throws {
-    maps = try open(name)
-    stations = try options.stations.map(open)
-    valid = try options.valid.map(open)
-    environments = try options.environments.map(open)
-  }
-
-  private static func beside(_ path: String) throws -> any MapSource {
-    try NumPyArray(ByteFile(path), at: path)
-  }
-
-  /// The signature may lie after a user block of 512 bytes, 1024, 2048 and so on.
-  private static func isHierarchical(_ file: ByteFile) throws -> Bool {
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    var offset = 0
-    while offset + 8 <= file.size {
-      if try file.bytes(offset..<offset + 8) == signature { return true }
-      offset = max(512, offset * 2)
-    }
-    return false
-  }
-
-  private static func hierarchical(_ path: String, _ options: ImportOptions) throws -> ImportSources {
-    var options = options
-    if options.maps == nil {
-      // A file of our own layout needs no names.
-      let names = Set(try StoredFile(path, walkRoot: true).rootNames())
-      options.maps = "maps"
-      if options.stations == nil, names.contains("station") { options.stations = "station" }
-      if options.valid == nil, names.contains("valid") { options.valid = "valid" }
-      if options.environments == nil, names.contains("environment") { options.environments = "environment" }
-    }
-    let wanted = [options.maps, options.stations, options.valid, options.environments].compactMap(\.self)
-    let file = try StoredFile(path, dataSets: wanted, walkRoot: false)
-    return try ImportSources(options, maps: options.maps ?? "maps") { try file.array($0) }
-  }
-
-  private static func archive(_ file: ByteFile, _ options: ImportOptions) throws -> ImportSources {
-    let archive = try ZipArchive(file)
-    let names = archive.entries.map { $0.name.hasSuffix(".npy") ? String($0.name.dropLast(4)) : $0.name }
-    let listed = names.prefix(20).joined(separator: ", ")
-    guard let name = options.maps ?? (names.count == 1 ? names[0] : nil) else {
-      throw Fault(
-        "the archive has several arrays", at: file.path, expected: "the name of one of them", found: listed,
-        hint: "--maps NAME")
-    }
-    return try ImportSources(options, maps: name) { name in
-      guard let index = names.firstIndex(of: name) ?? archive.entries.firstIndex(where: { $0.name == name })
-      else {
-        throw Fault("the archive has no such array", at: "\(file.path):\(name)", expected: listed)
-      }
-      let (content, range) = try archive.open(archive.entries[index])
-      return try NumPyArray(content, range: range, at: "\(file.path):\(name)")
     }
   }
 }

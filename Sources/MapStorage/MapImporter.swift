@@ -14,6 +14,7 @@ public enum MapImporter {
   ///   - options: where in it the maps are, and what their numbers mean.
   ///   - target: the data set's name.
   ///   - spacing: distance between neighbouring grid lines [m].
+  ///   - origin: where the maps' first place lies [m], where the stations' coordinates count from.
   ///   - softwareVersion: what the data set says it was written by.
   ///   - communicator: the ranks.
   ///   - overwrite: whether a file of that name may be replaced.
@@ -22,14 +23,16 @@ public enum MapImporter {
   /// - Throws: `Fault` on all ranks; the target is then as it was before.
   @discardableResult
   public static func run(
-    path: String, options: ImportOptions, target: String, spacing: Double = 1, softwareVersion: String = "",
+    path: String, options: ImportOptions, target: String, spacing: Double = 1,
+    origin: SIMD2<Double> = .zero, softwareVersion: String = "",
     communicator: Communicator, overwrite: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
   ) throws -> (description: MapSetDescription, count: Int) {
     let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
     let description = MapSetDescription(
-      rows: source.rows, columns: source.columns, spacing: spacing,
+      rows: source.rows, columns: source.columns, spacing: spacing, originX: origin.x, originY: origin.y,
       longName: source.longName ?? "channel power", units: "dB",
-      configuration: configuration(path, options, spacing), softwareVersion: softwareVersion,
+      configuration: configuration(path, options, spacing, origin), softwareVersion: softwareVersion,
+      layers: source.layers,
       hasStations: source.hasStations, hasEnvironments: source.hasEnvironments, hasValid: source.hasValid)
     let writer = try MapSetWriter.create(
       path: target, description: description, count: source.count, communicator: communicator,
@@ -66,21 +69,28 @@ public enum MapImporter {
     guard !samples.isEmpty else { return nil }
     return MapBlock(
       first: samples.lowerBound, maps: try source.read(samples), stations: try source.stations(samples) ?? [],
-      environments: try source.environments(samples) ?? [], valid: try source.valid(samples) ?? [])
+      environments: try source.environments(samples) ?? [], valid: try source.valid(samples) ?? [],
+      layers: try source.layers(samples))
   }
 
   /// Where the maps came from, as the data set's `config`.
-  private static func configuration(_ path: String, _ options: ImportOptions, _ spacing: Double) -> String {
+  private static func configuration(
+    _ path: String, _ options: ImportOptions, _ spacing: Double, _ origin: SIMD2<Double>
+  ) -> String {
     var lines = ["import:", "  source: \(quoted(path))", "  units: \(options.units.rawValue)"]
     let names = [
       ("maps", options.maps), ("stations", options.stations), ("valid", options.valid),
       ("environments", options.environments),
     ]
     for (key, name) in names { if let name { lines.append("  \(key): \(quoted(name))") } }
+    if !options.layers.isEmpty {
+      lines.append("  layers:")
+      lines += options.layers.map { "    \($0.name): \(quoted($0.source))" }
+    }
     if let range = options.pictureRange {
       lines.append("  png_range: [\(range.minimum), \(range.maximum)]")
     }
-    lines.append("  spacing: \(spacing)")
+    lines += ["  spacing: \(spacing)", "  origin: [\(origin.x), \(origin.y)]"]
     return lines.joined(separator: "\n") + "\n"
   }
 

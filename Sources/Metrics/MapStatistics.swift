@@ -15,8 +15,10 @@ public struct MapStatistics: Codable, Equatable, Sendable {
   public struct DistanceBin: Codable, Equatable, Sendable {
     /// From here [m]...
     public let from: Double
-    /// ...to below here [m].
-    public let to: Double
+    /// ...to below here [m]; nil for the last bin, which is open.
+    public let to: Double?
+    /// Its name: "30-45", or "from 130".
+    public var name: String { to.map { "\(Int(from))-\(Int($0))" } ?? "from \(Int(from))" }
     /// Mean power [dB] over all places of all maps at these distances.
     public let power: Estimate
   }
@@ -65,29 +67,68 @@ public struct MapStatistics: Codable, Equatable, Sendable {
   public let lineOfSight: Estimate?
 }
 
-/// A quotient of sums over maps, with the standard error that linearisation gives (Cochran, "Sampling Techniques",
-/// section 2.11).
-struct RatioEstimate {
-  private var terms: [(numerator: Double, denominator: Double)] = []
-
-  mutating func add(_ numerator: Double, over denominator: Double) {
-    if denominator > 0 { terms.append((numerator, denominator)) }
+extension MapStatistics {
+  /// The statistics of a set of maps.
+  ///
+  /// - Parameter surveys: one a map, in the maps' order.
+  /// - Returns: nil when there is no map.
+  public init?(_ surveys: [MapSurvey]) {
+    guard let path = Self.roughness(surveys.map { $0.path }) else { return nil }
+    count = surveys.count
+    self.path = path
+    ranges = surveys.map(\.range).sorted()
+    range = Percentiles.estimates(ranges, Self.rangeShares)
+    let ends = MapSurveyor.edges.dropFirst().map { $0 } + [nil]
+    bins = MapSurveyor.edges.indices.compactMap { bin in
+      Estimate(surveys.map { $0.bins.isEmpty ? nil : $0.bins[bin] })
+        .map { DistanceBin(from: MapSurveyor.edges[bin], to: ends[bin], power: $0) }
+    }
+    excess = Estimate(surveys.map { $0.excess.map { .init(sum: $0, over: 1) } })
+    shadowFading = Estimate(surveys.map(\.shadow))?.squareRoot
+    shadowFadingPerMap = Estimate(
+      surveys.map { $0.shadow.map { .init(sum: ($0.sum / $0.over).squareRoot(), over: 1) } })
+    shadowAutocorrelation = Self.lags(MapSurveyor.shadowLags, surveys.map(\.shadowLags))
+    coherent = Self.roughness(surveys.compactMap(\.coherent))
+    fading = Estimate(surveys.map(\.fading))?.squareRoot
+    fadingAutocorrelation = Self.lags(MapSurveyor.fadingLags, surveys.map(\.fadingLags))
+    lineOfSight = Estimate(surveys.map(\.lineOfSight))
   }
 
-  /// The quotient, or its square root where the terms are sums of squares; nil when nothing was added.
-  func estimate(root: Bool = false) -> MapStatistics.Estimate? {
-    guard !terms.isEmpty else { return nil }
-    let below = terms.reduce(0) { $0 + $1.denominator }
-    let ratio = terms.reduce(0) { $0 + $1.numerator } / below
-    var error: Double?
-    if terms.count > 1 {
-      let squares = terms.reduce(0) {
-        $0 + ($1.numerator - ratio * $1.denominator) * ($1.numerator - ratio * $1.denominator)
-      }
-      error = (squares * Double(terms.count) / Double(terms.count - 1)).squareRoot() / below
+  private static func roughness(_ maps: [MapSurvey.Roughness]) -> Roughness? {
+    guard let residual = Estimate(maps.map(\.residual)), let gradient = Estimate(maps.map(\.gradient)) else {
+      return nil
     }
-    guard root else { return .init(value: ratio, standardError: error) }
-    let value = ratio.squareRoot()
-    return .init(value: value, standardError: error.map { value > 0 ? $0 / (2 * value) : 0 })
+    return Roughness(medianResidual: residual.squareRoot, gradient: gradient)
+  }
+
+  private static func lags(_ distances: [Double], _ maps: [[MapSurvey.Share?]]) -> [Lag] {
+    distances.indices.compactMap { index in
+      Estimate(maps.map { $0.isEmpty ? nil : $0[index] })
+        .map { Lag(distance: distances[index], correlation: $0) }
+    }
+  }
+}
+
+extension MapStatistics.Estimate {
+  /// A quotient of sums over maps, with the standard error that linearisation gives (Cochran, "Sampling Techniques",
+  /// section 2.11); nil when no map has a share in it.
+  init?(_ maps: [MapSurvey.Share?]) {
+    let shares = maps.compactMap(\.self).filter { $0.over > 0 }
+    guard !shares.isEmpty else { return nil }
+    let below = shares.reduce(0) { $0 + $1.over }
+    let ratio = shares.reduce(0) { $0 + $1.sum } / below
+    value = ratio
+    guard shares.count > 1 else {
+      standardError = nil
+      return
+    }
+    let squares = shares.reduce(0) { $0 + ($1.sum - ratio * $1.over) * ($1.sum - ratio * $1.over) }
+    standardError = (squares * Double(shares.count) / Double(shares.count - 1)).squareRoot() / below
+  }
+
+  /// Of a mean square, the deviation, its error to first order.
+  var squareRoot: Self {
+    let root = value.squareRoot()
+    return .init(value: root, standardError: standardError.map { root > 0 ? $0 / (2 * root) : 0 })
   }
 }

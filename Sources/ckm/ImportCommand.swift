@@ -32,6 +32,13 @@ struct ImportCommand: ParsableCommand {
   @Option(help: "The numbers of the maps' environments [N]: a data set, an array, or a .npy file.")
   var environments: String?
 
+  @Option(
+    name: .customLong("layer"),
+    help: ArgumentHelp(
+      "A further layer beside the maps, taken as it is: coherent_power=NLOS/coherent_power. Repeatable.",
+      valueName: "name=source"), transform: ImportCommand.layer)
+  var layers: [ImportOptions.Layer] = []
+
   @Option(help: "What the numbers are: dB, or linear power ratios.")
   var units = ImportOptions.Units.decibel
 
@@ -42,6 +49,12 @@ struct ImportCommand: ParsableCommand {
 
   @Option(help: "Distance between neighbouring grid lines in metres.")
   var spacing = 1.0
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Where the maps' first place lies in metres, in the stations' coordinates.", valueName: "x,y"))
+  var origin = Position(x: 0, y: 0)
 
   @Option(help: "Height in metres of stations that are given in the plane.")
   var stationHeight: Float = 0
@@ -60,11 +73,11 @@ struct ImportCommand: ParsableCommand {
     let communicator = try Communicator.world()
     var progress: ProgressDisplay?
     let options = ImportOptions(
-      maps: maps, stations: stations, valid: valid, environments: environments, units: units,
+      maps: maps, stations: stations, valid: valid, environments: environments, layers: layers, units: units,
       pictureRange: pngRange?.range, stationHeight: stationHeight)
     let (description, count) = try MapImporter.run(
-      path: source, options: options, target: out, spacing: spacing, softwareVersion: Software.version,
-      communicator: communicator, overwrite: overwrite
+      path: source, options: options, target: out, spacing: spacing, origin: SIMD2(origin.x, origin.y),
+      softwareVersion: Software.version, communicator: communicator, overwrite: overwrite
     ) { done, total in
       // Of rank 0's share: the others are about as far.
       let display = progress ?? Self.display(total, communicator)
@@ -75,6 +88,12 @@ struct ImportCommand: ParsableCommand {
     if communicator.isRoot {
       print("\(out): \(count) maps of \(description.rows) x \(description.columns), \(description.units)")
     }
+  }
+
+  private static func layer(_ text: String) throws -> ImportOptions.Layer {
+    let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw ValidationError("--layer is NAME=SOURCE, found \"\(text)\".") }
+    return .init(name: parts[0], source: parts[1])
   }
 
   private static func display(_ total: Int, _ communicator: Communicator) -> ProgressDisplay {
@@ -93,4 +112,23 @@ struct PictureRange: ExpressibleByArgument {
     else { return nil }
     range = ValueRange(minimum: low, maximum: high)
   }
+}
+
+/// Two numbers "1,1": a place in the plane [m].
+struct Position: ExpressibleByArgument {
+  let x: Double
+  let y: Double
+
+  init(x: Double, y: Double) {
+    self.x = x
+    self.y = y
+  }
+
+  init?(argument: String) {
+    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard numbers.count == 2, let x = numbers[0], let y = numbers[1], x.isFinite, y.isFinite else { return nil }
+    self.init(x: x, y: y)
+  }
+
+  var defaultValueDescription: String { "\(Units.number(x)),\(Units.number(y))" }
 }

@@ -9,14 +9,14 @@ import Testing
   @Test func aPlaneHasItsSlopeItsRangeAndNoResidualInside() throws {
     var map = ChannelFingerprint(rows: 12, columns: 20, repeating: 0)
     for row in 0..<12 { for column in 0..<20 { map[row, column] = 0.5 * Float(column) } }
-    let median = MapStatisticsAccumulator.median(map)
+    var residual = Field(map, valid: nil)
+    residual.subtractMedian()
     for row in 0..<12 {
-      for column in 2..<18 { #expect(median[row * 20 + column] == map[row, column]) }
-      #expect(median[row * 20] == 0.5)  // 1 0 | 0 1 2: the middle of five mirrored columns
+      for column in 2..<18 { #expect(residual.values[row * 20 + column] == 0) }
+      #expect(residual.values[row * 20] == -0.5)  // 1 0 | 0 1 2: the middle of five mirrored columns
     }
-    var accumulator = MapStatisticsAccumulator(spacing: 2, origin: SIMD2(0, 0))
-    accumulator.add(map)
-    let statistics = try #require(accumulator.statistics())
+    let surveyor = MapSurveyor(spacing: 2, origin: SIMD2(0, 0))
+    let statistics = try #require(MapStatistics([try #require(surveyor.survey(.init(map)))]))
     #expect(abs(statistics.path.gradient.value - 0.25) < 1e-6)
     #expect(statistics.range[1].value == 9.5)
     #expect(statistics.range[1].standardError == nil)
@@ -25,10 +25,8 @@ import Testing
   }
 
   @Test func distanceBinsAndExcessFollowThePathloss() throws {
-    var accumulator = MapStatisticsAccumulator(spacing: 1, origin: SIMD2(1, 1)) { distance, lineOfSight in
-      distance + (lineOfSight ? 100 : 0)
-    }
-    for station in [SIMD2(4.0, 7.0), SIMD2(30.0, 2.0)] {
+    let surveyor = MapSurveyor(spacing: 1, origin: SIMD2(1, 1))
+    let surveys = [SIMD2(4.0, 7.0), SIMD2(30.0, 2.0)].compactMap { station in
       var map = ChannelFingerprint(rows: 32, columns: 32, repeating: 0)
       for row in 0..<32 {
         for column in 0..<32 {
@@ -36,50 +34,105 @@ import Testing
           map[row, column] = Float(-100 - (x * x + y * y).squareRoot() - 0.75)
         }
       }
-      accumulator.add(map, station: station, lineOfSight: .init(rows: 32, columns: 32, repeating: 1))
+      return surveyor.survey(
+        .init(map, station: station, lineOfSight: .init(rows: 32, columns: 32, repeating: 1)) { distance, lineOfSight in
+          distance + (lineOfSight ? 100 : 0)
+        })
     }
-    let statistics = try #require(accumulator.statistics())
+    let statistics = try #require(MapStatistics(surveys))
     #expect(abs(try #require(statistics.excess).value + 0.75) < 1e-4)
     #expect(try #require(statistics.shadowFading).value < 1e-4)
     let first = try #require(statistics.bins.first)
-    #expect(first.from == 0 && first.to == 10 && first.power.value < -100.75 && first.power.value > -110.75)
+    #expect(first.name == "0-10" && first.power.value < -100.75 && first.power.value > -110.75)
+    #expect(statistics.bins.last?.to == 45)
     #expect(statistics.lineOfSight?.value == 1)
   }
 
   @Test func whiteFadingHasItsDeviationAndNoCorrelation() throws {
     // 20 maps of 1,024 values: the deviation of 2 is known to 0.01, a correlation to 0.005.
-    var accumulator = MapStatisticsAccumulator(spacing: 1, origin: SIMD2(0, 0))
-    for sample in 0..<20 {
+    let surveyor = MapSurveyor(spacing: 1, origin: SIMD2(0, 0))
+    let surveys = (0..<20).compactMap { sample in
       let noise = RandomStream(seed: 1, purpose: .test).gaussian(1024, sample: sample)
-      accumulator.add(
-        .init(rows: 32, columns: 32, repeating: -90),
-        coherent: .init(rows: 32, columns: 32, values: noise.map { 2 * $0 - 90 }))
+      return surveyor.survey(
+        .init(
+          .init(rows: 32, columns: 32, repeating: -90),
+          coherent: .init(rows: 32, columns: 32, values: noise.map { 2 * $0 - 90 })))
     }
-    let statistics = try #require(accumulator.statistics())
+    let statistics = try #require(MapStatistics(surveys))
     #expect(abs(try #require(statistics.fading).value - 2) < 0.05)
     for lag in statistics.fadingAutocorrelation { #expect(abs(lag.correlation.value) < 0.03) }
     let error = try #require(statistics.fading?.standardError)
     #expect(error > 0.003 && error < 0.03)
   }
 
-  @Test func comparisonAllowsTheLargerOfToleranceAndThreeStandardErrors() throws {
-    func statistics(_ level: Float, _ count: Int) throws -> MapStatistics {
-      var accumulator = MapStatisticsAccumulator(spacing: 5, origin: SIMD2(0, 0))
-      for sample in 0..<count {
-        let noise = RandomStream(seed: 2, purpose: .test).gaussian(64, sample: sample)
-        let shift = 4 * RandomStream(seed: 3, purpose: .test).gaussian(1, sample: sample)[0]
-        accumulator.add(
-          .init(rows: 8, columns: 8, values: noise.map { $0 + level + shift }), station: SIMD2(0, 0))
-      }
-      return try #require(accumulator.statistics())
+  /// What a mask takes away must not matter, whatever stands there.
+  @Test func onlyValidPlacesCount() throws {
+    var map = ChannelFingerprint(
+      rows: 24, columns: 24, values: RandomStream(seed: 4, purpose: .test).gaussian(576).map { $0 - 90 })
+    var mask = [UInt8](repeating: 1, count: 576)
+    for place in 0..<576 where place % 24 >= 16 { mask[place] = 0 }
+    var narrow = ChannelFingerprint(rows: 24, columns: 16, repeating: 0)
+    for row in 0..<24 { for column in 0..<16 { narrow[row, column] = map[row, column] } }
+    for place in 0..<576 where mask[place] == 0 { map.values[place] = .nan }
+    let surveyor = MapSurveyor(spacing: 5, origin: SIMD2(0, 0))
+    func survey(_ map: ChannelFingerprint, _ valid: [UInt8]?) throws -> MapSurvey {
+      try #require(
+        surveyor.survey(
+          .init(
+            map, valid: valid, station: SIMD2(3, 4),
+            lineOfSight: .init(rows: map.rows, columns: map.columns, repeating: 1), coherent: map
+          ) { distance, _ in distance }))
     }
-    let reference = try statistics(-80, 9)
-    let rows = try statistics(-80, 9).compared(with: reference)
+    let (masked, whole) = (try survey(map, mask), try survey(narrow, nil))
+    #expect(masked.range == whole.range && masked.bins == whole.bins && masked.lineOfSight == whole.lineOfSight)
+    #expect(masked.path.gradient == whole.path.gradient)
+    #expect(abs(try #require(masked.excess) - (try #require(whole.excess))) < 1e-9)
+    for (left, right) in zip(masked.shadowLags, whole.shadowLags) {
+      // The wide grid has room for lags that the valid part of it has no places for.
+      guard let left, let right else { continue }
+      #expect(abs(left.sum - right.sum) < 1e-9 && abs(left.over - right.over) < 1e-9)
+    }
+    mask = [UInt8](repeating: 0, count: 576)
+    #expect(surveyor.survey(.init(map, valid: mask)) == nil)
+  }
+
+  @Test func lagsThatTheGridDoesNotHaveAreLeftOut() throws {
+    let map = ChannelFingerprint(
+      rows: 16, columns: 16, values: RandomStream(seed: 5, purpose: .test).gaussian(256))
+    let surveyor = MapSurveyor(spacing: 4, origin: SIMD2(0, 0))
+    let survey = try #require(surveyor.survey(.init(map, station: SIMD2(0, 0)) { _, _ in 0 }))
+    let statistics = try #require(MapStatistics([survey]))
+    #expect(statistics.shadowAutocorrelation.map(\.distance) == [20, 40, 60])
+  }
+
+  private func fadingStatistics(_ level: Float, _ count: Int) throws -> MapStatistics {
+    let surveyor = MapSurveyor(spacing: 5, origin: SIMD2(0, 0))
+    let surveys = (0..<count).compactMap { sample in
+      let noise = RandomStream(seed: 2, purpose: .test).gaussian(64, sample: sample)
+      let shift = 4 * RandomStream(seed: 3, purpose: .test).gaussian(1, sample: sample)[0]
+      return surveyor.survey(
+        .init(.init(rows: 8, columns: 8, values: noise.map { $0 + level + shift }), station: SIMD2(0, 0)))
+    }
+    return try #require(MapStatistics(surveys))
+  }
+
+  @Test func comparisonAllowsTheLargerOfToleranceAndThreeStandardErrors() throws {
+    let reference = try fadingStatistics(-80, 9)
+    let rows = try fadingStatistics(-80, 9).compared(with: reference)
     #expect(rows.allSatisfy { $0.isWithin && $0.difference == 0 })
     let bin = try #require(rows.first)
     #expect(abs(bin.allowed - 3 * (bin.reference.standardError ?? 0)) < 1e-12 && bin.allowed > 1)
-    let far = try statistics(-60, 9).compared(with: reference)
+    let far = try fadingStatistics(-60, 9).compared(with: reference)
     #expect(far.first?.isWithin == false)
+  }
+
+  /// 90 maps with levels that scatter by 4 dB: sets of nine scatter by 4 / 3 dB, and 90 maps by a tenth of the
+  /// square of that more, so 20 dB are 20 / 1.4 = 14.3 deviations, give or take a fifth.
+  @Test func scatterOfSmallSetsComesFromTheLargerSet() throws {
+    let rows = try fadingStatistics(-60, 90).compared(with: try fadingStatistics(-80, 9))
+    let deviations = try #require(rows.first?.deviations)
+    #expect(abs(deviations - 14.3) < 3)
+    #expect(try fadingStatistics(-60, 9).compared(with: try fadingStatistics(-80, 90)).first?.deviations == nil)
   }
 
   @Test func rangesOfFewMapsAreComparedAtTheirOwnSize() {

@@ -33,7 +33,7 @@ typedef struct {
   const float *zenith_shape;    // [clusters][rays] times the place's cluster zenith spread
   float proportionality;        // r_tau
   float shadowing;              // per-cluster shadowing [dB]; 0: none
-  float angular_decay;          // power falls by exp(-decay x^2) with each initial angle x; 0: not
+  float angular_decay;          // power falls by exp(-decay x^2) with each initial angle x, uniform; 0: not
   float azimuth_spread;         // a cluster's own azimuth spread [turns]
   size_t horizontal, vertical;  // array elements
   float spacing;                // between elements [wavelengths]
@@ -64,7 +64,7 @@ typedef struct {
 
 /// Cluster powers, delays and angles from their fields (TR 38.901, clause 7.5, steps 5 to 7, with one field per
 /// variable and cluster): delays -r ln U; powers exp(-tau (r - 1) / r), shadowed or falling with the initial
-/// angles; then delays scaled to the delay spread and Gaussian angles to the angular spreads.
+/// angles, which are uniform then and Gaussian otherwise; then delays and angles scaled to their spreads.
 /// fields: standard normal, place p's at p * stride: delays, azimuths and elevations of departure, then shadows
 /// (`shadowing` > 0) or azimuths and elevations of arrival (`angular_decay` > 0), [clusters] each.
 void ck_cluster_parameters(ck_clusters out, const ck_link *link, const ck_places *at, size_t places, size_t stride,

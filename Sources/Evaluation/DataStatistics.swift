@@ -1,0 +1,166 @@
+import Essentials
+import MapStorage
+import MessagePassing
+import Metrics
+import Tensors
+
+/// What a data set itself does not say of the links between its stations and places.
+public struct LinkKnowledge: Sendable {
+  /// Pathloss [dB] at a 2-D distance [m], with or without line of sight.
+  public var pathloss: MapSurveyor.PathlossModel
+  /// Whether all places are in line of sight, or none; nil where only a layer tells.
+  public var state: Bool?
+
+  /// - Parameters:
+  ///   - state: whether all places are in line of sight, or none; nil where only a layer tells.
+  ///   - pathloss: pathloss [dB] at a 2-D distance [m], with or without line of sight.
+  public init(state: Bool?, pathloss: @escaping MapSurveyor.PathlossModel) {
+    self.pathloss = pathloss
+    self.state = state
+  }
+}
+
+/// Takes the statistics of a data set, all ranks surveying their share of its maps.
+public struct DataStatistics {
+  /// The layers that a survey knows what to do with.
+  public static let coherentLayer = "coherent_power"
+  /// 1 in line of sight, 0 elsewhere.
+  public static let stateLayer = "line_of_sight"
+
+  /// What is held of maps and layers at a time [byte].
+  private static let blockBytes = 32 << 20
+
+  private let reader: MapSetReader
+  private let maps: String?
+  private let link: LinkKnowledge?
+  private let surveyor: MapSurveyor
+
+  /// The number of maps.
+  public var count: Int { reader.count }
+
+  /// - Parameters:
+  ///   - reader: the data set.
+  ///   - maps: the layer to survey in place of the maps themselves.
+  ///   - link: what is known of the links; nil leaves shadow fading out.
+  /// - Throws: `Fault` when there is no such layer, or it is no power in dB.
+  public init(_ reader: MapSetReader, maps: String? = nil, link: LinkKnowledge? = nil) throws {
+    self.reader = reader
+    self.maps = maps
+    self.link = link
+    let description = reader.description
+    if let maps, !description.layers.contains(where: { $0.name == maps }) {
+      throw Fault(
+        "the data set has no such layer", at: "\(reader.path):/\(maps)",
+        expected: description.layers.isEmpty
+          ? "no layer at all" : description.layers.map(\.name).joined(separator: ", "))
+    }
+    let units = description.layers.first { $0.name == maps }?.units ?? description.units
+    guard units == "dB" else {
+      throw Fault(
+        "statistics are those of power in dB", at: "\(reader.path):/\(maps ?? "maps")", expected: "dB",
+        found: units.isEmpty ? "no units" : units, hint: "another layer: --maps; none: --no-statistics")
+    }
+    surveyor = MapSurveyor(
+      spacing: description.spacing, origin: SIMD2(description.originX, description.originY))
+  }
+
+  /// Collective: the statistics of all maps, the same for any number of ranks and threads. What is held of a map is a few
+  /// hundred bytes once it is surveyed.
+  ///
+  /// - Parameters:
+  ///   - communicator: the ranks that share the maps.
+  ///   - threads: this rank's workers.
+  ///   - progress: called now and then with the number of this rank's maps that are done.
+  /// - Returns: the statistics on rank 0, nil elsewhere.
+  /// - Throws: `Fault` on all ranks when a map cannot be read, holds what is no number, or no map has two places side by
+  ///   side.
+  public func run(
+    _ communicator: Communicator, threads: Threads, progress: (_ done: Int) -> Void = { _ in }
+  ) throws -> MapStatistics? {
+    let share = Share.range(of: reader.count, rank: communicator.rank, size: communicator.size)
+    let length = max(threads.count, Self.blockBytes / (16 * reader.rows * reader.columns))
+    let own = try communicator.agree("survey maps") {
+      var surveys: [MapSurvey] = []
+      for first in stride(from: share.lowerBound, to: share.upperBound, by: length) {
+        let subjects = try subjects(Array(first..<min(first + length, share.upperBound)))
+        surveys += survey(subjects, threads)
+        progress(first + subjects.count - share.lowerBound)
+      }
+      return surveys
+    }
+    let all = try communicator.gather(value: own)
+    return try communicator.agree("sum up the maps") {
+      guard let all else { return nil }
+      guard let statistics = MapStatistics(all.flatMap { $0 }) else {
+        throw Fault("no map has two valid places side by side", at: reader.path)
+      }
+      return statistics
+    }
+  }
+
+  private func survey(_ subjects: [MapSurveyor.Subject], _ threads: Threads) -> [MapSurvey] {
+    var surveys = [MapSurvey?](repeating: nil, count: subjects.count)
+    surveys.withUnsafeMutableBufferPointer { out in
+      // Each job writes its own element.
+      nonisolated(unsafe) let out = out
+      threads.run(subjects.count) { job, _ in out[job] = surveyor.survey(subjects[job]) }
+    }
+    return surveys.compactMap(\.self)
+  }
+
+  private func subjects(_ indices: [Int]) throws -> [MapSurveyor.Subject] {
+    let masks = try reader.valid(indices: indices)
+    let stations = try reader.stations(indices: indices)
+    let powers: [ChannelFingerprint]
+    if let maps {
+      powers = try layer(maps, indices, masks) { $0.isFinite }
+    } else {
+      powers = try reader.read(indices: indices)
+    }
+    let states = try layer(ifThere: Self.stateLayer, indices, masks) { $0 == 0 || $0 == 1 }
+    let coherent =
+      maps == Self.coherentLayer ? nil : try layer(ifThere: Self.coherentLayer, indices, masks) { $0.isFinite }
+    let pathloss = pathloss(hasStates: states != nil)
+    return indices.indices.map { position in
+      MapSurveyor.Subject(
+        powers[position], valid: masks?[position],
+        station: stations.map { Self.horizontal($0[position]) },
+        lineOfSight: states?[position], coherent: coherent?[position], pathloss: pathloss)
+    }
+  }
+
+  private static func horizontal(_ place: SIMD3<Float>) -> SIMD2<Double> {
+    SIMD2(Double(place.x), Double(place.y))
+  }
+
+  /// Nil where some place's state is not known.
+  private func pathloss(hasStates: Bool) -> MapSurveyor.PathlossModel? {
+    guard let link else { return nil }
+    if hasStates { return link.pathloss }
+    guard let state = link.state else { return nil }
+    return { distance, _ in link.pathloss(distance, state) }
+  }
+
+  private func layer(
+    ifThere name: String, _ indices: [Int], _ masks: [[UInt8]]?, _ isRight: (Float) -> Bool
+  ) throws -> [ChannelFingerprint]? {
+    guard reader.description.layers.contains(where: { $0.name == name }) else { return nil }
+    return try layer(name, indices, masks, isRight)
+  }
+
+  private func layer(
+    _ name: String, _ indices: [Int], _ masks: [[UInt8]]?, _ isRight: (Float) -> Bool
+  ) throws -> [ChannelFingerprint] {
+    let maps = try reader.read(layer: name, indices: indices)
+    for (position, map) in maps.enumerated() {
+      for place in map.values.indices where masks?[position][place] != 0 && !isRight(map.values[place]) {
+        throw Fault(
+          "a layer has a value that it cannot have", at: "\(reader.path):/\(name)",
+          expected: name == Self.stateLayer ? "0 or 1" : "finite numbers",
+          found: "\(map.values[place]) in sample \(indices[position]), row \(place / map.columns), "
+            + "column \(place % map.columns)")
+      }
+    }
+    return maps
+  }
+}

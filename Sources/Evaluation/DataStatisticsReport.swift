@@ -1,0 +1,182 @@
+import Essentials
+import Foundation
+import Metrics
+import RunRecords
+
+/// The statistics of a data set, beside those of a reference if there is one: as a table, as JSON, and as plots.
+public struct DataStatisticsReport: Sendable {
+  /// A data set and its statistics.
+  public struct Subject: Sendable {
+    /// The file.
+    public var path: String
+    /// What was found.
+    public var statistics: MapStatistics
+
+    /// - Parameters: the file, and what was found.
+    public init(path: String, statistics: MapStatistics) {
+      self.path = path
+      self.statistics = statistics
+    }
+  }
+
+  private let subject: Subject
+  private let reference: Subject?
+  private let rows: [MapStatisticsRow]
+
+  /// - Parameters:
+  ///   - subject: the data set.
+  ///   - reference: what it is held against.
+  public init(_ subject: Subject, against reference: Subject? = nil) {
+    self.subject = subject
+    self.reference = reference
+    rows = reference.map { subject.statistics.compared(with: $0.statistics) } ?? []
+  }
+
+  /// Rows of the comparison that lie outside what is allowed.
+  public var outside: Int { rows.count { !$0.isWithin } }
+
+  /// A table for people.
+  public var markdown: String { reference.map(comparison) ?? table }
+
+  private var table: String {
+    var table = MarkdownTable(["statistic of \(subject.statistics.count) maps", "value"])
+    for entry in subject.statistics.entries { table.add([entry.name, Self.text(entry.estimate)]) }
+    return table.text + "\n± standard error over maps.\n"
+  }
+
+  private func comparison(with reference: Subject) -> String {
+    let counts = (mine: subject.statistics.count, theirs: reference.statistics.count)
+    var table = MarkdownTable(
+      [
+        "statistic", "\(counts.mine) maps", "reference, \(counts.theirs)", "difference", "allowed", "within",
+        "deviations",
+      ])
+    for row in rows {
+      table.add([
+        row.name, Self.text(row.value), Self.text(row.reference), String(format: "%+.3f", row.difference),
+        String(format: "%.3f", row.allowed), row.isWithin ? "yes" : "no",
+        row.deviations.map { String(format: "%+.1f", $0) } ?? "-",
+      ])
+    }
+    let far = rows.filter { !$0.isWithin && abs($0.deviations ?? .infinity) > 3 }.count
+    return """
+      Reference: `\(reference.path)`
+
+      \(table.text)
+      ± standard error over maps. Allowed: a fixed tolerance, or three standard errors of the reference where that is more. \
+      Deviations: the difference over its standard error by the scatter of the \(counts.mine) maps, where they are more \
+      than the reference's. Ranges: of sets of as many maps as the reference has.
+
+      \(outside) of \(rows.count) rows outside what is allowed\(outside > 0 ? ", \(far) of them by more than 3 deviations" : "").
+
+      """
+  }
+
+  private static func text(_ estimate: MapStatistics.Estimate) -> String {
+    withError(estimate.value, estimate.standardError)
+  }
+
+  /// For programs: `statistics`, and `reference` and `comparison` where there is a reference.
+  public var json: [JSONMember] {
+    var members = [JSONMember(key: "statistics", value: Self.json(subject.statistics))]
+    if let reference {
+      members.append(
+        .init(
+          key: "reference",
+          value: .members(["file": .text(reference.path), "statistics": Self.json(reference.statistics)])))
+      members.append(.init(key: "comparison", value: .array(rows.map(Self.json))))
+      members.append(.init(key: "rows_outside", value: .integer(outside)))
+    }
+    return members
+  }
+
+  private static func json(_ statistics: MapStatistics) -> JSONValue {
+    .object(
+      [JSONMember(key: "maps", value: .integer(statistics.count))]
+        + statistics.entries.map { JSONMember(key: $0.name, value: json($0.estimate)) })
+  }
+
+  private static func json(_ row: MapStatisticsRow) -> JSONValue {
+    .members([
+      "name": .text(row.name), "value": json(row.value), "reference": json(row.reference),
+      "difference": .real(row.difference), "allowed": .real(row.allowed), "within": .flag(row.isWithin),
+      "deviations": row.deviations.map { .real($0) } ?? .null,
+    ])
+  }
+
+  private static func json(_ estimate: MapStatistics.Estimate) -> JSONValue {
+    .members([
+      "value": .real(estimate.value), "standard_error": estimate.standardError.map { .real($0) } ?? .null,
+    ])
+  }
+
+  /// Writes `statistics.md`, `statistics.json` and the plots into a directory, which is made where it is missing.
+  ///
+  /// - Returns: the names of the files.
+  /// - Throws: `Fault` when the directory cannot be written.
+  public func write(to directory: String) throws -> [String] {
+    try ReportDirectory.make(directory)
+    let head = "# \(subject.path)\n\n"
+    let plots = plots
+    let pictures = plots.map { "![\($0.plot.title)](\($0.name))\n" }.joined(separator: "\n")
+    try Files.write(
+      (head + markdown + "\n" + pictures).utf8, to: "\(directory)/statistics.md", what: "cannot write the statistics")
+    let object = JSONValue.object([JSONMember(key: "file", value: .text(subject.path))] + json)
+    try Files.write(
+      object.indented.utf8, to: "\(directory)/statistics.json", what: "cannot write the statistics")
+    for (name, plot) in plots { try plot.write(to: "\(directory)/\(name)") }
+    return ["statistics.md", "statistics.json"] + plots.map(\.name)
+  }
+}
+
+extension DataStatisticsReport {
+  /// Mean power over distance, and autocorrelations; the reference's bands are what is allowed.
+  var plots: [(name: String, plot: LinePlot)] {
+    var plots: [(name: String, plot: LinePlot)] = []
+    let bins = lines("mean power at", subject.statistics.bins.map { ($0.from, $0.to, $0.name + " m, dB") })
+    if !bins.isEmpty {
+      plots.append(
+        (
+          "mean-power.svg",
+          LinePlot(
+            title: "Mean power by distance", xLabel: "2-D distance, m", yLabel: "mean power, dB", series: bins)
+        ))
+    }
+    for (name, title, quantity, lags) in [
+      (
+        "shadow-autocorrelation.svg", "Autocorrelation of shadow fading", "shadow fading",
+        subject.statistics.shadowAutocorrelation
+      ),
+      (
+        "fading-autocorrelation.svg", "Autocorrelation of coherent - path power", "coherent - path power",
+        subject.statistics.fadingAutocorrelation
+      ),
+    ] where !lags.isEmpty {
+      let series = lines(
+        "\(quantity), autocorrelation at", lags.map { ($0.distance, $0.distance, "\(Int($0.distance)) m") })
+      plots.append((name, LinePlot(title: title, xLabel: "lag, m", yLabel: "correlation", series: series)))
+    }
+    return plots
+  }
+
+  /// The reference's line first, so that this set's is drawn over it.
+  private func lines(_ prefix: String, _ points: [(from: Double, to: Double?, name: String)]) -> [LineSeries] {
+    // The open bin's middle lies as far behind its edge as that of the bin before.
+    let x = points.map { ($0.from + ($0.to ?? ($0.from + 50))) / 2 }
+    let names = points.map { "\(prefix) \($0.name)" }
+    func line(_ label: String, _ value: (String) -> (value: Double, band: Double)?) -> LineSeries {
+      let found = names.map { value($0) ?? (.nan, 0) }
+      return LineSeries(
+        label, x: x, y: found.map(\.value), deviation: found.map(\.band), hasMarkers: true)
+    }
+    let entries = subject.statistics.entries
+    let own = line("\(subject.statistics.count) maps, 3 standard errors") { name in
+      entries.first { $0.name == name }.map { ($0.estimate.value, 3 * ($0.estimate.standardError ?? 0)) }
+    }
+    guard let reference, !points.isEmpty else { return points.isEmpty ? [] : [own] }
+    let theirs = line("reference, \(reference.statistics.count) maps, what is allowed") { name in
+      rows.first { $0.name == name }.map { ($0.reference.value, $0.allowed) }
+    }
+    return [own, theirs]
+  }
+}
