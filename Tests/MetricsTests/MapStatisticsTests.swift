@@ -16,7 +16,8 @@ import Testing
       #expect(residual.values[row * 20] == -0.5)  // 1 0 | 0 1 2: the middle of five mirrored columns
     }
     let surveyor = MapSurveyor(spacing: 2, origin: SIMD2(0, 0))
-    let statistics = try #require(MapStatistics([try #require(surveyor.survey(.init(map)))]))
+    let survey = try #require(surveyor.survey(.init(map)))
+    let statistics = try #require(MapStatistics([survey]))
     #expect(abs(statistics.path.gradient.value - 0.25) < 1e-6)
     #expect(statistics.range[1].value == 9.5)
     #expect(statistics.range[1].standardError == nil)
