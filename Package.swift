@@ -60,7 +60,7 @@ let package = Package(
     // Floor 1
     library("Tensors", ["Essentials", "CKernels"]),
     library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", "CRunRecords", yams]),
+    library("RunRecords", ["Essentials", "CImages", "CKernels", "CRunRecords", yams]),
 
     // Floor 2
     library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
@@ -117,15 +117,31 @@ let package = Package(
     // Tests: one target a library; `MultiRankTests` also runs under mpirun.
     tests("TensorsTests", ["Essentials", "Tensors", "CKernels"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
-    tests("RunRecordsTests", ["Essentials", "RunRecords"]),
+    tests("RunRecordsTests", ["Essentials", "RunRecords", "CKernels"]),
     tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors"]),
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
-    tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors"]),
+    tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
     tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
-    tests("MultiRankTests", ["Essentials", "MessagePassing", "MapStorage"]),
+    tests(
+      "CheckpointsTests",
+      ["Essentials", "Checkpoints", "FingerprintModels", "NeuralNetworks", "RunRecords", "Tensors"]),
+    tests(
+      "EvaluationTests",
+      [
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "RunRecords",
+      ]),
+    // Starts the built command in processes of its own.
+    tests("CommandTests", ["ckm"]),
+    tests(
+      "MultiRankTests",
+      [
+        "Essentials", "Checkpoints", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing", "RunRecords",
+        "Tensors", "Training",
+      ]),
   ]
 )

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // Workers spin for a moment before they sleep: kernels follow one another within microseconds, but a rank that
@@ -18,6 +19,7 @@ struct ck_pool {
   atomic_size_t next;
   atomic_int working;
   atomic_int stopping;
+  atomic_int busy;
   size_t jobs;
   void (*body)(void *, size_t, int);
   void *context;
@@ -124,6 +126,10 @@ void ck_pool_run(ck_pool *pool, size_t jobs, void (*body)(void *, size_t, int), 
     for (size_t job = 0; job < jobs; job++) body(context, job, 0);
     return;
   }
+  if (atomic_exchange(&pool->busy, 1)) {
+    fputs("ck_pool_run: the pool is at work already; give each thread a pool of its own\n", stderr);
+    abort();
+  }
   pool->jobs = jobs;
   pool->body = body;
   pool->context = context;
@@ -139,4 +145,5 @@ void ck_pool_run(ck_pool *pool, size_t jobs, void (*body)(void *, size_t, int), 
       pthread_cond_wait(&pool->done, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
   }
+  atomic_store(&pool->busy, 0);
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -16,7 +17,12 @@ static int set_handler(int number, void (*handler)(int)) {
   atomic_store(&counts[number], 0);
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
-  return sigaction(number, &action, NULL) == 0 ? 0 : errno;
+  if (sigaction(number, &action, NULL) != 0) return errno;
+  // A launcher may have left the signal blocked, and what is blocked is never counted.
+  sigset_t unblocked;
+  sigemptyset(&unblocked);
+  sigaddset(&unblocked, number);
+  return pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
 int crr_signal_watch(int number) { return set_handler(number, count); }

@@ -64,6 +64,7 @@ public struct RunConfiguration: ConfigurationSection, Equatable {
         run.model = .paper
         run.data.normalisation = .fine
         run.diffusion.start = .noise
+        run.diffusion.startTimestep = nil
         run.training = TrainingSection.paper
         run.validation.every = 5000
         run.checkpoints.every = 5000
@@ -117,6 +118,8 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   public var timesteps = 1000
   /// Where sampling starts.
   public var start = SamplerStart.coarse
+  /// The timestep at which the coarse start begins; nil for T.
+  public var startTimestep: Int? = 100
   /// Whether the estimate of the clean map is clamped to the range that the data can have.
   public var clamp = true
 
@@ -131,12 +134,20 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
       .number("beta_end", \.betaEnd, in: 0...1, "beta_T of the linear schedule"),
       .integer("timesteps", \.timesteps, in: 1...100_000, "T"),
       .choice("start", \.start, "where sampling starts: coarse takes the level from the coarse map"),
+      .integer(
+        "start_timestep", \.startTimestep, in: 1...100_000,
+        "where the coarse start begins; null: at T, as from noise"),
       .flag("clamp", \.clamp, "clamp the estimate of the clean map at each step"),
     ]
   }
 
-  /// A linear schedule must rise from above 0 to below 1.
+  /// A linear schedule must rise from above 0 to below 1; only a coarse start can begin below T.
   public func validate(_ places: ConfigurationPlaces) throws {
+    if let startTimestep, startTimestep > timesteps {
+      throw Fault(
+        "sampling starts at a timestep that there is not", at: places["start_timestep"],
+        expected: "1 to \(timesteps)", found: "\(startTimestep)")
+    }
     guard schedule == .cosine || (betaStart > 0 && betaStart <= betaEnd && betaEnd < 1) else {
       throw Fault(
         "the linear schedule does not rise", at: places["beta_end"], expected: "0 < beta_start <= beta_end < 1",

@@ -70,13 +70,14 @@ public struct SingleStepSampler: Sampler {
   ///
   /// - Parameters:
   ///   - schedule: the one that the model was trained with.
+  ///   - start: the first timestep; nil for T.
   ///   - parametrisation: what the network answers.
   ///   - clamp: what the estimate of the clean map may be.
   public static func ancestral(
-    _ schedule: NoiseSchedule, parametrisation: Parametrisation = .epsilon,
+    _ schedule: NoiseSchedule, from start: Int? = nil, parametrisation: Parametrisation = .epsilon,
     clamp: EstimateClamp = .range(margin: 0)
   ) -> SingleStepSampler {
-    let timesteps = Array((1...schedule.count).reversed())
+    let timesteps = Array((1...(start ?? schedule.count)).reversed())
     return SingleStepSampler(
       timesteps: timesteps,
       weights: timesteps.map { t in
@@ -94,25 +95,31 @@ public struct SingleStepSampler: Sampler {
   ///
   /// - Parameters:
   ///   - schedule: the one that the model was trained with.
-  ///   - steps: network evaluations, in 1...T.
+  ///   - steps: network evaluations, in 1...start.
+  ///   - start: the first timestep; nil for T. From less than T a map that is already near the answer is refined (Chung,
+  ///     Sim, Ye, "Come-Closer-Diffuse-Faster", CVPR 2022): the rest of the way down would only lose it.
   ///   - eta: 0 without noise ... 1 with the posterior's.
   ///   - spacing: which timesteps.
   ///   - parametrisation: what the network answers.
   ///   - clamp: what the estimate of the clean map may be.
   /// - Throws: `Fault` when `steps` or `eta` is out of range.
   public static func ddim(
-    _ schedule: NoiseSchedule, steps: Int, eta: Double = 0, spacing: TimestepSpacing = .trailing,
+    _ schedule: NoiseSchedule, steps: Int, from start: Int? = nil, eta: Double = 0, spacing: TimestepSpacing = .trailing,
     parametrisation: Parametrisation = .epsilon, clamp: EstimateClamp = .range(margin: 0)
   ) throws -> SingleStepSampler {
-    guard (1...schedule.count).contains(steps) else {
+    let start = start ?? schedule.count
+    guard (1...schedule.count).contains(start) else {
       throw Fault(
-        "no such number of sampling steps", at: "sampler steps", expected: "1...\(schedule.count)",
-        found: "\(steps)")
+        "no such timestep to start from", at: "sampler start", expected: "1...\(schedule.count)", found: "\(start)")
+    }
+    guard (1...start).contains(steps) else {
+      throw Fault(
+        "no such number of sampling steps", at: "sampler steps", expected: "1...\(start)", found: "\(steps)")
     }
     guard (0...1).contains(eta) else {
       throw Fault("eta is out of range", at: "sampler eta", expected: "0...1", found: "\(eta)")
     }
-    let timesteps = spacing.timesteps(steps, of: schedule.count)
+    let timesteps = spacing.timesteps(steps, of: start)
     return SingleStepSampler(
       timesteps: timesteps,
       weights: timesteps.indices.map { index in

@@ -44,7 +44,8 @@ enum FileProbe {
     switch result {
     case chd_probe_refused:
       return Fault(
-        "cannot read the file: it is damaged or lacks what was asked for", at: path, found: reason,
+        "cannot read the file: it is damaged or lacks what was asked for", at: path,
+        expected: "a whole HDF5 file", found: reason,
         hint: HierarchicalLibrary.hint(for: reason))
     case chd_probe_exceeded:
       return Fault(

@@ -27,7 +27,9 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   /// The root attribute `format_version` that this library writes, and the newest that it reads.
   public static let formatVersion: UInt64 = 1
   /// The names that the format itself uses; a layer must have another.
-  static let reservedNames: Set<String> = ["maps", "x", "y", "station", "environment", "valid"]
+  static let reservedNames: Set<String> = [
+    "maps", "x", "y", "station", "environment", "valid", ReconstructionRecord.indexName,
+  ]
 
   /// Grid lines in y.
   public var rows: Int
@@ -57,6 +59,8 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   public var hasEnvironments: Bool
   /// Whether each map has a mask of valid places.
   public var hasValid: Bool
+  /// How the maps were reconstructed, in files of reconstructed maps; then each map has the number of its sample.
+  public var reconstruction: ReconstructionRecord?
 
   /// - Parameters:
   ///   - rows: grid lines in y.
@@ -73,11 +77,12 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   ///   - hasStations: whether each map has a station's position.
   ///   - hasEnvironments: whether each map has the number of its environment.
   ///   - hasValid: whether each map has a mask of valid places.
+  ///   - reconstruction: how the maps were reconstructed, if they were.
   public init(
     rows: Int, columns: Int, spacing: Double = 1, originX: Double = 0, originY: Double = 0,
     longName: String = "channel power", units: String = "dB", configuration: String = "",
     seed: UInt64 = 0, softwareVersion: String = "", layers: [MapLayer] = [], hasStations: Bool = true,
-    hasEnvironments: Bool = false, hasValid: Bool = false
+    hasEnvironments: Bool = false, hasValid: Bool = false, reconstruction: ReconstructionRecord? = nil
   ) {
     self.rows = rows
     self.columns = columns
@@ -93,6 +98,7 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
     self.hasStations = hasStations
     self.hasEnvironments = hasEnvironments
     self.hasValid = hasValid
+    self.reconstruction = reconstruction
   }
 
   /// Throws unless a file of this description can be written.
@@ -108,6 +114,12 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
       throw Fault(
         "the grid has no sensible spacing", at: place, expected: "a positive number of metres",
         found: "spacing \(spacing), origin (\(originX), \(originY))")
+    }
+    if let made = reconstruction, made.magnification < 1 || made.steps < 0 {
+      throw Fault(
+        "the record of the reconstruction makes no sense", at: place,
+        expected: "a magnification of 1 at least and no negative number of steps",
+        found: "magnification \(made.magnification), \(made.steps) steps")
     }
     for (index, layer) in layers.enumerated() {
       let plain = layer.name.utf8.allSatisfy { $0 == 95 || Character(UnicodeScalar($0)).isLetterOrDigit }
@@ -140,6 +152,8 @@ public struct MapBlock: Sendable {
   public var valid: [[UInt8]]
   /// The layers by name, one map a sample.
   public var layers: [String: [ChannelFingerprint]]
+  /// Which sample of the data each reconstructed map belongs to; empty elsewhere.
+  public var sampleIndices: [Int32]
 
   /// - Parameters:
   ///   - first: the number of the first sample.
@@ -148,9 +162,10 @@ public struct MapBlock: Sendable {
   ///   - environments: each map's environment.
   ///   - valid: each map's mask, 1 where the map is valid.
   ///   - layers: the layers by name, one map a sample.
+  ///   - sampleIndices: which sample of the data each reconstructed map belongs to.
   public init(
     first: Int, maps: [ChannelFingerprint], stations: [SIMD3<Float>] = [], environments: [Int32] = [],
-    valid: [[UInt8]] = [], layers: [String: [ChannelFingerprint]] = [:]
+    valid: [[UInt8]] = [], layers: [String: [ChannelFingerprint]] = [:], sampleIndices: [Int32] = []
   ) {
     self.first = first
     self.maps = maps
@@ -158,16 +173,16 @@ public struct MapBlock: Sendable {
     self.environments = environments
     self.valid = valid
     self.layers = layers
+    self.sampleIndices = sampleIndices
   }
 }
 
 extension MapBlock {
-  /// Throws unless the block fits a writer's file.
-  func validate(for writer: MapSetWriter, at path: String) throws {
-    let description = writer.description
-    guard first >= 0, first + maps.count <= writer.count else {
+  /// Throws unless the block fits a file of `count` samples.
+  func validate(for description: MapSetDescription, count: Int, at path: String) throws {
+    guard first >= 0, first + maps.count <= count else {
       throw Fault(
-        "the samples lie outside the file", at: path, expected: "0 to \(writer.count - 1)",
+        "the samples lie outside the file", at: path, expected: "0 to \(count - 1)",
         found: "\(first) to \(first + maps.count - 1)")
     }
     let places = description.rows * description.columns
@@ -181,6 +196,7 @@ extension MapBlock {
     try require("station", stations.count, description.hasStations)
     try require("environment", environments.count, description.hasEnvironments)
     try require("valid", valid.count, description.hasValid)
+    try require(ReconstructionRecord.indexName, sampleIndices.count, description.reconstruction != nil)
     for (name, _) in layers where !description.layers.contains(where: { $0.name == name }) {
       throw Fault("the file has no such layer", at: "\(path):/\(name)")
     }

@@ -38,6 +38,11 @@ struct MapSetLayout {
         try createList(
           file, "environment", [count], chd_file_int32(), units: "1", longName: "number of the environment")
       }
+      if description.reconstruction != nil {
+        try createList(
+          file, ReconstructionRecord.indexName, [count], chd_file_int32(), units: "1",
+          longName: "number of the sample in the data")
+      }
       try check(H5Fflush(file.identifier, H5F_SCOPE_LOCAL), "cannot write the file")
     }
   }
@@ -56,6 +61,13 @@ struct MapSetLayout {
     try writeText(file, "config", description.configuration)
     try writeNumber(file, "seed", description.seed)
     try writeText(file, "software_version", description.softwareVersion)
+    if let made = description.reconstruction {
+      try writeNumber(file, "magnification", UInt64(made.magnification))
+      try writeNumber(file, "steps", UInt64(made.steps))
+      for (name, text) in [
+        ("data", made.data), ("model", made.model), ("sampler", made.sampler), ("method", made.method),
+      ] { try writeText(file, name, text) }
+    }
   }
 
   private func writeText(_ object: HierarchicalHandle, _ name: String, _ text: String) throws {

@@ -14,6 +14,7 @@ public final class MapSetReader: @unchecked Sendable {
   private let station: StoredArray?
   private let environment: StoredArray?
   private let validity: StoredArray?
+  private let sampleIndex: StoredArray?
   private let layers: [String: StoredArray]
 
   /// Grid lines in y.
@@ -42,6 +43,7 @@ public final class MapSetReader: @unchecked Sendable {
     station = try optional("station")
     environment = try optional("environment")
     validity = try optional("valid")
+    sampleIndex = try optional(ReconstructionRecord.indexName)
     var layers: [String: StoredArray] = [:]
     for name in names where !MapSetDescription.reservedNames.contains(name) {
       layers[name] = try file.array(name)
@@ -49,10 +51,11 @@ public final class MapSetReader: @unchecked Sendable {
     self.layers = layers
     description = try Self.describe(
       file, maps: maps, layers: layers, stations: station != nil, environments: environment != nil,
-      valid: validity != nil)
+      valid: validity != nil, reconstruction: try sampleIndex.map { _ in try ReconstructionRecord(file) })
     try station?.require(shape: [count, 3])
     try environment?.require(shape: [count])
     try validity?.require(shape: maps.shape)
+    try sampleIndex?.require(shape: [count])
     for layer in layers.values { try layer.require(shape: maps.shape) }
   }
 
@@ -75,7 +78,7 @@ public final class MapSetReader: @unchecked Sendable {
 
   private static func describe(
     _ file: StoredFile, maps: StoredArray, layers: [String: StoredArray], stations: Bool,
-    environments: Bool, valid: Bool
+    environments: Bool, valid: Bool, reconstruction: ReconstructionRecord?
   ) throws -> MapSetDescription {
     let x = try Axis(file, "x", count: maps.shape[2])
     let y = try Axis(file, "y", count: maps.shape[1])
@@ -93,7 +96,8 @@ public final class MapSetReader: @unchecked Sendable {
       layers: layers.sorted { $0.key < $1.key }.map {
         MapLayer(name: $0.key, longName: $0.value.longName ?? "", units: $0.value.units ?? "")
       },
-      hasStations: stations, hasEnvironments: environments, hasValid: valid)
+      hasStations: stations, hasEnvironments: environments, hasValid: valid,
+      reconstruction: reconstruction)
   }
 
   /// An evenly spaced dimension scale [m].
@@ -177,6 +181,11 @@ public final class MapSetReader: @unchecked Sendable {
   /// The environments of samples, or nil where the data set has none.
   public func environments(indices: [Int]) throws -> [Int32]? {
     try environment?.readWholeNumbers(rows: indices).map { Int32(clamping: $0) }
+  }
+
+  /// Which samples of the data reconstructed maps belong to, or nil where the file holds no reconstruction.
+  public func sampleIndices(indices: [Int]) throws -> [Int]? {
+    try sampleIndex?.readWholeNumbers(rows: indices).map { Int($0) }
   }
 
   /// The masks of samples, `rows * columns` bytes each, or nil where the data set has none.

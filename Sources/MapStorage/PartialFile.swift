@@ -1,21 +1,20 @@
-import CHierarchicalData
 import Essentials
 import Foundation
 import RunRecords
 
 /// A file that appears under its name only when it is whole: until then it grows in `FILE.partial/`.
 ///
-/// Used by one process. The directory has room for further parts (the finished blocks of a run that was stopped).
+/// Used by one process. Beside the file the directory may hold parts of it: the finished blocks of a run that was stopped.
 final class PartialFile {
   /// The name it will have.
   let target: String
   /// The file that is being written.
   let path: String
-  private let directory: String
+  /// Where it is written.
+  let directory: String
   private let overwrite: Bool
   private var lock: Int32 = -1
-  /// Bytes of the file, from its start, that the disk has set aside.
-  private var reserved = 0
+  private var room: DiskRoom
 
   /// Makes the directory and takes hold of it.
   ///
@@ -27,6 +26,7 @@ final class PartialFile {
     self.overwrite = overwrite
     directory = target + ".partial"
     path = directory + "/maps.h5"
+    room = DiskRoom(path: path, target: target)
     try requireFree()
     guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
       throw Files.systemFault("cannot write in the directory", at: directory)
@@ -42,7 +42,13 @@ final class PartialFile {
     }
   }
 
-  deinit { if lock >= 0 { close(lock) } }
+  deinit { release() }
+
+  /// Lets go of the directory, with what is in it.
+  func release() {
+    if lock >= 0 { close(lock) }
+    lock = -1
+  }
 
   /// Removes what a stopped run may have left.
   func startOver() throws {
@@ -65,48 +71,18 @@ final class PartialFile {
   }
 
   /// Sets room aside on the disk for `bytes` more than the file has, so that no later write can fail for want of it.
-  ///
-  /// A write that fails on one rank within a collective call would leave the others waiting.
-  func reserve(_ bytes: Int) throws {
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw Files.systemFault("cannot write the file", at: path) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw Files.systemFault("cannot write the file", at: path) }
-    let end = Int(status.st_size)
-    guard end + bytes > reserved else { return }
-    // The first time from the start: data sets laid out but not yet filled are holes.
-    let first = reserved == 0 ? 0 : end
-    let code = chd_set_aside(descriptor, Int64(first), Int64(end + bytes - first))
-    if code == 0 {
-      reserved = end + bytes
-      return
-    }
-    guard code == EOPNOTSUPP || code == ENOSYS else {
-      throw Files.systemFault("there is no room for the file", at: target, code: code)
-    }
-    try requireSpace(descriptor, bytes)
-  }
-
-  /// For file systems that cannot set room aside: at least look whether there is some.
-  private func requireSpace(_ descriptor: Int32, _ bytes: Int) throws {
-    var system = statvfs()
-    guard fstatvfs(descriptor, &system) == 0 else { return }
-    let free = Int(clamping: system.f_bavail).multipliedReportingOverflow(by: Int(system.f_frsize))
-    guard free.overflow || free.partialValue >= bytes else {
-      throw Fault(
-        "there is no room for the file", at: target, expected: Units.bytes(bytes),
-        found: "\(Units.bytes(free.partialValue)) free", hint: "free some space, or give another place")
-    }
-  }
+  func reserve(_ bytes: Int) throws { try room.reserve(bytes) }
 
   /// Waits until the file is on the disk, and gives it its name.
-  func complete() throws {
-    try Files.synchronise(path, what: "cannot write the file")
+  ///
+  /// - Parameter parts: names of files in the directory that are not needed any more then.
+  func complete(removing parts: [String] = []) throws {
+    try room.settle()
     try requireFree()
     guard rename(path, target) == 0 else { throw Files.systemFault("cannot name the file", at: target) }
     let parent = URL(fileURLWithPath: target).deletingLastPathComponent().path
     try Files.synchronise(parent, what: "cannot write the directory")
+    for name in parts { unlink("\(directory)/\(name)") }
     removeDirectory()
   }
 
@@ -119,5 +95,6 @@ final class PartialFile {
   private func removeDirectory() {
     unlink(directory + "/lock")
     rmdir(directory)
+    release()
   }
 }

@@ -15,6 +15,8 @@ final class StoredArray {
   /// Its `long_name` attribute.
   let longName: String?
   private let handle: HierarchicalHandle
+  /// Nil where the data set is in one piece.
+  private let chunks: ChunkGuard?
 
   /// Opens a data set whose links have been judged. Inside `HierarchicalLibrary.serialised`.
   init(file: HierarchicalHandle, name: String, path: String, fileSize: Int) throws {
@@ -34,7 +36,7 @@ final class StoredArray {
     shape = try Self.shape(of: handle, at: place)
     units = try attributeText(handle.identifier, "units", at: "\(place)@units")
     longName = try attributeText(handle.identifier, "long_name", at: "\(place)@long_name")
-    try Self.requireCredible(
+    chunks = try Self.requireCredible(
       handle, shape: shape, itemSize: H5Tget_size(type.identifier), fileSize: fileSize, at: place)
   }
 
@@ -60,9 +62,11 @@ final class StoredArray {
   }
 
   /// Refuses what lies outside the file, foreign filters, and sizes that the file cannot hold.
+  ///
+  /// Returns the guard of its chunks where it has any.
   private static func requireCredible(
     _ handle: HierarchicalHandle, shape: [Int], itemSize: Int, fileSize: Int, at place: String
-  ) throws {
+  ) throws -> ChunkGuard? {
     let creation = try HierarchicalHandle(
       H5Dget_create_plist(handle.identifier), "cannot read the layout", at: place, close: H5Pclose)
     let layout = H5Pget_layout(creation.identifier)
@@ -76,7 +80,8 @@ final class StoredArray {
         "external storage is refused", at: place, expected: "data in the file itself",
         hint: "copy the data into one file (h5repack, or h5py)")
     }
-    let deflated = try requirePlainFilters(creation, at: place)
+    let filters = try plainFilters(creation, at: place)
+    let deflated = filters.contains(H5Z_FILTER_DEFLATE)
     let declared = shape.reduce(itemSize, *)
     let stored = Int(clamping: H5Dget_storage_size(handle.identifier))
     let (most, overflow) = min(stored, fileSize).multipliedReportingOverflow(by: deflated ? largestRatio : 1)
@@ -87,30 +92,33 @@ final class StoredArray {
         found: "\(declared) bytes, stored in \(stored) of a file of \(fileSize)",
         hint: "the file is damaged, or parts of it were never written")
     }
+    guard layout == H5D_CHUNKED else { return nil }
+    return try ChunkGuard(
+      handle, creation: creation, shape: shape, itemSize: itemSize, filters: filters, fileSize: fileSize,
+      at: place)
   }
 
-  /// Returns whether deflate is among the filters; any but deflate, shuffle and fletcher32 is a fault.
-  private static func requirePlainFilters(_ creation: HierarchicalHandle, at place: String) throws -> Bool {
-    var deflated = false
+  /// The filters in the order in which they pack; any but shuffle, fletcher32 and one deflate are a fault.
+  private static func plainFilters(_ creation: HierarchicalHandle, at place: String) throws -> [H5Z_filter_t] {
+    let known = [H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32]
     let count = try HierarchicalLibrary.check(
       H5Pget_nfilters(creation.identifier), "cannot read the filters", at: place)
-    for index in 0..<UInt32(count) {
+    let filters = (0..<UInt32(count)).map { index in
       var flags: UInt32 = 0
       var configuration: UInt32 = 0
       var values = 0
-      let filter = H5Pget_filter2(
-        creation.identifier, index, &flags, &values, nil, 0, nil, &configuration)
-      switch filter {
-      case H5Z_FILTER_DEFLATE: deflated = true
-      case H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32: break
-      default:
-        throw Fault(
-          "the data set uses a filter that is refused", at: place,
-          expected: "deflate, shuffle or fletcher32", found: "filter number \(filter)",
-          hint: "rewrite it with h5repack -f GZIP=4")
-      }
+      return H5Pget_filter2(creation.identifier, index, &flags, &values, nil, 0, nil, &configuration)
     }
-    return deflated
+    var options: UInt32 = 0
+    let isChunked = H5Pget_layout(creation.identifier) == H5D_CHUNKED
+    if isChunked { H5Pget_chunk_opts(creation.identifier, &options) }
+    guard filters.allSatisfy(known.contains), Set(filters).count == filters.count, options == 0 else {
+      throw Fault(
+        "the data set uses a filter that is refused", at: place,
+        expected: "deflate, shuffle or fletcher32, each once, for all chunks",
+        found: "filters number \(filters)", hint: "rewrite it with h5repack -f GZIP=4")
+    }
+    return filters
   }
 
   /// Reads rows of the first axis, converted to float32; rows in any order, consecutive ones in one go.
@@ -176,6 +184,7 @@ final class StoredArray {
         "there is no such sample", at: place, expected: "0 to \(shape[0] - 1)", found: "\(first)")
     }
     guard rowCount > 0 else { return }
+    try chunks?.require(rows: first..<first + count)
     var start = [hsize_t](repeating: 0, count: shape.count)
     var extent = shape.map { hsize_t($0) }
     start[0] = hsize_t(first)

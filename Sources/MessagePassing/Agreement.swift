@@ -56,8 +56,7 @@ extension Communicator {
   ///   - body: the work of this rank.
   /// - Throws: on every rank the `Fault` of the lowest rank that failed; its `place` names the rank unless all ranks
   ///   failed alike.
-  public func agree<Value>(_ what: String = "do the ranks' work", _ body: () throws -> Value) throws -> Value
-  {
+  public func agree<Value>(_ what: String = "do the ranks' work", _ body: () throws -> Value) throws -> Value {
     let outcome = Self.outcome(what, body)
     let failure: Fault? = if case .failure(let fault) = outcome { fault } else { nil }
     guard let first = try meet("agree: \(what)", failing: failure != nil) else { return try outcome.get() }

@@ -20,14 +20,14 @@ public protocol GradientReducer: AnyObject {
   func finish(failure: Fault?) throws
   /// How long `finish` took in the last reduction: the part of the exchange that was not hidden [s].
   var lastWaitSeconds: Double { get }
-  /// From the launch of the first bucket to the end of the last one, in the last reduction [s].
+  /// How long sums were in flight in the last reduction [s].
   var lastTotalSeconds: Double { get }
 }
 
 extension GradientReducer {
   /// Collective: `finish` on a rank where nothing went wrong.
   public func finish() throws { try finish(failure: nil) }
-  /// The part of the exchange that backward hid [s].
+  /// For how long sums were in flight while backward went on [s].
   public var lastHiddenSeconds: Double { max(0, lastTotalSeconds - lastWaitSeconds) }
 }
 
@@ -46,7 +46,7 @@ public final class NaiveGradientReducer: GradientReducer {
     queue = try ReductionQueue.make(communicator, arena, buckets, requestLimit)
   }
 
-  /// From the first launch to the last end in the last reduction [s].
+  /// How long sums were in flight in the last reduction [s].
   public var lastTotalSeconds: Double { queue?.totalSeconds ?? 0 }
   /// See `GradientReducer.begin()`.
   public func begin() throws { try queue?.open() }
@@ -101,7 +101,7 @@ public final class OverlappedGradientReducer: GradientReducer {
 
   deinit { pump?.stop() }
 
-  /// From the first launch to the last end in the last reduction [s].
+  /// How long sums were in flight in the last reduction [s].
   public var lastTotalSeconds: Double { queue?.totalSeconds ?? 0 }
 
   /// See `GradientReducer.begin()`.

@@ -26,7 +26,8 @@ final class ReductionQueue: @unchecked Sendable {
   private var launched = 0
   private var completed = 0
   private var isOpen = false
-  private var firstLaunch = ContinuousClock.now
+  private var busySince = ContinuousClock.now
+  /// How long sums were in flight since the reduction was opened [s].
   private(set) var totalSeconds = 0.0
 
   /// Pieces that may be launched.
@@ -117,7 +118,7 @@ final class ReductionQueue: @unchecked Sendable {
   func advance(upTo available: Int) throws -> Bool {
     let before = launched
     while launched < available, launched - completed < requestLimit {
-      if launched == 0 { firstLaunch = .now }
+      if launched == completed { busySince = .now }
       let piece = pieces[launched]
       try communicator.check(
         mp_requests_start_sum(requests, communicator.handle, piece.start, piece.count), "MPI_Iallreduce")
@@ -127,7 +128,7 @@ final class ReductionQueue: @unchecked Sendable {
     var ended: Int32 = 0
     try communicator.check(mp_requests_test(requests, &ended), "MPI_Testsome")
     completed += Int(ended)
-    if ended > 0 { totalSeconds = (ContinuousClock.now - firstLaunch) / .seconds(1) }
+    if launched == completed { totalSeconds += (ContinuousClock.now - busySince) / .seconds(1) }
     return ended > 0 || launched > before
   }
 

@@ -91,10 +91,17 @@ public final class Engine {
   /// - Parameters:
   ///   - threads: how many threads, the calling one counted (1...64).
   ///   - convolution: how convolutions may be computed.
-  public init(threads: Int, convolution: ConvolutionChoice = .automatic) {
+  public convenience init(threads: Int, convolution: ConvolutionChoice = .automatic) {
+    self.init(Threads(count: threads), convolution: convolution)
+  }
+
+  /// - Parameters:
+  ///   - threads: the rank's threads.
+  ///   - convolution: how convolutions may be computed.
+  public init(_ threads: Threads, convolution: ConvolutionChoice = .automatic) {
     ck_gemm_prepare()
     self.convolution = convolution
-    self.threads = Threads(count: threads)
+    self.threads = threads
   }
 
   /// A new uninitialised contiguous tensor.

@@ -1,9 +1,31 @@
 import ArgumentParser
+import Essentials
+import Foundation
 
 /// The command `ckm`: channel knowledge maps from simulation to report.
 @main
 struct ChannelKnowledgeMaps: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ckm", abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.",
-    subcommands: [BenchCommand.self])
+    commandName: "ckm",
+    abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.",
+    discussion: """
+      Commands that work on maps run on one process or, under mpirun or srun, on many. Exit codes: 0 success, \
+      1 an error, 64 wrong use, 75 a run that was asked to stop, and has saved.
+      """,
+    version: Software.version,
+    subcommands: [
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, ReconstructCommand.self, EvaluateCommand.self,
+      InspectCommand.self, ConfigCommand.self, BenchCommand.self,
+    ])
+
+  static func main() {
+    // A limit on file sizes is to be an error that is told, like a full disk, and not a sudden end.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Ending.end(after: error)
+    }
+  }
 }

@@ -54,6 +54,25 @@ import Testing
     #expect(try reader.read(layer: "line_of_sight", indices: all) == block(0..<6).layers["line_of_sight"])
   }
 
+  @Test func reconstructionsTellWhereTheyBelong() throws {
+    let path = scratch.file("fine.h5")
+    let made = ReconstructionRecord(
+      magnification: 4, data: "maps.h5", model: "runs/a", sampler: "ddim", steps: 20, method: "CGDM")
+    let writer = try MapSetWriter.create(
+      path: path,
+      description: MapSetDescription(
+        rows: Known.rows, columns: Known.columns, hasStations: false, reconstruction: made),
+      count: 2, communicator: communicator)
+    #expect(
+      fault { try writer.write(MapBlock(first: 0, maps: [Known.map(5)])) }?.what == "a block is incomplete")
+    try writer.write(MapBlock(first: 0, maps: [Known.map(5), Known.map(1)], sampleIndices: [5, 1]))
+    try writer.close()
+    let reader = try MapSetReader(path: path)
+    #expect(reader.description.reconstruction == made)
+    #expect(try reader.sampleIndices(indices: [1, 0]) == [1, 5])
+    #expect(try MapSetReader(path: fixture("layout.h5")).sampleIndices(indices: [0]) == nil)
+  }
+
   @Test func anExistingFileStays() throws {
     let path = scratch.write("maps.h5", [1, 2, 3])
     #expect(fault { _ = try create(path) }?.what == "the file exists")

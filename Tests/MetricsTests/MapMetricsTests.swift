@@ -99,8 +99,9 @@ import Testing
     let constant = ChannelFingerprint(rows: 2, columns: 2, repeating: 3)
     var broken = good
     broken[1, 0] = .nan
-    func fault(_ estimate: ChannelFingerprint, _ truth: ChannelFingerprint, _ valid: [Bool]? = nil) -> Fault?
-    {
+    func fault(
+      _ estimate: ChannelFingerprint, _ truth: ChannelFingerprint, _ valid: [Bool]? = nil
+    ) -> Fault? {
       #expect(throws: Fault.self) { try MapMetrics(comparing: estimate, to: truth, valid: valid) }
     }
     #expect(fault(good, constant)?.what == "the true map is constant")

@@ -117,5 +117,54 @@ extension MultiRank {
       }
       try end()
     }
+
+    /// Limits the size of this process's files, so it runs under mpirun only: no other suite writes then.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"] != nil))
+    func fullDiskIsRaisedOnAllAndLeavesNothing() throws {
+      let path = directory + "/large.h5"
+      let side = 512
+      let large = MapSetDescription(rows: side, columns: side, hasStations: false)
+      // Noise, which deflate cannot pack.
+      let noise = (0..<side * side).map { _ in Float.random(in: -1...1) }
+      let map = ChannelFingerprint(rows: side, columns: side, values: noise)
+      var before = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
+      var limit = rlimit(rlim_cur: 12 << 20, rlim_max: before.rlim_max)
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      defer { setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before) }
+      let writer = try MapSetWriter.create(
+        path: path, description: large, count: 100, communicator: world)
+      var written = 0
+      let fault = thrown {
+        for first in stride(from: 0, to: 100, by: world.size) where first + world.size <= 100 {
+          try writer.write(MapBlock(first: first + world.rank, maps: [map]))
+          written += 1
+        }
+      }
+      #expect(written > 0 && fault?.what == "there is no room for the file")
+      try writer.abandon()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == [])
+      try end()
+    }
+
+    @Test func importIsSharedOut() throws {
+      let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/maps/foreign.h5").path
+      let path = directory + "/imported.h5"
+      let options = ImportOptions(maps: "NLOS/path_power", stations: "NLOS/bs_xy")
+      try MapImporter.run(path: source, options: options, target: path, communicator: world)
+      let reader = try MapSetReader(path: path)
+      let corners = try reader.read(indices: Array(0..<6)).map { $0[3, 4] }
+      let wanted: [Float] = [-82.5, -85.5, -88.5, -91.5, -94.5, -97.5]
+      #expect(corners == wanted)
+      let wrong = ImportOptions(maps: "NLOS/with_nan")
+      let fault = thrown {
+        try MapImporter.run(
+          path: source, options: wrong, target: path, communicator: world, overwrite: true)
+      }
+      #expect(fault?.place.contains("/NLOS/with_nan") == true)
+      #expect(try MapSetReader(path: path).read(indices: [5])[0][3, 4] == corners[5])
+      try end()
+    }
   }
 }

@@ -3,6 +3,8 @@
 // channels-last, `stride` is the distance in elements between neighbouring pixels.
 #pragma once
 
+#include "ck_channel.h"
+#include "ck_checksum.h"
 #include "ck_convolution.h"
 #include "ck_dense.h"
 #include "ck_diffusion.h"

@@ -11,5 +11,5 @@ void ck_pool_destroy(ck_pool *pool);
 
 /// Runs body(context, job, worker) for every job in 0..<jobs and returns when all have ended. `worker` is in
 /// 0..<threads. Jobs are handed out as workers become free, so what a job computes must depend on its number
-/// alone. Not reentrant: a body must not call it.
+/// alone. Not reentrant: neither a body nor another thread may call it meanwhile (that aborts).
 void ck_pool_run(ck_pool *pool, size_t jobs, void (*body)(void *context, size_t job, int worker), void *context);

@@ -1,0 +1,93 @@
+import Essentials
+import Foundation
+import MessagePassing
+
+/// Takes foreign maps into a data set of our own layout, all ranks reading and writing their share.
+public enum MapImporter {
+  /// What a rank holds of maps at a time [byte].
+  private static let blockBytes = 16 << 20
+
+  /// Collective. Reads foreign maps and writes them as a data set.
+  ///
+  /// - Parameters:
+  ///   - path: the foreign file or folder, which every rank must see.
+  ///   - options: where in it the maps are, and what their numbers mean.
+  ///   - target: the data set's name.
+  ///   - spacing: distance between neighbouring grid lines [m].
+  ///   - softwareVersion: what the data set says it was written by.
+  ///   - communicator: the ranks.
+  ///   - overwrite: whether a file of that name may be replaced.
+  ///   - progress: called on each rank, now and then, with the number of its maps that are done and to be done.
+  /// - Returns: what was written.
+  /// - Throws: `Fault` on all ranks; the target is then as it was before.
+  @discardableResult
+  public static func run(
+    path: String, options: ImportOptions, target: String, spacing: Double = 1, softwareVersion: String = "",
+    communicator: Communicator, overwrite: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws -> (description: MapSetDescription, count: Int) {
+    let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
+    let description = MapSetDescription(
+      rows: source.rows, columns: source.columns, spacing: spacing,
+      longName: source.longName ?? "channel power", units: "dB",
+      configuration: configuration(path, options, spacing), softwareVersion: softwareVersion,
+      hasStations: source.hasStations, hasEnvironments: source.hasEnvironments, hasValid: source.hasValid)
+    let writer = try MapSetWriter.create(
+      path: target, description: description, count: source.count, communicator: communicator,
+      overwrite: overwrite)
+    do {
+      try copy(source, to: writer, communicator, progress)
+    } catch {
+      try writer.abandon()
+      throw error
+    }
+    try writer.close()
+    return (description, source.count)
+  }
+
+  private static func copy(
+    _ source: ImportedMaps, to writer: MapSetWriter, _ communicator: Communicator,
+    _ progress: (Int, Int) -> Void
+  ) throws {
+    let share = Share.range(of: source.count, rank: communicator.rank, size: communicator.size)
+    let length = max(1, blockBytes / (4 * source.rows * source.columns))
+    // Every rank takes part in every round, those with smaller shares with nothing in the last.
+    let largest = Share.range(of: source.count, rank: 0, size: communicator.size).count
+    progress(0, share.count)
+    for round in 0..<(largest + length - 1) / length {
+      let first = min(share.lowerBound + round * length, share.upperBound)
+      let samples = first..<min(first + length, share.upperBound)
+      let block = try communicator.agree("read maps") { try readBlock(source, samples) }
+      try writer.write(block)
+      progress(samples.upperBound - share.lowerBound, share.count)
+    }
+  }
+
+  private static func readBlock(_ source: ImportedMaps, _ samples: Range<Int>) throws -> MapBlock? {
+    guard !samples.isEmpty else { return nil }
+    return MapBlock(
+      first: samples.lowerBound, maps: try source.read(samples), stations: try source.stations(samples) ?? [],
+      environments: try source.environments(samples) ?? [], valid: try source.valid(samples) ?? [])
+  }
+
+  /// Where the maps came from, as the data set's `config`.
+  private static func configuration(_ path: String, _ options: ImportOptions, _ spacing: Double) -> String {
+    var lines = ["import:", "  source: \(quoted(path))", "  units: \(options.units.rawValue)"]
+    let names = [
+      ("maps", options.maps), ("stations", options.stations), ("valid", options.valid),
+      ("environments", options.environments),
+    ]
+    for (key, name) in names { if let name { lines.append("  \(key): \(quoted(name))") } }
+    if let range = options.pictureRange {
+      lines.append("  png_range: [\(range.minimum), \(range.maximum)]")
+    }
+    lines.append("  spacing: \(spacing)")
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A JSON text, which is a double-quoted YAML scalar too.
+  private static func quoted(_ text: String) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+  }
+}

@@ -1,0 +1,56 @@
+import Essentials
+
+/// How the maps of a file were reconstructed: root attributes beside the data set `sample_index`, which tells for
+/// each map which sample of the data it belongs to.
+public struct ReconstructionRecord: Codable, Equatable, Sendable {
+  /// Fine pixels from one coarse sample to the next.
+  public var magnification: Int
+  /// The file that the coarse maps came from.
+  public var data: String
+  /// The run or checkpoint that reconstructed; empty for plain interpolation.
+  public var model: String
+  /// The sampler's name; empty where nothing was sampled.
+  public var sampler: String
+  /// Network evaluations a map; 0 where nothing was sampled.
+  public var steps: Int
+  /// As it stands in tables: "CGDM", "bicubic".
+  public var method: String
+
+  /// - Parameters:
+  ///   - magnification: fine pixels from one coarse sample to the next.
+  ///   - data: the file that the coarse maps came from.
+  ///   - model: the run or checkpoint; empty for plain interpolation.
+  ///   - sampler: the sampler's name; empty where nothing was sampled.
+  ///   - steps: network evaluations a map.
+  ///   - method: as it stands in tables.
+  public init(
+    magnification: Int, data: String, model: String = "", sampler: String = "", steps: Int = 0,
+    method: String
+  ) {
+    self.magnification = magnification
+    self.data = data
+    self.model = model
+    self.sampler = sampler
+    self.steps = steps
+    self.method = method
+  }
+
+  static let indexName = "sample_index"
+
+  /// Out of a file that has `sample_index`.
+  init(_ file: StoredFile) throws {
+    func text(_ name: String) throws -> String { try file.text(name) ?? "" }
+    func number(_ name: String, atLeast least: Int) throws -> Int {
+      guard let value = try file.wholeNumber(name), let number = Int(exactly: value), number >= least else {
+        throw Fault(
+          "the file does not say how it was reconstructed", at: "\(file.path):@\(name)",
+          expected: "a whole number from \(least) on")
+      }
+      return number
+    }
+    self.init(
+      magnification: try number("magnification", atLeast: 1), data: try text("data"),
+      model: try text("model"), sampler: try text("sampler"), steps: try number("steps", atLeast: 0),
+      method: try text("method"))
+  }
+}

@@ -1,0 +1,81 @@
+import Checkpoints
+import Essentials
+import MessagePassing
+import NeuralNetworks
+import Tensors
+
+/// Sums gradients over the ranks, bucket by bucket, as the tape completes them.
+final class GradientExchange {
+  private let reducer: any GradientReducer
+  private let buckets: GradientBuckets
+  private var pending: [Int] = []
+  private let sizes: [Int]
+  private var failure: Fault?
+  private let isAlone: Bool
+
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - arena: the gradients.
+  ///   - section: which reducer, and how large buckets are.
+  ///   - hasSpareCore: whether a thread of its own may move messages.
+  ///   - communicator: the ranks.
+  init(
+    _ arena: ParameterArena, _ section: TrainingSection, hasSpareCore: Bool, communicator: Communicator
+  ) throws {
+    isAlone = communicator.size == 1
+    let starts = arena.ranges.map(\.lowerBound) + [arena.count]
+    buckets = GradientBuckets(
+      parameterCounts: zip(starts, starts.dropFirst()).map { $1 - $0 },
+      targetBytes: Int(section.bucketMiB * 1_048_576))
+    var sizes = [Int](repeating: 0, count: buckets.ranges.count)
+    for bucket in buckets.bucketOfParameter { sizes[bucket] += 1 }
+    self.sizes = sizes
+    guard let gradients = arena.gradients else {
+      throw Fault("there are no gradients to sum", at: "training", expected: "a trained model")
+    }
+    let buffer = UnsafeMutableBufferPointer(start: gradients.base, count: arena.count)
+    switch section.reducer {
+    case .naive: reducer = try NaiveGradientReducer(communicator, arena: buffer, buckets: buckets.ranges)
+    case .overlapped:
+      reducer = try OverlappedGradientReducer(
+        communicator, arena: buffer, buckets: buckets.ranges, progress: hasSpareCore ? .thread : .polled)
+    }
+  }
+
+  /// Seconds that the last exchange kept the step waiting, and that backward hid.
+  var lastWaitSeconds: Double { reducer.lastWaitSeconds }
+  var lastHiddenSeconds: Double { reducer.lastHiddenSeconds }
+
+  /// Runs the rank's part of a step between opening and closing the exchange.
+  ///
+  /// - Parameter body: computes all gradients; `watch` is to be called on the tape of the last backward.
+  /// - Throws: on every rank, when the part of any rank failed.
+  func exchange(_ body: (_ watch: (Tape) -> Void) throws -> Void) throws {
+    pending = sizes
+    failure = nil
+    try reducer.begin()
+    do { try body(watch) } catch let fault as Fault { failure = fault } catch {
+      failure = Fault("cannot compute the gradients", at: "training step", found: "\(error)")
+    }
+    try reducer.finish(failure: failure)
+  }
+
+  private func watch(_ tape: Tape) {
+    guard !isAlone else { return }
+    tape.onParameterReady = { [self] parameter in
+      let bucket = buckets.bucketOfParameter[parameter.index]
+      pending[bucket] -= 1
+      if pending[bucket] == 0 { attempt { try reducer.markReady(bucket: bucket) } }
+    }
+    tape.betweenOperations = { [self] in attempt { try reducer.poll() } }
+  }
+
+  private func attempt(_ body: () throws -> Void) {
+    do { try body() } catch {
+      failure =
+        failure ?? error as? Fault
+        ?? Fault("cannot sum gradients", at: "message passing", found: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Checkpoints
+import Essentials
+import FingerprintModels
+import Interpolation
+import MapStorage
+import MessagePassing
+
+/// The data set of a run: which maps train, which test, and how they become what the network sees.
+struct TrainingData {
+  let reader: MapSetReader
+  let split: Split
+  let conditioner: MapConditioner
+
+  /// Collective. Opens the data set and looks at every training map once, each rank at its share: a hole in the data
+  /// is found now and not in the third hour.
+  ///
+  /// - Parameters:
+  ///   - path: the data set.
+  ///   - configuration: the run's.
+  ///   - communicator: the ranks.
+  /// - Throws: `Fault` on all ranks: missing or damaged file, wrong shape, a constant map, a value that is no number.
+  init(path: String, configuration: RunConfiguration, communicator: Communicator) throws {
+    let size = configuration.model.imageSize
+    (reader, split) = try communicator.agree("open the data set") {
+      let reader = try MapSetReader(path: path)
+      guard reader.rows == size, reader.columns == size else {
+        throw Fault(
+          "the maps do not fit the network", at: "\(path):/maps",
+          expected: "\(size)x\(size) (model.image_size)", found: "\(reader.rows)x\(reader.columns)",
+          hint: "--set model.image_size=\(reader.rows)")
+      }
+      return (reader, try Split(reader, seed: configuration.seed))
+    }
+    let normalisation = configuration.data.normalisation
+    let fixed =
+      normalisation == .dataset
+      ? try ValueRange.covering(reader, samples: split.training, communicator: communicator) : nil
+    let normaliser = Normaliser(normalisation, fixed: fixed, margin: configuration.data.margin)
+    let grid = try SamplingGrid(rows: size, columns: size, magnification: configuration.data.magnification)
+    conditioner = MapConditioner(grid: grid, method: configuration.data.upsampling, normaliser: normaliser)
+    try communicator.agree("look at the training maps") { [reader, split, conditioner] in
+      let share = Share.range(of: split.training.count, rank: communicator.rank, size: communicator.size)
+      for number in split.training[share] {
+        let map = try reader.read(indices: [number])[0]
+        _ = try conditioner.condition(
+          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
+          at: "\(path):/maps[\(number)]")
+      }
+    }
+  }
+
+  /// The maps of a rank's share of some held-out ones, with their place among them.
+  func heldOut(_ limit: Int, _ communicator: Communicator) throws -> [TrainingSample] {
+    let chosen = Array(split.test.prefix(limit))
+    let share = Share.range(of: chosen.count, rank: communicator.rank, size: communicator.size)
+    return try share.map { place in
+      let number = chosen[place]
+      let map = try reader.read(indices: [number])[0]
+      return TrainingSample(
+        position: place,
+        map: try conditioner.condition(
+          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
+          at: "\(reader.path):/maps[\(number)]"))
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Checkpoints
+import Essentials
+import FingerprintModels
+import MessagePassing
+import NeuralNetworks
+import RunRecords
+
+extension Trainer {
+  /// Collective. Makes or opens the run's directory on rank 0 and brings weights and moments to all ranks.
+  ///
+  /// - Returns: the directory on rank 0, nil elsewhere; and the number of steps already done.
+  func start() throws -> (directory: RunDirectory?, step: Int) {
+    var directory: RunDirectory?
+    let step: Int = try communicator.onRoot("open the run's directory") {
+      let text = Configuration.yaml(configuration)
+      guard RunDirectory.exists(at: request.output) else {
+        directory = try RunDirectory.create(at: request.output, configuration: text)
+        try initialise()
+        return 0
+      }
+      guard request.resume == .latest else {
+        throw Fault(
+          "there is a run already", at: request.output, expected: "a new directory",
+          found: "config.resolved.yaml", hint: "--resume latest goes on with it")
+      }
+      let opened = try RunDirectory.resume(at: request.output)
+      directory = opened
+      try requireCompatible(opened)
+      let (saved, messages) = try opened.latestVerified()
+      messages.forEach(console.warn)
+      guard let saved, let average else {
+        guard messages.isEmpty else {
+          throw Fault(
+            "all checkpoints are damaged", at: "\(request.output)/checkpoints", expected: "a whole one",
+            found: "\(messages.count) damaged, moved aside")
+        }
+        try opened.replaceConfiguration(text)
+        try initialise()
+        return 0
+      }
+      let state = try TrainingCheckpoint.restore(
+        saved, arena: arena, average: average.average.weights, optimiser: optimiser)
+      try data.split.require(state.split, at: request.data)
+      if state.processor != TrainingState.thisProcessor() {
+        console.warn(
+          "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")
+      }
+      try opened.replaceConfiguration(text)
+      console.note("resuming after step \(state.step) of \(saved.path)")
+      return state.step
+    }
+    optimiser.stepCount = step
+    let buffers = step > 0 ? [arena.weights, optimiser.first, optimiser.second] : [arena.weights]
+    for buffer in buffers {
+      try communicator.broadcast(UnsafeMutableBufferPointer(start: buffer.base, count: arena.count))
+    }
+    return (directory, step)
+  }
+
+  private func initialise() throws {
+    if let weights = request.initialWeights {
+      try ModelFile.read(weights, arena, into: arena.weights)
+    } else {
+      try configuration.model.initialisation.apply(to: arena, seed: configuration.seed)
+    }
+    average?.average.restart()
+  }
+
+  /// What a run was begun with stays, where another value would make it another run.
+  private func requireCompatible(_ directory: RunDirectory) throws {
+    let earlier = try Configuration.read(
+      yaml: directory.configuration(), named: directory.configurationPath, preset: RunConfiguration())
+    let free = [
+      "validation.", "checkpoints.", "training.steps", "training.microbatch", "training.log_every",
+      "training.reducer", "training.learning_rate", "training.final_learning_rate",
+    ]
+    let differences = Configuration.differences(earlier, configuration).filter { difference in
+      !free.contains { difference.key.hasPrefix($0) }
+    }
+    guard let first = differences.first else { return }
+    throw Fault(
+      "the run was begun with another configuration",
+      at: "\(directory.configurationPath): \(differences.map(\.key).joined(separator: ", "))",
+      expected: "\(first.key) = \(first.first)", found: "\(first.key) = \(first.second)",
+      hint: "resume with the same configuration, or begin a new run in another directory")
+  }
+}

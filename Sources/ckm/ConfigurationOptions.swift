@@ -1,0 +1,24 @@
+import ArgumentParser
+import Checkpoints
+import RunRecords
+
+extension RunConfiguration.Preset: ExpressibleByArgument {}
+
+/// Where a run's configuration comes from: a preset, changed by a file, changed key by key.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(help: "The configuration to start from.")
+  var preset = RunConfiguration.Preset.small
+
+  @Option(help: ArgumentHelp("YAML file with the keys to change (see ckm config).", valueName: "file"))
+  var config: String?
+
+  @Option(help: ArgumentHelp("One key to change; may be given several times.", valueName: "section.key=value"))
+  var set: [String] = []
+
+  /// The resolved configuration.
+  ///
+  /// - Throws: `Fault` naming file, line, column and key.
+  func load() throws -> RunConfiguration {
+    try Configuration.load(preset: preset.configuration, file: config, overrides: set)
+  }
+}

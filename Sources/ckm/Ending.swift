@@ -1,0 +1,33 @@
+import ArgumentParser
+import Foundation
+import MessagePassing
+
+/// The one place where errors end: the message once, the exit code on every rank, and no rank left waiting.
+enum Ending {
+  /// Ends the process after what `main` caught.
+  static func end(after error: any Error) -> Never {
+    // A command that has told what there was to tell, such as a run that saved and stopped.
+    if let code = error as? ExitCode { exit(code.rawValue) }
+    let code = ChannelKnowledgeMaps.exitCode(for: error)
+    let message = ChannelKnowledgeMaps.fullMessage(for: error)
+    guard !code.isSuccess else {
+      if Launch.isRoot { print(message) }
+      exit(code.rawValue)
+    }
+    fail(with: message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message, code.rawValue)
+  }
+
+  private static func fail(with message: String, _ code: Int32) -> Never {
+    // Also before MPI was needed: a rank that exits first would have mpirun kill the one that tells why.
+    if Launch.size > 1, let world = try? Communicator.world() {
+      world.leave(after: Message(text: message), exitCode: code)
+    }
+    FileHandle.standardError.write(Data("Error: \(message)\n".utf8))
+    exit(code)
+  }
+
+  private struct Message: Error, CustomStringConvertible {
+    let text: String
+    var description: String { text }
+  }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Checkpoints
+import Essentials
+import MessagePassing
+import RunRecords
+import Tensors
+import Training
+
+extension TrainingRequest.Resume: ExpressibleByArgument {}
+
+/// `ckm train`: a run directory with checkpoints out of a data set.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Train CGDM on a data set, data-parallel over the ranks.",
+    discussion: """
+      A run begins with a preset, changed by --config and --set. SIGUSR1 to mpirun (or SIGTERM to a rank) saves and \
+      stops within a step on all ranks, exit code 75; --resume latest goes on, bit for bit, with any number of ranks.
+      """)
+
+  @OptionGroup var source: ConfigurationOptions
+
+  @Option(help: "The data set: what ckm simulate and ckm import write.")
+  var data: String
+
+  @Option(name: .shortAndLong, help: "The run's directory.")
+  var out: String
+
+  @Option(help: "latest: go on with the newest whole checkpoint, or start where there is none.")
+  var resume = TrainingRequest.Resume.never
+
+  @Option(help: ArgumentHelp("Start from these weights (safetensors with PyTorch's names).", valueName: "file"))
+  var initialWeights: String?
+
+  @Flag(help: "Check everything, say what would be done, and stop.")
+  var dryRun = false
+
+  @OptionGroup var compute: ComputeOptions
+
+  func run() throws {
+    let communicator = try Communicator.world()
+    let console = Console(isEnabled: communicator.isRoot)
+    let configuration = try communicator.agree("read the configuration") { try source.load() }
+    let threads = try compute.makeThreads(communicator, console)
+    var request = TrainingRequest(configuration: configuration, data: data, output: out)
+    request.resume = resume
+    request.initialWeights = initialWeights
+    request.hasSpareCore = try CoreShare(communicator).count > threads.count
+    let trainer = try Trainer(
+      request, communicator: communicator, engine: Engine(threads), console: console)
+    trainer.summary.forEach(console.note)
+    guard !dryRun else { return }
+    switch try trainer.run() {
+    case .finished: return
+    case .stopped: throw ExitCode(75)
+    }
+  }
+}

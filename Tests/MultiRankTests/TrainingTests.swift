@@ -1,0 +1,173 @@
+import Checkpoints
+import Essentials
+import Foundation
+import MapStorage
+import MessagePassing
+import RunRecords
+import Tensors
+import Testing
+import Training
+
+extension MultiRank {
+  @Suite struct TrainingRuns {
+    let world: Communicator
+    let folder: String
+
+    init() throws {
+      world = try Communicator.world()
+      folder = try world.onRoot {
+        let path = NSTemporaryDirectory() + "channeltwin-training-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+      }
+    }
+
+    /// Removes the folder when all ranks are done with it.
+    func clear() throws {
+      try world.barrier()
+      if world.isRoot { try? FileManager.default.removeItem(atPath: folder) }
+    }
+
+    /// 18 maps of 16 x 16: a trend and waves, different in each.
+    func makeData() throws -> String {
+      let path = folder + "/maps.h5"
+      let description = MapSetDescription(rows: 16, columns: 16, hasStations: false)
+      let writer = try MapSetWriter.create(
+        path: path, description: description, count: 18, communicator: world, overwrite: true)
+      let share = Share.range(of: 18, rank: world.rank, size: world.size)
+      let maps = share.map { sample in
+        ChannelFingerprint(
+          rows: 16, columns: 16,
+          values: (0..<256).map { i in
+            let (x, y, s) = (Double(i % 16), Double(i / 16), Double(sample))
+            return Float(-90 - x - 0.3 * y * s / 9 + 4 * sin(x / (2 + s / 5)) * cos(y / 3 + s))
+          })
+      }
+      try writer.write(share.isEmpty ? nil : MapBlock(first: share.lowerBound, maps: maps))
+      try writer.close()
+      return path
+    }
+
+    /// Batch 12 over 15 training maps, dropout on: shares uneven at 5 ranks, epochs end within batches.
+    func configuration() -> RunConfiguration {
+      var run = RunConfiguration()
+      run.seed = 7
+      run.model.imageSize = 16
+      run.model.baseChannels = 8
+      run.model.multipliers = [1, 2]
+      run.model.blocks = 1
+      run.model.groups = 4
+      run.model.dropout = 0.2
+      run.training.steps = 20
+      run.training.batch = 12
+      run.training.microbatch = 5
+      run.training.warmUp = 3
+      run.training.decay = .constant
+      run.training.bucketMiB = 0.01
+      run.validation.every = 10
+      run.validation.maps = 2
+      run.checkpoints.every = 10
+      return run
+    }
+
+    func train(
+      _ configuration: RunConfiguration, _ name: String, data: String, on communicator: Communicator,
+      resume: TrainingRequest.Resume = .never, hasSpareCore: Bool = false
+    ) throws -> TrainingOutcome {
+      var request = TrainingRequest(configuration: configuration, data: data, output: folder + "/" + name)
+      request.resume = resume
+      request.hasSpareCore = hasSpareCore
+      return try Trainer(
+        request, communicator: communicator, engine: Engine(threads: 1), console: Console(isEnabled: false)
+      ).run()
+    }
+
+    func losses(_ name: String) throws -> [Double] {
+      try MetricsLog.read(folder + "/\(name)/metrics.jsonl").compactMap { $0["loss"]?.realValue }
+    }
+
+    func bytes(_ name: String, _ file: String) throws -> Data {
+      try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name + "/" + file))
+    }
+
+    static let files = [
+      "checkpoints/step-20/model.safetensors", "checkpoints/step-20/ema.safetensors",
+      "checkpoints/step-20/optimizer.safetensors", "metrics.jsonl",
+    ]
+
+    /// N ranks against one: losses within 1e-4; parameters equal over the ranks (the trainer compares them before
+    /// every checkpoint). Naive and overlapped reducers: the same bits.
+    @Test func manyRanksTrainAsOne() throws {
+      let data = try makeData()
+      #expect(try train(configuration(), "many", data: data, on: world) == .finished(step: 20))
+      let alone = try world.split(color: world.isRoot ? 0 : nil)
+      if let alone { _ = try train(configuration(), "alone", data: data, on: alone) }
+      var naive = configuration()
+      naive.training.reducer = .naive
+      _ = try train(naive, "naive", data: data, on: world)
+      _ = try train(configuration(), "threaded", data: data, on: world, hasSpareCore: true)
+      try world.barrier()
+      let many = try losses("many"), one = try losses("alone")
+      #expect(many.count == 20 && one.count == 20)
+      #expect(zip(many, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
+      #expect(many[19] < many[0])
+      for file in Self.files {
+        #expect(try bytes("many", file) == bytes("naive", file))
+        #expect(try bytes("many", file) == bytes("threaded", file))
+      }
+      try clear()
+    }
+
+    /// Stopped after ten steps and resumed: everything bit for bit as without the stop.
+    @Test func resumedEqualsUninterrupted() throws {
+      let data = try makeData()
+      _ = try train(configuration(), "whole", data: data, on: world)
+      var half = configuration()
+      half.training.steps = 10
+      _ = try train(half, "halves", data: data, on: world)
+      _ = try train(configuration(), "halves", data: data, on: world, resume: .latest)
+      try world.barrier()
+      for file in Self.files { #expect(try bytes("whole", file) == bytes("halves", file)) }
+      try clear()
+    }
+
+    /// What one rank begins all can go on with, and the other way round: the same samples, losses within 1e-4.
+    @Test func resumesOnAnotherNumberOfRanks() throws {
+      let data = try makeData()
+      let alone = try world.split(color: world.isRoot ? 0 : nil)
+      if let alone { _ = try train(configuration(), "alone", data: data, on: alone) }
+      var half = configuration()
+      half.training.steps = 10
+      if let alone { _ = try train(half, "changed", data: data, on: alone) }
+      try world.barrier()
+      _ = try train(configuration(), "changed", data: data, on: world, resume: .latest)
+      try world.barrier()
+      let (changed, one) = (try losses("changed"), try losses("alone"))
+      #expect(changed.count == 20 && zip(changed, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
+      try clear()
+    }
+
+    /// Faults reach every rank; what is there stays.
+    @Test func refusesWhatDoesNotFit() throws {
+      let data = try makeData()
+      var short = configuration()
+      short.training.steps = 2
+      _ = try train(short, "run", data: data, on: world)
+      #expect(throws: Fault.self) { try train(short, "run", data: data, on: world) }
+      var other = short
+      other.model.baseChannels = 16
+      let fault = #expect(throws: Fault.self) {
+        try train(other, "run", data: data, on: world, resume: .latest)
+      }
+      #expect(fault?.place.contains("model.base_channels") == true)
+      other = short
+      other.model.imageSize = 32
+      #expect(throws: Fault.self) { try train(other, "other", data: data, on: world) }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/other"))
+      #expect(throws: Fault.self) { try train(short, "none", data: folder + "/none.h5", on: world) }
+      try world.barrier()
+      #expect(try train(short, "run", data: data, on: world, resume: .latest) == .finished(step: 2))
+      try clear()
+    }
+  }
+}
