@@ -104,7 +104,8 @@ public struct SingleStepSampler: Sampler {
   ///   - clamp: what the estimate of the clean map may be.
   /// - Throws: `Fault` when `steps` or `eta` is out of range.
   public static func ddim(
-    _ schedule: NoiseSchedule, steps: Int, from start: Int? = nil, eta: Double = 0, spacing: TimestepSpacing = .trailing,
+    _ schedule: NoiseSchedule, steps: Int, from start: Int? = nil, eta: Double = 0,
+    spacing: TimestepSpacing = .trailing,
     parametrisation: Parametrisation = .epsilon, clamp: EstimateClamp = .range(margin: 0)
   ) throws -> SingleStepSampler {
     let start = start ?? schedule.count
