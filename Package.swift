@@ -132,7 +132,7 @@ let package = Package(
       "EvaluationTests",
       [
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
-        "RunRecords",
+        "RunRecords", "Tensors",
       ]),
     // Starts the built command in processes of its own.
     tests("CommandTests", ["ckm"]),

@@ -98,6 +98,13 @@ public struct DataStatistics {
     }
   }
 
+  /// The first few maps, for a picture.
+  ///
+  /// - Throws: `Fault` when they cannot be read.
+  public func examples() throws -> [ChannelFingerprint] {
+    try subjects(Array(0..<min(4, reader.count))).map(\.shown)
+  }
+
   private func survey(_ subjects: [MapSurveyor.Subject], _ threads: Threads) -> [MapSurvey] {
     var surveys = [MapSurvey?](repeating: nil, count: subjects.count)
     surveys.withUnsafeMutableBufferPointer { out in
@@ -162,5 +169,14 @@ public struct DataStatistics {
       }
     }
     return maps
+  }
+}
+
+extension MapSurveyor.Subject {
+  /// The map, nothing where it holds nothing.
+  fileprivate var shown: ChannelFingerprint {
+    var map = map
+    if let valid { for place in map.values.indices where valid[place] == 0 { map.values[place] = .nan } }
+    return map
   }
 }

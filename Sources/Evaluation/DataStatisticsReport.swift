@@ -11,17 +11,23 @@ public struct DataStatisticsReport: Sendable {
     public var path: String
     /// What was found.
     public var statistics: MapStatistics
+    /// A few maps to look at; NaN where they hold nothing.
+    public var examples: [ChannelFingerprint]
 
-    /// - Parameters: the file, and what was found.
-    public init(path: String, statistics: MapStatistics) {
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - statistics: what was found.
+    ///   - examples: a few maps to look at; NaN where they hold nothing.
+    public init(path: String, statistics: MapStatistics, examples: [ChannelFingerprint] = []) {
       self.path = path
       self.statistics = statistics
+      self.examples = examples
     }
   }
 
-  private let subject: Subject
-  private let reference: Subject?
-  private let rows: [MapStatisticsRow]
+  let subject: Subject
+  let reference: Subject?
+  let rows: [MapStatisticsRow]
 
   /// - Parameters:
   ///   - subject: the data set.
@@ -58,7 +64,9 @@ public struct DataStatisticsReport: Sendable {
         row.deviations.map { String(format: "%+.1f", $0) } ?? "-",
       ])
     }
-    let far = rows.filter { !$0.isWithin && abs($0.deviations ?? .infinity) > 3 }.count
+    let known = rows.filter { !$0.isWithin }.compactMap(\.deviations)
+    let far =
+      known.isEmpty ? "" : ", \(known.count { abs($0) > 3 }) of them by more than 3 deviations"
     return """
       Reference: `\(reference.path)`
 
@@ -67,7 +75,7 @@ public struct DataStatisticsReport: Sendable {
       Deviations: the difference over its standard error by the scatter of the \(counts.mine) maps, where they are more \
       than the reference's. Ranges: of sets of as many maps as the reference has.
 
-      \(outside) of \(rows.count) rows outside what is allowed\(outside > 0 ? ", \(far) of them by more than 3 deviations" : "").
+      \(outside) of \(rows.count) rows outside what is allowed\(far).
 
       """
   }
@@ -110,7 +118,7 @@ public struct DataStatisticsReport: Sendable {
     ])
   }
 
-  /// Writes `statistics.md`, `statistics.json` and the plots into a directory, which is made where it is missing.
+  /// Writes `statistics.md`, `statistics.json`, the plots and `maps.png` into a directory, which is made where it is missing.
   ///
   /// - Returns: the names of the files.
   /// - Throws: `Fault` when the directory cannot be written.
@@ -118,65 +126,16 @@ public struct DataStatisticsReport: Sendable {
     try ReportDirectory.make(directory)
     let head = "# \(subject.path)\n\n"
     let plots = plots
-    let pictures = plots.map { "![\($0.plot.title)](\($0.name))\n" }.joined(separator: "\n")
+    let pictures =
+      plots.map { "![\($0.plot.title)](\($0.name))\n" }.joined(separator: "\n")
+      + (examples == nil ? "" : "\n![maps](maps.png)\n")
     try Files.write(
       (head + markdown + "\n" + pictures).utf8, to: "\(directory)/statistics.md", what: "cannot write the statistics")
     let object = JSONValue.object([JSONMember(key: "file", value: .text(subject.path))] + json)
     try Files.write(
       object.indented.utf8, to: "\(directory)/statistics.json", what: "cannot write the statistics")
     for (name, plot) in plots { try plot.write(to: "\(directory)/\(name)") }
-    return ["statistics.md", "statistics.json"] + plots.map(\.name)
-  }
-}
-
-extension DataStatisticsReport {
-  /// Mean power over distance, and autocorrelations; the reference's bands are what is allowed.
-  var plots: [(name: String, plot: LinePlot)] {
-    var plots: [(name: String, plot: LinePlot)] = []
-    let bins = lines("mean power at", subject.statistics.bins.map { ($0.from, $0.to, $0.name + " m, dB") })
-    if !bins.isEmpty {
-      plots.append(
-        (
-          "mean-power.svg",
-          LinePlot(
-            title: "Mean power by distance", xLabel: "2-D distance, m", yLabel: "mean power, dB", series: bins)
-        ))
-    }
-    for (name, title, quantity, lags) in [
-      (
-        "shadow-autocorrelation.svg", "Autocorrelation of shadow fading", "shadow fading",
-        subject.statistics.shadowAutocorrelation
-      ),
-      (
-        "fading-autocorrelation.svg", "Autocorrelation of coherent - path power", "coherent - path power",
-        subject.statistics.fadingAutocorrelation
-      ),
-    ] where !lags.isEmpty {
-      let series = lines(
-        "\(quantity), autocorrelation at", lags.map { ($0.distance, $0.distance, "\(Int($0.distance)) m") })
-      plots.append((name, LinePlot(title: title, xLabel: "lag, m", yLabel: "correlation", series: series)))
-    }
-    return plots
-  }
-
-  /// The reference's line first, so that this set's is drawn over it.
-  private func lines(_ prefix: String, _ points: [(from: Double, to: Double?, name: String)]) -> [LineSeries] {
-    // The open bin's middle lies as far behind its edge as that of the bin before.
-    let x = points.map { ($0.from + ($0.to ?? ($0.from + 50))) / 2 }
-    let names = points.map { "\(prefix) \($0.name)" }
-    func line(_ label: String, _ value: (String) -> (value: Double, band: Double)?) -> LineSeries {
-      let found = names.map { value($0) ?? (.nan, 0) }
-      return LineSeries(
-        label, x: x, y: found.map(\.value), deviation: found.map(\.band), hasMarkers: true)
-    }
-    let entries = subject.statistics.entries
-    let own = line("\(subject.statistics.count) maps, 3 standard errors") { name in
-      entries.first { $0.name == name }.map { ($0.estimate.value, 3 * ($0.estimate.standardError ?? 0)) }
-    }
-    guard let reference, !points.isEmpty else { return points.isEmpty ? [] : [own] }
-    let theirs = line("reference, \(reference.statistics.count) maps, what is allowed") { name in
-      rows.first { $0.name == name }.map { ($0.reference.value, $0.allowed) }
-    }
-    return [own, theirs]
+    try examples?.write(to: "\(directory)/maps.png")
+    return ["statistics.md", "statistics.json"] + plots.map(\.name) + (examples == nil ? [] : ["maps.png"])
   }
 }

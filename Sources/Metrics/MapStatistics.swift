@@ -17,8 +17,8 @@ public struct MapStatistics: Codable, Equatable, Sendable {
     public let from: Double
     /// ...to below here [m]; nil for the last bin, which is open.
     public let to: Double?
-    /// Its name: "30-45", or "from 130".
-    public var name: String { to.map { "\(Int(from))-\(Int($0))" } ?? "from \(Int(from))" }
+    /// What to call it: "30-45 m", or "130 m and more".
+    public var name: String { to.map { "\(Int(from))-\(Int($0)) m" } ?? "\(Int(from)) m and more" }
     /// Mean power [dB] over all places of all maps at these distances.
     public let power: Estimate
   }

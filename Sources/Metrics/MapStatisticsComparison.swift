@@ -65,7 +65,7 @@ extension MapStatistics {
     func add(_ name: String, _ lags: [Lag], _ kind: MapStatisticsEntry.Kind) {
       for lag in lags { add("\(name), autocorrelation at \(Int(lag.distance)) m", lag.correlation, kind) }
     }
-    for bin in bins { add("mean power at \(bin.name) m, dB", bin.power, .power) }
+    for bin in bins { add("mean power at \(bin.name), dB", bin.power, .power) }
     add("power + pathloss, dB", excess, .power)
     add("shadow fading, pooled deviation, dB", shadowFading, .shadowFading)
     add("shadow fading, mean of the maps' deviations, dB", shadowFadingPerMap, .shadowFading)

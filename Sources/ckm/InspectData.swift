@@ -36,7 +36,8 @@ struct InspectData: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write table, JSON and plots (SVG) into this directory.", valueName: "directory"))
+    help: ArgumentHelp(
+      "Write table, JSON, plots (SVG) and a few maps (PNG) into this directory.", valueName: "directory"))
   var out: String?
 
   @OptionGroup var pathloss: PathlossOptions
@@ -118,10 +119,13 @@ private struct StatisticsWork {
     let total = Share.range(of: statistics.count, rank: 0, size: communicator.size).count
     let progress = ProgressDisplay(
       "survey", total: total, unit: "maps", style: .automatic(isEnabled: communicator.isRoot))
+    progress.update(step: 0)
     let found = try statistics.run(communicator, threads: threads) {
       progress.update(step: $0, unitsPerStep: Double(communicator.size))
     }
     progress.finish()
-    return found.map { .init(path: path, statistics: $0) }
+    guard let found else { return nil }
+    let examples = command.out == nil ? [] : try statistics.examples()
+    return .init(path: path, statistics: found, examples: examples)
   }
 }

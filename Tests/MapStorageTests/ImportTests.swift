@@ -159,4 +159,31 @@ import Testing
     #expect(FileManager.default.contents(atPath: target) == before)
     #expect(scratch.names == ["maps.h5"])
   }
+
+  @Test func layersBesideTheMaps() throws {
+    let target = scratch.file("layered.h5")
+    let options = ImportOptions(
+      maps: "NLOS/path_power", stations: "NLOS/bs_xy",
+      layers: [.init(name: "coherent_power", source: "NLOS/power_f8_big"), .init(name: "seen", source: "NLOS/mask")])
+    try MapImporter.run(
+      path: fixture("foreign.h5"), options: options, target: target, origin: SIMD2(1, 2),
+      communicator: try Communicator.world())
+    let reader = try MapSetReader(path: target)
+    #expect(reader.description.layers.map(\.name) == ["coherent_power", "seen"])
+    #expect(reader.description.originX == 1 && reader.description.originY == 2)
+    #expect(reader.description.configuration.contains("    seen: \"NLOS/mask\"\n"))
+    #expect(try reader.read(layer: "coherent_power", indices: [3]) == [Known.map(3)])
+    #expect(try reader.read(layer: "seen", indices: [1, 2]).map { $0.values.firstIndex(of: 0) } == [nil, 8])
+    let small = ImportOptions(maps: "NLOS/single", layers: [.init(name: "seen", source: "NLOS/mask")])
+    #expect(fault { _ = try open("foreign.h5", small) }?.what == "a layer has the wrong shape")
+    let missing = ImportOptions(maps: "NLOS/single", layers: [.init(name: "seen", source: "NLOS/none")])
+    #expect(fault { _ = try open("foreign.h5", missing) }?.place.contains("NLOS/none") == true)
+    let taken = ImportOptions(maps: "NLOS/path_power", layers: [.init(name: "valid", source: "NLOS/mask")])
+    let name = fault {
+      try MapImporter.run(
+        path: fixture("foreign.h5"), options: taken, target: scratch.file("taken.h5"),
+        communicator: try Communicator.world())
+    }
+    #expect(name?.what == "a layer cannot have this name")
+  }
 }

@@ -44,7 +44,7 @@ import Testing
     #expect(abs(try #require(statistics.excess).value + 0.75) < 1e-4)
     #expect(try #require(statistics.shadowFading).value < 1e-4)
     let first = try #require(statistics.bins.first)
-    #expect(first.name == "0-10" && first.power.value < -100.75 && first.power.value > -110.75)
+    #expect(first.name == "0-10 m" && first.power.value < -100.75 && first.power.value > -110.75)
     #expect(statistics.bins.last?.to == 45)
     #expect(statistics.lineOfSight?.value == 1)
   }
@@ -87,7 +87,7 @@ import Testing
     let (masked, whole) = (try survey(map, mask), try survey(narrow, nil))
     #expect(masked.range == whole.range && masked.bins == whole.bins && masked.lineOfSight == whole.lineOfSight)
     #expect(masked.path.gradient == whole.path.gradient)
-    #expect(abs(try #require(masked.excess) - (try #require(whole.excess))) < 1e-9)
+    #expect(abs((masked.excess ?? 0) - (whole.excess ?? 1)) < 1e-9)
     for (left, right) in zip(masked.shadowLags, whole.shadowLags) {
       // The wide grid has room for lags that the valid part of it has no places for.
       guard let left, let right else { continue }
