@@ -5,8 +5,6 @@ import MapStorage
 import MessagePassing
 import RunRecords
 
-extension ImportOptions.Units: ExpressibleByArgument {}
-
 /// `ckm import`: foreign maps into a data set.
 struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,14 +18,10 @@ struct ImportCommand: ParsableCommand {
   @Argument(help: "The file, or a folder of PNG pictures.")
   var source: String
 
-  @Option(help: "The maps' data set (HDF5) or array (.npz). Default: maps, or the only array.")
-  var maps: String?
+  @OptionGroup var foreign: ForeignMapOptions
 
   @Option(help: "The stations' positions [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
   var stations: String?
-
-  @Option(help: "Masks like the maps, 0 where a map holds nothing: a data set, an array, or a .npy file.")
-  var valid: String?
 
   @Option(help: "The numbers of the maps' environments [N]: a data set, an array, or a .npy file.")
   var environments: String?
@@ -38,14 +32,6 @@ struct ImportCommand: ParsableCommand {
       "A further layer beside the maps, taken as it is: coherent_power=NLOS/coherent_power. Repeatable.",
       valueName: "name=source"), transform: ImportCommand.layer)
   var layers: [ImportOptions.Layer] = []
-
-  @Option(help: "What the numbers are: dB, or linear power ratios.")
-  var units = ImportOptions.Units.decibel
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The values of black and white in PNG pictures, in dB: -147,-47.84", valueName: "low,high"))
-  var pngRange: PictureRange?
 
   @Option(help: "Distance between neighbouring grid lines in metres.")
   var spacing = 1.0
@@ -72,9 +58,11 @@ struct ImportCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world()
     var progress: ProgressDisplay?
-    let options = ImportOptions(
-      maps: maps, stations: stations, valid: valid, environments: environments, layers: layers, units: units,
-      pictureRange: pngRange?.range, stationHeight: stationHeight)
+    var options = foreign.options
+    options.stations = stations
+    options.environments = environments
+    options.layers = layers
+    options.stationHeight = stationHeight
     let (description, count) = try MapImporter.run(
       path: source, options: options, target: out, spacing: spacing, origin: SIMD2(origin.x, origin.y),
       softwareVersion: Software.version, communicator: communicator, overwrite: overwrite
@@ -99,18 +87,6 @@ struct ImportCommand: ParsableCommand {
   private static func display(_ total: Int, _ communicator: Communicator) -> ProgressDisplay {
     ProgressDisplay(
       "import", total: total, unit: "maps", style: .automatic(isEnabled: communicator.isRoot))
-  }
-}
-
-/// Two numbers "-147,-47.84": the values [dB] of black and white.
-struct PictureRange: ExpressibleByArgument {
-  let range: ValueRange
-
-  init?(argument: String) {
-    let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
-    guard ends.count == 2, let low = ends[0], let high = ends[1], low.isFinite, high.isFinite, low < high
-    else { return nil }
-    range = ValueRange(minimum: low, maximum: high)
   }
 }
 

@@ -32,19 +32,7 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "Coarse maps alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
   var coarse: String?
 
-  @Option(help: "The coarse maps' data set (HDF5) or array (.npz). Default: maps, or the only array.")
-  var maps: String?
-
-  @Option(help: "Masks like the coarse maps, 0 where nothing was measured: a data set, an array, or a .npy file.")
-  var valid: String?
-
-  @Option(help: "What the coarse numbers are: dB, or linear power ratios.")
-  var units = ImportOptions.Units.decibel
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The values of black and white in PNG pictures, in dB: -147,-47.84", valueName: "low,high"))
-  var pngRange: PictureRange?
+  @OptionGroup var foreign: ForeignMapOptions
 
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
@@ -115,8 +103,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split) }
-    return .coarse(
-      path: coarse ?? "",
-      options: ImportOptions(maps: maps, valid: valid, units: units, pictureRange: pngRange?.range))
+    return .coarse(path: coarse ?? "", options: foreign.options)
   }
 }
