@@ -142,5 +142,6 @@ let package = Package(
         "Essentials", "Checkpoints", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing", "RunRecords",
         "Tensors", "Training",
       ]),
+    tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
   ]
 )

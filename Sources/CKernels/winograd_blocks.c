@@ -19,10 +19,10 @@ static const float zeros[CK_BLOCK_CHANNELS] = {0};
 CK_INLINE void find_pixels(const float **pixel, const size_t size, const ck_winograd *plan, ck_map x, size_t image,
                            size_t row, size_t column, size_t channel) {
   for (size_t i = 0; i < size; i++) {
-    const float *line = x.base + ((image * plan->height + row + i) * plan->width + column) * x.stride + channel;
+    size_t line = (image * plan->height + row + i) * plan->width + column;
     int inside = row + i < plan->height;  // below zero wraps far above
     for (size_t j = 0; j < size; j++)
-      pixel[i * size + j] = inside && column + j < plan->width ? line + j * x.stride : zeros;
+      pixel[i * size + j] = inside && column + j < plan->width ? x.base + (line + j) * x.stride + channel : zeros;
   }
 }
 

@@ -7,8 +7,8 @@ import Testing
 
   init() throws { folder = try TemporaryDirectory() }
 
-  private func simulation(_ out: String, _ more: String...) -> [String] {
-    ["simulate", "uma", "--scenario", "mixed", "--size", "48", "--threads", "1", "--seed", "5"] + more
+  private func simulation(_ out: String, _ more: String..., threads: Int = 1) -> [String] {
+    ["simulate", "uma", "--scenario", "mixed", "--size", "48", "--threads", "\(threads)", "--seed", "5"] + more
       + ["--layers", "path_power,line_of_sight,k_factor", "--out", folder.place(out)]
   }
 
@@ -42,16 +42,16 @@ import Testing
     return try Command.start(["bash", "-c", script, "-", Command.program] + arguments)
   }
 
-  /// SIGKILL on one rank of two; three go on with what is there.
+  /// SIGKILL on one rank of two; three, of two threads each, go on with what is there.
   @Test func killedSimulationGoesOn() throws {
     let count = "600"
     _ = try succeed(simulation("whole.h5", "--count", count), ranks: 1)
     let arguments = simulation("killed.h5", "--count", count)
-    let killed = try startAndDisturb(
-      "killed.h5", arguments, "pkill -KILL -n -f -- '--out \(folder.place("killed.h5"))'")
+    // The ranks are the launcher's children.
+    let killed = try startAndDisturb("killed.h5", arguments, "kill -KILL $(pgrep -n -P $job)")
     #expect(killed.code != 0, "\(killed.transcript)")
     #expect(folder.contents.contains("killed.h5.partial") && !folder.contents.contains("killed.h5"))
-    let resumed = try succeed(arguments, ranks: 3)
+    let resumed = try succeed(simulation("killed.h5", "--count", count, threads: 2), ranks: 3)
     #expect(resumed.errors.contains("goes on with \(folder.place("killed.h5")).partial"), "\(resumed.transcript)")
     try expectEqual("whole.h5", "killed.h5")
     #expect(folder.contents == ["killed.h5", "whole.h5"])

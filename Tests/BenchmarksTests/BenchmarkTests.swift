@@ -1,0 +1,49 @@
+import Benchmarks
+import FingerprintModels
+import RunRecords
+import Testing
+
+/// The reports that programs read: their keys, and that the numbers are possible ones.
+@Suite(.serialized) struct BenchmarkTests {
+  private let settings = BenchmarkSettings(threads: 2, batch: 1, steps: 2)
+  private var configuration: CGDMConfiguration {
+    var configuration = CGDMConfiguration.tiny
+    configuration.imageSize = 32
+    return configuration
+  }
+
+  @Test func trainingStep() throws {
+    let report = try TrainStepBenchmark.run(
+      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+    let median = try #require(report.json["seconds_per_step"]?.realValue)
+    let times = try #require(report.json["seconds"]?.arrayValue).compactMap(\.realValue)
+    #expect(times.count == 2 && abs(median - times.reduce(0, +) / 2) < 1e-12 && median > 0)
+    #expect(try #require(report.json["peak_bytes"]?.integerValue) > 1 << 20)
+    #expect(report.tables.count == 2 && report.text.contains("groupNorm"))
+  }
+
+  @Test func sampling() throws {
+    let report = try SampleBenchmark.run(
+      configuration, preset: "tiny", settings, convolution: .gathered, profiled: false)
+    #expect(try #require(report.json["seconds_per_evaluation"]?.realValue) > 0)
+    #expect(report.json["convolution"]?.textValue == "gathered")
+  }
+
+  /// Every convolution of the model is in the table once, and none beats the peak.
+  @Test func convolutions() throws {
+    let report = ConvolutionBenchmark.run(configuration, preset: "tiny", settings, convolution: .automatic)
+    let rows = try #require(report.json["layers"]?.arrayValue)
+    let layers = rows.compactMap { $0["layers"]?.integerValue }.reduce(0, +)
+    #expect(layers == CGDM.convolutions(configuration).count)
+    #expect(rows.allSatisfy { (0..<1.5).contains($0["share_of_peak"]?.realValue ?? -1) })
+  }
+
+  /// The layers' multiply-accumulates are those that the model's cost table counts for its convolutions.
+  @Test(arguments: [CGDMConfiguration.paper, .small, .tiny]) func layersMatchCosts(_ configuration: CGDMConfiguration) {
+    let costs = CGDM.costs(configuration)
+    for layer in CGDM.convolutions(configuration) {
+      let cost = costs.first { $0.name == layer.name }
+      #expect(cost?.multiplyAccumulates == layer.shape.multiplyAccumulates, "\(layer.name)")
+    }
+  }
+}
