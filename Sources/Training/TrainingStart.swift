@@ -14,8 +14,8 @@ extension Trainer {
     let step: Int = try communicator.onRoot("open the run's directory") {
       let text = Configuration.yaml(configuration)
       guard RunDirectory.exists(at: request.output) else {
+        try initialise()  // first: weights that cannot be read leave no directory behind
         directory = try RunDirectory.create(at: request.output, configuration: text)
-        try initialise()
         return 0
       }
       guard request.resume == .latest else {
