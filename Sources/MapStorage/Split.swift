@@ -85,12 +85,7 @@ public struct Split: Equatable, Sendable {
   }
 
   private static func hash(_ numbers: [Int]) -> String {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for number in numbers {
-      for shift in stride(from: 0, to: 64, by: 8) {
-        hash = (hash ^ (UInt64(number) >> UInt64(shift) & 0xFF)) &* 0x100_0000_01B3
-      }
-    }
+    let hash = stableHash(numbers.flatMap { withUnsafeBytes(of: UInt64($0).littleEndian, Array.init) })
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

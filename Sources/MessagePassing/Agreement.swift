@@ -13,7 +13,7 @@ extension Communicator {
   @discardableResult
   func meet(_ call: @autoclosure () -> String, failing: Bool = false) throws -> Int? {
     guard size > 1 else { return failing ? rank : nil }
-    let hash = Self.hash(call())
+    let hash = stableHash(call().utf8)
     var words = [hash, ~hash, failing ? UInt64(size - rank) : 0]
     try check(mp_agree_max(handle, &words, 3), "MPI_Iallreduce")
     guard words[0] == ~words[1] else { throw try mismatch(call()) }
@@ -29,11 +29,6 @@ extension Communicator {
     return Fault(
       "the ranks disagree about the next collective call", at: "message passing",
       expected: "the same call on every rank", found: shown.prefix(4).joined(separator: "; "))
-  }
-
-  /// FNV-1a: the same on every rank, unlike Swift's seeded `Hasher`.
-  static func hash(_ text: String) -> UInt64 {
-    text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
   /// Collective: returns when every rank has called. A rank that waits sleeps rather than spins.

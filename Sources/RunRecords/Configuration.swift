@@ -115,7 +115,7 @@ public enum Configuration {
 
   /// 64 bits that stand for the configuration (FNV-1a over its canonical form); equal values, equal bits.
   public static func hash<Section: ConfigurationSection>(_ section: Section) -> UInt64 {
-    canonical(section).utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    stableHash(canonical(section).utf8)
   }
 
   /// The keys on which two configurations differ, in the order in which they are written.

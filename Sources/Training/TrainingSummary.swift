@@ -1,5 +1,6 @@
 import Checkpoints
 import FingerprintModels
+import MapStorage
 import RunRecords
 
 extension Trainer {
@@ -11,8 +12,8 @@ extension Trainer {
     let perRank = arena.count * 4 * 4  // weights, gradients, two moments
     let epochs = Double(training.steps * training.batch) / Double(split.training.count)
     let shares = Set(
-      (0..<communicator.size).map { rank in
-        (training.batch * (rank + 1)) / communicator.size - (training.batch * rank) / communicator.size
+      (0..<communicator.size).map {
+        Share.range(of: training.batch, rank: $0, size: communicator.size).count
       }
     ).sorted()
     return [

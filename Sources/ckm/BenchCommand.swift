@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benchmarks
+import Checkpoints
 import FingerprintModels
 import MessagePassing
 import Tensors
@@ -14,24 +15,13 @@ struct BenchCommand: ParsableCommand {
       Simulate.self,
     ])
 
-  enum Preset: String, ExpressibleByArgument, CaseIterable {
-    case paper, small, tiny
-    var configuration: CGDMConfiguration {
-      switch self {
-      case .paper: .paper
-      case .small: .small
-      case .tiny: .tiny
-      }
-    }
-  }
-
   struct Options: ParsableArguments {
     @Option(help: "Threads of a rank (default: the processors that it may use).")
     var threads = Threads.available
     @Option(help: "Maps in a batch, of each rank.")
     var batch = 4
     @Option(help: "The model.")
-    var preset = Preset.paper
+    var preset = RunConfiguration.Preset.paper
     @Option(help: "Another width c1 of the first stage than the preset's.")
     var baseChannels: Int?
     @Option(help: "Repetitions that are timed; one more goes before them.")
@@ -40,7 +30,7 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     var configuration: CGDMConfiguration {
-      var configuration = preset.configuration
+      var configuration = preset.configuration.model
       if let baseChannels { configuration.baseChannels = baseChannels }
       return configuration
     }
@@ -65,20 +55,25 @@ struct BenchCommand: ParsableCommand {
     func show(_ report: BenchmarkReport) { print(json ? report.json.serialised : report.text) }
   }
 
-  struct TrainStep: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "train-step", abstract: "Time and memory of a training step on random maps.")
-    @OptionGroup var options: Options
+  /// How the whole network is run.
+  struct NetworkOptions: ParsableArguments {
     @Option(help: "How convolutions may be computed: automatic or gathered.")
     var convolution = ConvolutionChoice.automatic
     @Flag(help: "Add a table of the time by kind of operation.")
     var profile = false
+  }
+
+  struct TrainStep: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "train-step", abstract: "Time and memory of a training step on random maps.")
+    @OptionGroup var options: Options
+    @OptionGroup var network: NetworkOptions
 
     func run() throws {
       options.show(
         try TrainStepBenchmark.run(
           options.configuration, preset: options.name, options.settings,
-          convolution: convolution, profiled: profile))
+          convolution: network.convolution, profiled: network.profile))
     }
   }
 
@@ -109,16 +104,13 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Time and memory of one evaluation of the network, as sampling runs it.")
     @OptionGroup var options: Options
-    @Option(help: "How convolutions may be computed: automatic or gathered.")
-    var convolution = ConvolutionChoice.automatic
-    @Flag(help: "Add a table of the time by kind of operation.")
-    var profile = false
+    @OptionGroup var network: NetworkOptions
 
     func run() throws {
       options.show(
         try SampleBenchmark.run(
           options.configuration, preset: options.name, options.settings,
-          convolution: convolution, profiled: profile))
+          convolution: network.convolution, profiled: network.profile))
     }
   }
 
