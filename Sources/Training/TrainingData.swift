@@ -6,10 +6,13 @@ import MapStorage
 import MessagePassing
 
 /// The data set of a run: which maps train, which test, and how they become what the network sees.
-struct TrainingData {
-  let reader: MapSetReader
-  let split: Split
-  let conditioner: MapConditioner
+public struct TrainingData {
+  /// The data set.
+  public let reader: MapSetReader
+  /// Which maps train, which test.
+  public let split: Split
+  /// From dB to model units.
+  public let conditioner: MapConditioner
 
   /// Collective. Opens the data set and looks at every training map once, each rank at its share: a hole in the data
   /// is found now and not in the third hour.
@@ -19,7 +22,7 @@ struct TrainingData {
   ///   - configuration: the run's.
   ///   - communicator: the ranks.
   /// - Throws: `Fault` on all ranks: missing or damaged file, wrong shape, a constant map, a value that is no number.
-  init(path: String, configuration: RunConfiguration, communicator: Communicator) throws {
+  public init(path: String, configuration: RunConfiguration, communicator: Communicator) throws {
     let size = configuration.model.imageSize
     (reader, split) = try communicator.agree("open the data set") {
       let reader = try MapSetReader(path: path)
@@ -38,14 +41,23 @@ struct TrainingData {
     let normaliser = Normaliser(normalisation, fixed: fixed, margin: configuration.data.margin)
     let grid = try SamplingGrid(rows: size, columns: size, magnification: configuration.data.magnification)
     conditioner = MapConditioner(grid: grid, method: configuration.data.upsampling, normaliser: normaliser)
-    try communicator.agree("look at the training maps") { [reader, split, conditioner] in
+    try communicator.agree("look at the training maps") {
       let share = Share.range(of: split.training.count, rank: communicator.rank, size: communicator.size)
-      for number in split.training[share] {
-        let map = try reader.read(indices: [number])[0]
-        _ = try conditioner.condition(
-          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
-          at: "\(path):/maps[\(number)]")
-      }
+      for number in split.training[share] { _ = try conditioned(number) }
+    }
+  }
+
+  /// Throws unless these are the maps that a model was trained on, seen as it saw them.
+  ///
+  /// - Parameter state: what the model's checkpoint remembers.
+  public func require(_ state: TrainingState) throws {
+    try split.require(state.split, at: reader.path)
+    guard conditioner.normaliser == state.normaliser else {
+      throw Fault(
+        "the training maps have another range than the model's", at: reader.path,
+        expected: "\(state.normaliser.fixed.map { "\($0.minimum) to \($0.maximum) dB" } ?? "no fixed range")",
+        found: "\(conditioner.normaliser.fixed.map { "\($0.minimum) to \($0.maximum) dB" } ?? "none")",
+        hint: "give the data set that the run was trained on")
     }
   }
 
@@ -53,14 +65,15 @@ struct TrainingData {
   func heldOut(_ limit: Int, _ communicator: Communicator) throws -> [TrainingSample] {
     let chosen = Array(split.test.prefix(limit))
     let share = Share.range(of: chosen.count, rank: communicator.rank, size: communicator.size)
-    return try share.map { place in
-      let number = chosen[place]
-      let map = try reader.read(indices: [number])[0]
-      return TrainingSample(
-        position: place,
-        map: try conditioner.condition(
-          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
-          at: "\(reader.path):/maps[\(number)]"))
-    }
+    return try share.map { TrainingSample(position: $0, map: try conditioned(chosen[$0])) }
+  }
+
+  /// What the network sees of a map to learn from.
+  ///
+  /// - Parameter number: its number in the data set.
+  public func conditioned(_ number: Int) throws -> ConditionedMap {
+    try conditioner.condition(
+      fine: try reader.read(indices: [number])[0], valid: try reader.valid(indices: [number])?[0], training: true,
+      at: "\(reader.path):/maps[\(number)]")
   }
 }
