@@ -50,7 +50,7 @@ public enum Distillation {
     request.initialWeights = "\(student.path)/\(TrainingCheckpoint.averageFile)"
     let trainer = try Trainer(
       request, communicator: communicator, engine: engine, console: console, teacher: teacher.model)
-    try trainer.data.require(teacher.state)
+    try communicator.agree("compare the data with the teacher's") { try trainer.data.require(teacher.state) }
     return trainer
   }
 

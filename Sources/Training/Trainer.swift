@@ -86,6 +86,11 @@ public final class Trainer {
     self.engine = engine
     self.console = console
     let configuration = request.configuration
+    guard teacher != nil || configuration.distillation.teacher == nil else {
+      throw Fault(
+        "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
+        found: configuration.distillation.teacher, hint: "go on with ckm distill, or --set distillation.teacher=null")
+    }
     data = try TrainingData(path: request.data, configuration: configuration, communicator: communicator)
     let schedule = try configuration.diffusion.makeSchedule()
     model = CGDM(configuration.model, isTrained: true)
@@ -95,7 +100,8 @@ public final class Trainer {
     rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
     optimiser = AdamOptimiser(model.arena, rule: rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    taskLoss = NoisePredictionLoss(model: model, schedule: schedule, engine: engine)
+    let taskLoss = NoisePredictionLoss(model: model, schedule: schedule, engine: engine)
+    self.taskLoss = taskLoss
     objective =
       try teacher.map {
         try DistillationObjective(task: taskLoss, teacher: $0, section: configuration.distillation)
@@ -224,7 +230,7 @@ public final class Trainer {
         split: data.split.record, normaliser: data.conditioner.normaliser)
       try TrainingCheckpoint.save(
         to: directory, state: state, arena: arena, average: average.average.weights,
-        optimiser: optimiser, keeping: configuration.checkpoints)
+        moments: (optimiser.first, optimiser.second), keeping: configuration.checkpoints)
     }
   }
 }
