@@ -115,7 +115,8 @@ let package = Package(
     .executableTarget(
       name: "ckm",
       dependencies: [
-        "Essentials", "Benchmarks", "Evaluation", "Compression", "Training", "Checkpoints", "FingerprintModels", "Diffusion",
+        "Essentials", "Benchmarks", "Evaluation", "Compression", "Training", "Checkpoints", "FingerprintModels",
+        "Diffusion",
         "NeuralNetworks", "MapStorage", "ChannelModels", "Interpolation", "Metrics", "Tensors",
         "MessagePassing", "RunRecords", argumentParser,
       ],
@@ -131,7 +132,9 @@ let package = Package(
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
-    tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+    tests(
+      "FingerprintModelsTests",
+      ["Essentials", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors"]),
     tests(
       "CheckpointsTests",
       ["Essentials", "Checkpoints", "FingerprintModels", "NeuralNetworks", "RunRecords", "Tensors"]),
@@ -143,8 +146,11 @@ let package = Package(
       ]),
     tests(
       "TrainingTests",
-      ["Essentials", "Checkpoints", "Diffusion", "FingerprintModels", "NeuralNetworks", "Tensors", "Training"]),
-    tests("CompressionTests", ["Essentials", "Compression", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+      [
+        "Essentials", "Checkpoints", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors",
+        "Training",
+      ]),
+    tests("CompressionTests", ["Compression", "FingerprintModels", "Tensors"]),
     // Starts the built command in processes of its own.
     tests("CommandTests", ["ckm"]),
     tests(

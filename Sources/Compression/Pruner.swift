@@ -15,8 +15,8 @@ public struct PruningRequest: Sendable {
     /// At most so many parameters stay.
     case targetParameters(Int)
   }
-  /// The maps that the model was trained on.
-  public var data: String
+  /// The data sets that the model was trained on.
+  public var data: [String]
   /// The student's run directory.
   public var output: String
   /// How far to go.
@@ -25,10 +25,10 @@ public struct PruningRequest: Sendable {
   public var settings = ScanSettings()
 
   /// - Parameters:
-  ///   - data: the maps that the model was trained on.
+  ///   - data: the data sets that the model was trained on.
   ///   - output: the student's run directory.
   ///   - goal: how far to go.
-  public init(data: String, output: String, goal: Goal) {
+  public init(data: [String], output: String, goal: Goal) {
     self.data = data
     self.output = output
     self.goal = goal
@@ -64,7 +64,7 @@ public enum Pruner {
     }
     defer { withExtendedLifetime(lock) {} }
 
-    let data = try TrainingData(path: request.data, configuration: trained.configuration, communicator: communicator)
+    let data = try TrainingData(paths: request.data, configuration: trained.configuration, communicator: communicator)
     let scan = try communicator.agree("prepare the scan") {
       try data.require(trained.state)
       return try SensitivityScan(
@@ -83,7 +83,7 @@ public enum Pruner {
     let student = Student(of: trained, without: Set(chosen.map { layers[$0].layer.name }))
     let joint = try JointLoss(scan.sample, trained.model, student.model, communicator: communicator, engine: engine)
     let report = PruningReport(
-      teacher: trained, student: student, data: request.data, need: need, layers: layers, chosen: Set(chosen),
+      teacher: trained, student: student, data: data.maps.path, need: need, layers: layers, chosen: Set(chosen),
       joint: joint)
     try communicator.onRoot("write the student") {
       try report.write(to: request.output)
@@ -156,7 +156,7 @@ struct JointLoss: Equatable, Sendable {
     var losses = [Double](repeating: 0, count: 3 * draws)
     try communicator.agree("compare student and teacher") {
       for batch in 0..<sample.batchCount where batch % communicator.size == communicator.rank {
-        let input = try sample.assemble(batch)
+        let input = sample.assemble(batch)
         let pass = TeacherPass(teacher, input, layers: [], keepsStates: false, engine: engine)
         let tape = Tape(engine: engine, isRecording: false)
         let answer = student(tape.constant(input.input), timesteps: input.timesteps, tape).value

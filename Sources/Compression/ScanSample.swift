@@ -22,16 +22,17 @@ public struct ScanSettings: Sendable {
 /// Maps are those that the model was trained on, in an order drawn by the seed, and once more from the start where more
 /// draws than maps are wanted, with other timesteps and noise.
 struct ScanSample {
-  let loss: NoisePredictionLoss
+  let loss: DenoisingLoss
   let samples: [TrainingSample]
   private let batch: Int
-  private let keys: NoisePredictionLoss.Keys
+  private let keys: DenoisingLoss.Keys
 
-  init(_ settings: ScanSettings, seed: UInt64, data: TrainingData, loss: NoisePredictionLoss) throws {
+  init(_ settings: ScanSettings, seed: UInt64, data: TrainingData, loss: DenoisingLoss) throws {
     let training = data.split.training
-    let order = RandomStream(seed: seed, purpose: .sensitivity, layer: 2).permutation(training.count)
-    let maps = try order.prefix(settings.samples).map { try data.conditioned(training[$0]) }
-    samples = (0..<settings.samples).map { TrainingSample(position: $0, map: maps[$0 % maps.count]) }
+    let order = RandomStream(seed: seed, purpose: .sensitivity, layer: 3).permutation(training.count)
+    samples = try (0..<settings.samples).map { draw in
+      try data.sample(training[order[draw % order.count]], position: draw, step: 0)
+    }
     batch = settings.batch
     keys = .sensitivity(seed)
     self.loss = loss
@@ -45,9 +46,9 @@ struct ScanSample {
     number * batch..<min(samples.count, (number + 1) * batch)
   }
 
-  /// What the network is given for a batch, and the noise in it.
-  func assemble(_ number: Int) throws -> NoisePredictionLoss.Batch {
-    try loss.assemble(Array(samples[places(number)]), step: 0, keys: keys)
+  /// What the network is given for a batch, and what it should answer.
+  func assemble(_ number: Int) -> DenoisingLoss.Batch {
+    loss.assemble(Array(samples[places(number)]), step: 0, keys: keys)
   }
 
   /// 64 bits that stand for all that the network is given.

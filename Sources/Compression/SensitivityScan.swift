@@ -46,8 +46,7 @@ public final class SensitivityScan {
   ) throws {
     model = trained.model
     layers = CGDM.prunableLayers(model.configuration)
-    let loss = NoisePredictionLoss(
-      model: model, schedule: try trained.configuration.diffusion.makeSchedule(), engine: engine)
+    let loss = try DenoisingLoss(model: model, configuration: trained.configuration, engine: engine)
     sample = try ScanSample(settings, seed: settings.seed ?? trained.configuration.seed, data: data, loss: loss)
     self.settings = settings
     self.communicator = communicator
@@ -155,18 +154,18 @@ private final class ScanWorker: @unchecked Sendable {
   func run(_ piece: Range<Int>) throws {
     for job in piece {
       let (batch, layer) = job.quotientAndRemainder(dividingBy: layers.count)
-      let errors = try teacher(on: batch).errors(withoutLayerAt: layer, layers[layer])
+      let errors = teacher(on: batch).errors(withoutLayerAt: layer, layers[layer])
       try journal.append(job: job, layer: layers[layer], errors: errors)
       found[job] = errors
     }
     try journal.synchronise()
   }
 
-  private func teacher(on batch: Int) throws -> TeacherPass {
+  private func teacher(on batch: Int) -> TeacherPass {
     if let pass, pass.batch == batch { return pass.teacher }
     pass = nil  // first: its buffers are used again
     let fresh = TeacherPass(
-      model, try sample.assemble(batch), layers: layers, keepsStates: keepsStates, engine: engine)
+      model, sample.assemble(batch), layers: layers, keepsStates: keepsStates, engine: engine)
     pass = (batch, fresh)
     return fresh
   }

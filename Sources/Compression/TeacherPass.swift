@@ -10,7 +10,7 @@ struct TeacherPass {
   /// The teacher's answer, `[N, H, W, channels]`.
   let answer: Tensor
   private let model: CGDM
-  private let batch: NoisePredictionLoss.Batch
+  private let batch: DenoisingLoss.Batch
   private let engine: Engine
   private let states: [CGDM.Walk]
 
@@ -21,7 +21,7 @@ struct TeacherPass {
   ///   - keepsStates: whether removals start from the teacher's states, or all over.
   ///   - engine: this rank's threads and buffers.
   init(
-    _ model: CGDM, _ batch: NoisePredictionLoss.Batch, layers: [String], keepsStates: Bool, engine: Engine
+    _ model: CGDM, _ batch: DenoisingLoss.Batch, layers: [String], keepsStates: Bool, engine: Engine
   ) {
     self.model = model
     self.batch = batch
@@ -37,7 +37,7 @@ struct TeacherPass {
   }
 
   private static func begin(
-    _ model: CGDM, _ batch: NoisePredictionLoss.Batch, _ engine: Engine
+    _ model: CGDM, _ batch: DenoisingLoss.Batch, _ engine: Engine
   ) -> CGDM.Walk {
     let tape = Tape(engine: engine, isRecording: false)
     return model.start(tape.constant(batch.input), timesteps: batch.timesteps, tape)

@@ -8,7 +8,7 @@ import Tensors
 /// All differences are means over elements, as the task's is; the features' are added up over the stages. The teacher
 /// runs first, without a tape and without dropout.
 struct DistillationObjective: TrainingObjective {
-  let task: NoisePredictionLoss
+  let task: DenoisingLoss
   let teacher: CGDM
   let section: DistillationSection
 
@@ -19,7 +19,7 @@ struct DistillationObjective: TrainingObjective {
   ///   - teacher: the frozen network.
   ///   - section: the terms' weights.
   /// - Throws: `Fault` when the two networks differ in more than what is omitted.
-  init(task: NoisePredictionLoss, teacher: CGDM, section: DistillationSection) throws {
+  init(task: DenoisingLoss, teacher: CGDM, section: DistillationSection) throws {
     try Distillation.requireFit(
       student: task.model.configuration, teacher: teacher.configuration, at: "the student's model")
     self.task = task
@@ -28,9 +28,9 @@ struct DistillationObjective: TrainingObjective {
   }
 
   func evaluate(
-    _ samples: [TrainingSample], step: Int, keys: NoisePredictionLoss.Keys, _ tape: Tape
+    _ samples: [TrainingSample], step: Int, keys: DenoisingLoss.Keys, _ tape: Tape
   ) throws -> ObjectiveValue {
-    let batch = try task.assemble(samples, step: step, keys: keys)
+    let batch = task.assemble(samples, step: step, keys: keys)
     let silent = Tape(engine: tape.engine, isRecording: false)
     silent.profile = tape.profile
     let taught = teacher.evaluate(silent.constant(batch.input), timesteps: batch.timesteps, silent)

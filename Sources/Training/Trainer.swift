@@ -19,8 +19,8 @@ public struct TrainingRequest: Sendable {
   }
   /// Everything that determines the run, apart from the data.
   public var configuration: RunConfiguration
-  /// The data set.
-  public var data: String
+  /// The data sets.
+  public var data: [String]
   /// The run's directory.
   public var output: String
   /// Whether to go on with what is there.
@@ -32,9 +32,9 @@ public struct TrainingRequest: Sendable {
 
   /// - Parameters:
   ///   - configuration: everything that determines the run, apart from the data.
-  ///   - data: the data set.
+  ///   - data: the data sets.
   ///   - output: the run's directory.
-  public init(configuration: RunConfiguration, data: String, output: String) {
+  public init(configuration: RunConfiguration, data: [String], output: String) {
     self.configuration = configuration
     self.data = data
     self.output = output
@@ -63,8 +63,8 @@ public final class Trainer {
   let model: CGDM
   let optimiser: AdamOptimiser
   let average: BackgroundAverage?
-  /// The noise's squared error: what is compared over runs, whatever is trained on.
-  let taskLoss: NoisePredictionLoss
+  /// The squared error of the answer: what is compared over runs, whatever is trained on.
+  let taskLoss: DenoisingLoss
   let objective: any TrainingObjective
   var configuration: RunConfiguration { request.configuration }
   var arena: ParameterArena { model.arena }
@@ -91,8 +91,7 @@ public final class Trainer {
         "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
         found: configuration.distillation.teacher, hint: "go on with ckm distill, or --set distillation.teacher=null")
     }
-    data = try TrainingData(path: request.data, configuration: configuration, communicator: communicator)
-    let schedule = try configuration.diffusion.makeSchedule()
+    data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
     model = CGDM(configuration.model, isTrained: true)
     var rule = AdamOptimiser.Rule()
     rule.beta1 = configuration.training.beta1
@@ -100,7 +99,7 @@ public final class Trainer {
     rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
     optimiser = AdamOptimiser(model.arena, rule: rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    let taskLoss = NoisePredictionLoss(model: model, schedule: schedule, engine: engine)
+    let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
     self.taskLoss = taskLoss
     objective =
       try teacher.map {
@@ -128,7 +127,7 @@ public final class Trainer {
     let batch = configuration.training.batch
     let sampler = BatchSampler(count: data.split.training.count, batch: batch, seed: configuration.seed)
     let loader = BatchLoader(
-      reader: data.reader, conditioner: data.conditioner, training: data.split.training, sampler: sampler,
+      data: data, sampler: sampler,
       share: sampler.share(rank: communicator.rank, size: communicator.size))
     let exchange = try GradientExchange(
       arena, configuration.training, hasSpareCore: request.hasSpareCore, communicator: communicator)
@@ -226,7 +225,7 @@ public final class Trainer {
       try records?.synchronise()
       let state = TrainingState(
         step: step, samples: step * configuration.training.batch, ranks: communicator.size,
-        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: request.data,
+        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: data.maps.path,
         split: data.split.record, normaliser: data.conditioner.normaliser)
       try TrainingCheckpoint.save(
         to: directory, state: state, arena: arena, average: average.average.weights,

@@ -13,7 +13,7 @@ public protocol TrainingObjective {
   ///   - keys: which streams.
   ///   - tape: where it is recorded.
   func evaluate(
-    _ samples: [TrainingSample], step: Int, keys: NoisePredictionLoss.Keys, _ tape: Tape
+    _ samples: [TrainingSample], step: Int, keys: DenoisingLoss.Keys, _ tape: Tape
   ) throws -> ObjectiveValue
 }
 
@@ -25,7 +25,7 @@ public struct ObjectiveValue {
   public var terms: [Tensor]
 }
 
-extension NoisePredictionLoss: TrainingObjective {
+extension DenoisingLoss: TrainingObjective {
   /// The loss is all.
   public var termNames: [String] { [] }
 

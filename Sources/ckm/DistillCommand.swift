@@ -21,8 +21,8 @@ struct DistillCommand: ParsableCommand {
   @Option(help: "The pruned run to start from.")
   var student: String
 
-  @Option(help: "The data set that the teacher was trained on.")
-  var data: String
+  @Option(help: "The data set that the teacher was trained on; several as they were given to ckm train.")
+  var data: [String]
 
   @Option(name: .shortAndLong, help: "The run's directory.")
   var out: String

@@ -19,8 +19,8 @@ struct PruneCommand: ParsableCommand {
   @Option(help: "The run to prune.")
   var model: String
 
-  @Option(help: "The data set that it was trained on.")
-  var data: String
+  @Option(help: "The data set that it was trained on; several as they were given to ckm train.")
+  var data: [String]
 
   @Option(help: "The least share of the parameters that goes, between 0 and 1.")
   var ratio: Double?
