@@ -123,7 +123,7 @@ let package = Package(
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
-    tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
+    tests("DiffusionTests", ["Essentials", "Diffusion", "Metrics", "Tensors"]),
     tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
     tests(
       "CheckpointsTests",

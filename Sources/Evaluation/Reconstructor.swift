@@ -103,9 +103,9 @@ public enum Reconstructor {
     }
     let sampler: any Sampler =
       switch request.sampler {
-      case .ancestral: SingleStepSampler.ancestral(schedule, from: first, clamp: clamp)
+      case .ancestral: try LinearSampler.ancestral(schedule, from: first, clamp: clamp)
       case .ddim:
-        try SingleStepSampler.ddim(schedule, steps: request.steps, from: first, eta: request.eta, clamp: clamp)
+        try LinearSampler.ddim(schedule, steps: request.steps, from: first, eta: request.eta, clamp: clamp)
       }
     return SamplingDriver(
       schedule: schedule, sampler: sampler, start: section.start,
