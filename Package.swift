@@ -68,7 +68,7 @@ let package = Package(
       "MapStorage",
       ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
     library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
-    library("Interpolation", ["Essentials", "Tensors"]),
+    library("Interpolation", ["Essentials", "Tensors", "CKernels"]),
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
