@@ -68,7 +68,7 @@ let package = Package(
       "MapStorage",
       ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
     library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
-    library("Interpolation", ["Essentials", "Tensors"]),
+    library("Interpolation", ["Essentials", "Tensors", "CKernels"]),
     library("Metrics", ["Essentials", "Tensors"]),
 
     // Floor 3
@@ -131,7 +131,7 @@ let package = Package(
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
-    tests("DiffusionTests", ["Essentials", "Diffusion", "Tensors"]),
+    tests("DiffusionTests", ["Essentials", "Diffusion", "Metrics", "Tensors"]),
     tests(
       "FingerprintModelsTests",
       ["Essentials", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors"]),

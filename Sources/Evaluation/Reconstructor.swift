@@ -106,10 +106,9 @@ public enum Reconstructor {
     let sampler: any Sampler =
       switch request.sampler {
       case .ancestral:
-        SingleStepSampler.ancestral(
-          schedule, from: first, parametrisation: section.prediction, clamp: clamp)
+        try LinearSampler.ancestral(schedule, from: first, parametrisation: section.prediction, clamp: clamp)
       case .ddim:
-        try SingleStepSampler.ddim(
+        try LinearSampler.ddim(
           schedule, steps: request.steps, from: first, eta: request.eta, parametrisation: section.prediction,
           clamp: clamp)
       }

@@ -6,14 +6,18 @@ public struct CoarseObservation: Equatable, Sendable {
   public var map: ChannelFingerprint
   /// Which samples hold a value, `[row, column]`; nil: all.
   public var valid: [Bool]?
+  /// Where the base station stands (x, y, z) [m], where that is known.
+  public var station: SIMD3<Float>?
 
   /// - Parameters:
   ///   - map: the samples.
   ///   - valid: which samples hold a value, one flag a sample; nil: all.
-  public init(map: ChannelFingerprint, valid: [Bool]? = nil) {
+  ///   - station: where the base station stands (x, y, z) [m]; nil where that is not known.
+  public init(map: ChannelFingerprint, valid: [Bool]? = nil, station: SIMD3<Float>? = nil) {
     precondition(valid.map { $0.count == map.values.count } ?? true, "one flag a sample")
     self.map = map
     self.valid = valid
+    self.station = station
   }
 }
 

@@ -98,6 +98,15 @@ public struct SamplingGrid: Equatable, Sendable {
     }
   }
 
+  /// Throws a `Fault` unless a coarse map has this grid's shape.
+  func requireShape(of coarse: ChannelFingerprint) throws {
+    guard coarse.rows == coarseRows, coarse.columns == coarseColumns else {
+      throw Fault(
+        "the coarse map has the wrong shape", at: "coarse map", expected: "\(coarseRows)x\(coarseColumns) samples",
+        found: "\(coarse.rows)x\(coarse.columns)")
+    }
+  }
+
   private static func divisorHint(rows: Int, columns: Int) -> String? {
     guard rows >= 1, columns >= 1 else { return nil }
     var (a, b) = (rows, columns)

@@ -42,13 +42,8 @@ public struct Upsampler: Interpolator {
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or no valid sample.
   public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
-    let map = coarse.map
-    guard map.rows == grid.coarseRows, map.columns == grid.coarseColumns else {
-      throw Fault(
-        "the coarse map has the wrong shape", at: "coarse map",
-        expected: "\(grid.coarseRows)x\(grid.coarseColumns) samples", found: "\(map.rows)x\(map.columns)")
-    }
-    let samples = try filled(map, valid: coarse.valid)
+    try grid.requireShape(of: coarse.map)
+    let samples = try filled(coarse.map, valid: coarse.valid)
     var fine = ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: 0)
     samples.values.withUnsafeBufferPointer { samples in
       fine.values.withUnsafeMutableBufferPointer { upsample(samples, into: $0) }

@@ -31,7 +31,7 @@ import Testing
     let conditioner = try MapConditioner(
       layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4],
       upsampling: .bicubic, normaliser: Normaliser(),
-      area: AreaGeometry(spacing: 1, originX: 0, originY: 0))
+      area: AreaGeometry())
     samples = try (0..<3).map { number in
       let values = RandomStream(seed: 4, purpose: .test).gaussian(256, sample: number)
       let map = ChannelFingerprint(rows: 16, columns: 16, values: values.map { -90 + 5 * $0 })

@@ -8,6 +8,7 @@
 #include "ck_convolution.h"
 #include "ck_dense.h"
 #include "ck_diffusion.h"
+#include "ck_double.h"
 #include "ck_normalise.h"
 #include "ck_panels.h"
 #include "ck_philox.h"

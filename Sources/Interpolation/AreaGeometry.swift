@@ -1,0 +1,32 @@
+/// Where the pixels of a map lie in metres, which the distance to the station needs.
+public struct AreaGeometry: Equatable, Sendable {
+  /// Distance between neighbouring pixels, in x and in y [m].
+  public var spacing: Double
+  /// The first column's x [m].
+  public var originX: Double
+  /// The first row's y [m].
+  public var originY: Double
+  /// The height at which the power is received [m].
+  public var userHeight: Double
+
+  /// The simulator's area unless said otherwise: grid lines at 1, 2, 3, ... m, users at 1.5 m.
+  ///
+  /// - Parameters:
+  ///   - spacing: distance between neighbouring pixels [m].
+  ///   - originX: the first column's x [m].
+  ///   - originY: the first row's y [m].
+  ///   - userHeight: the height at which the power is received [m].
+  public init(spacing: Double = 1, originX: Double = 1, originY: Double = 1, userHeight: Double = 1.5) {
+    self.spacing = spacing
+    self.originX = originX
+    self.originY = originY
+    self.userHeight = userHeight
+  }
+
+  /// The distance in space from a station to a pixel [m], half a pixel at least.
+  public func distance(row: Double, column: Double, station: SIMD3<Double>) -> Double {
+    let place = SIMD3(originX + spacing * column, originY + spacing * row, userHeight)
+    let apart = place - station
+    return max((apart * apart).sum().squareRoot(), spacing / 2)
+  }
+}
