@@ -122,6 +122,21 @@ struct DenseProcess: Sendable {
       variance: (0..<places).map { fit.variance * max(own - explained[$0] + trendCovariance(open[$0], open[$0]), 0) })
   }
 
+  /// L⁻¹.
+  func inverseFactor() -> DoubleMatrix {
+    let count = positions.count
+    var inverse = DoubleMatrix(rows: count, columns: count) { $0 == $1 ? 1 : 0 }
+    ck_solve_lower(0, lower.values, count, &inverse.values, count, count, count)
+    return inverse
+  }
+
+  /// L⁻¹ of what the trend leaves of the samples.
+  var whitenedResidual: [Double] {
+    positions.indices.map {
+      whitened[$0, 0] - trend.x * whitened[$0, 1] - (whitened.columns > 2 ? trend.y * whitened[$0, 2] : 0)
+    }
+  }
+
   /// What the trend's own uncertainty adds to the covariance of two places, in units of σ².
   func trendCovariance(_ a: SIMD2<Double>, _ b: SIMD2<Double>) -> Double {
     let c = trendCovariance

@@ -15,6 +15,7 @@ struct ChannelKnowledgeMaps: ParsableCommand {
     version: Software.version,
     subcommands: [
       SimulateCommand.self, ImportCommand.self, TrainCommand.self, ReconstructCommand.self, EvaluateCommand.self,
+      PlanMeasurementsCommand.self,
       InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])
 
