@@ -8,19 +8,27 @@ CK_CLONES void ck_blend(float *out, float a, const float *x, float b, const floa
   for (size_t i = 0; i < count; i++) out[i] = a * x[i] + b * y[i];
 }
 
-CK_INLINE float next_state(float state, float output, ck_step step) {
-  float clean = step.from_state * state + step.from_output * output;
-  clean = clean < step.low ? step.low : clean;
-  clean = clean > step.high ? step.high : clean;
-  return step.clean * clean + step.keep * state;
+CK_INLINE void step_all(float *state, const float *output, const float *noise, float *memory, ck_step step,
+                        size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    float clean = step.from_state * state[i] + step.from_output * output[i];
+    clean = clean < step.low ? step.low : clean;
+    clean = clean > step.high ? step.high : clean;
+    float wanted = clean;
+    if (memory) {
+      wanted = step.current * clean + step.previous * memory[i];
+      memory[i] = clean;
+    }
+    float next = step.clean * wanted + step.keep * state[i];
+    state[i] = noise ? next + step.noise * noise[i] : next;
+  }
 }
 
-CK_CLONES void ck_sampler_step(float *state, const float *output, const float *noise, ck_step step,
+// One loop for each case, without a test inside.
+CK_CLONES void ck_sampler_step(float *state, const float *output, const float *noise, float *memory, ck_step step,
                                size_t count) {
-  if (!noise) {
-    for (size_t i = 0; i < count; i++) state[i] = next_state(state[i], output[i], step);
-    return;
-  }
-  for (size_t i = 0; i < count; i++)
-    state[i] = next_state(state[i], output[i], step) + step.noise * noise[i];
+  if (memory && noise) step_all(state, output, noise, memory, step, count);
+  else if (memory) step_all(state, output, NULL, memory, step, count);
+  else if (noise) step_all(state, output, noise, NULL, step, count);
+  else step_all(state, output, NULL, NULL, step, count);
 }

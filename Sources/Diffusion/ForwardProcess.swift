@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 /// What the network is asked for. The paper's is the noise (eq. 32: squared error on it, every timestep with weight 1).
 public enum Parametrisation: String, CaseIterable, Codable, Sendable {
@@ -56,6 +57,10 @@ extension NoiseSchedule {
 
   /// sqrt(1 - alphaBar_t): the noise's deviation at t.
   public func deviation(_ timestep: Int) -> Double { (1 - alphaBar[timestep]).squareRoot() }
+
+  /// ln(signal / deviation) at t, half the logarithm of the signal-to-noise ratio: infinite for the clean map, minus
+  /// infinity where alphaBar is 0.
+  func lambda(_ timestep: Int) -> Double { log(signal(timestep) / deviation(timestep)) }
 
   /// The estimate of the clean map as a sum: weight of the noisy map, weight of the network's answer.
   func cleanEstimate(_ parametrisation: Parametrisation, _ timestep: Int) -> (state: Double, output: Double) {

@@ -58,11 +58,13 @@ public struct SamplingDriver: Sendable {
     guard !samples.isEmpty else { return }
     let elements = state.count / samples.count
     precondition(state.count == elements * samples.count, "a state of [batch, elements]")
-    let scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * state.count)
+    let buffers = sampler.remembersEstimate ? 3 : 2
+    let scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: buffers * state.count)
     defer { scratch.deallocate() }
     scratch.initialize(repeating: 0)
     let output = UnsafeMutableBufferPointer(rebasing: scratch[..<state.count])
-    let noise = UnsafeMutableBufferPointer(rebasing: scratch[state.count...])
+    let noise = UnsafeMutableBufferPointer(rebasing: scratch[state.count..<2 * state.count])
+    let memory = UnsafeMutableBufferPointer(rebasing: scratch[(2 * state.count)...])
     begin(samples, draw, coarse, state, threads)
     let stream = RandomStream(seed: seed, purpose: .samplerNoise, layer: draw)
     for (index, timestep) in sampler.timesteps.enumerated() {
@@ -75,6 +77,7 @@ public struct SamplingDriver: Sendable {
         sampler.step(
           index, estimate: UnsafeBufferPointer(rebasing: output[range]),
           state: UnsafeMutableBufferPointer(rebasing: state[range]),
+          memory: memory.isEmpty ? nil : UnsafeMutableBufferPointer(rebasing: memory[range]),
           noise: noisy ? UnsafeBufferPointer(own) : nil)
       }
     }

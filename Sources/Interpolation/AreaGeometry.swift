@@ -30,7 +30,7 @@ public struct AreaGeometry: Equatable, Sendable {
   /// - Parameters:
   ///   - place: (row, column) [pixels].
   ///   - station: (x, y, z) [m].
-  func logDistance(_ place: SIMD2<Double>, _ station: SIMD3<Double>) -> Double {
+  public func logDistance(_ place: SIMD2<Double>, _ station: SIMD3<Double>) -> Double {
     let apart = SIMD3(originX + spacing * place.y, originY + spacing * place.x, userHeight) - station
     return log10(max((apart * apart).sum().squareRoot(), spacing / 2))
   }

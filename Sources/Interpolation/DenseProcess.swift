@@ -68,7 +68,7 @@ struct DenseProcess: Sendable {
       column > row ? 0 : fit.covariance.correlation(positions[row] - positions[column], length: fit.length)
     }
     var nugget = fit.nugget
-    while nugget <= 1 {
+    for _ in 0...10 {
       var matrix = correlations
       for i in 0..<count { matrix.values[i * count + i] += nugget }
       if ck_cholesky(&matrix.values, count, count) == 0 { return matrix }

@@ -19,8 +19,8 @@ public struct TrainingRequest: Sendable {
   }
   /// Everything that determines the run, apart from the data.
   public var configuration: RunConfiguration
-  /// The data set.
-  public var data: String
+  /// The data sets.
+  public var data: [String]
   /// The run's directory.
   public var output: String
   /// Whether to go on with what is there.
@@ -32,9 +32,9 @@ public struct TrainingRequest: Sendable {
 
   /// - Parameters:
   ///   - configuration: everything that determines the run, apart from the data.
-  ///   - data: the data set.
+  ///   - data: the data sets.
   ///   - output: the run's directory.
-  public init(configuration: RunConfiguration, data: String, output: String) {
+  public init(configuration: RunConfiguration, data: [String], output: String) {
     self.configuration = configuration
     self.data = data
     self.output = output
@@ -63,7 +63,9 @@ public final class Trainer {
   let model: CGDM
   let optimiser: AdamOptimiser
   let average: BackgroundAverage?
-  let objective: NoisePredictionLoss
+  /// The squared error of the answer: what is compared over runs, whatever is trained on.
+  let taskLoss: DenoisingLoss
+  let objective: any TrainingObjective
   var configuration: RunConfiguration { request.configuration }
   var arena: ParameterArena { model.arena }
 
@@ -74,17 +76,22 @@ public final class Trainer {
   ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
   ///   - console: where rank 0 writes notes.
+  ///   - teacher: a frozen network to learn from as well (`Distillation`); nil for none.
   /// - Throws: `Fault` on all ranks when the data cannot be used.
   public init(
-    _ request: TrainingRequest, communicator: Communicator, engine: Engine, console: Console
+    _ request: TrainingRequest, communicator: Communicator, engine: Engine, console: Console, teacher: CGDM? = nil
   ) throws {
     self.request = request
     self.communicator = communicator
     self.engine = engine
     self.console = console
     let configuration = request.configuration
-    data = try TrainingData(path: request.data, configuration: configuration, communicator: communicator)
-    let schedule = try configuration.diffusion.makeSchedule()
+    guard teacher != nil || configuration.distillation.teacher == nil else {
+      throw Fault(
+        "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
+        found: configuration.distillation.teacher, hint: "go on with ckm distill, or --set distillation.teacher=null")
+    }
+    data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
     model = CGDM(configuration.model, isTrained: true)
     var rule = AdamOptimiser.Rule()
     rule.beta1 = configuration.training.beta1
@@ -92,8 +99,12 @@ public final class Trainer {
     rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
     optimiser = AdamOptimiser(model.arena, rule: rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    objective = NoisePredictionLoss(
-      model: model, schedule: schedule, seed: configuration.seed, engine: engine)
+    let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
+    self.taskLoss = taskLoss
+    objective =
+      try teacher.map {
+        try DistillationObjective(task: taskLoss, teacher: $0, section: configuration.distillation)
+      } ?? taskLoss
   }
 
   /// Collective. Trains until all steps are done, or a signal asks to stop.
@@ -116,7 +127,7 @@ public final class Trainer {
     let batch = configuration.training.batch
     let sampler = BatchSampler(count: data.split.training.count, batch: batch, seed: configuration.seed)
     let loader = BatchLoader(
-      reader: data.reader, conditioner: data.conditioner, training: data.split.training, sampler: sampler,
+      data: data, sampler: sampler,
       share: sampler.share(rank: communicator.rank, size: communicator.size))
     let exchange = try GradientExchange(
       arena, configuration.training, hasSpareCore: request.hasSpareCore, communicator: communicator)
@@ -126,15 +137,14 @@ public final class Trainer {
     var signal: String?
     var step = begin
     while step < total, signal == nil {
-      var report = [Double](repeating: 0, count: batch + 1)  // losses, then the wish to stop
+      var report = StepReport(batch: batch, terms: objective.termNames.count)
       arena.clearGradients()
       try exchange.exchange { watch in
         try accumulateGradients(try loader.load(step: step), step: step, into: &report, watch)
       }
-      report[batch] = signals.isRaised ? 1 : 0
-      report = try communicator.allReduce(report, .sum, checked: false)
-      if report[batch] > 0 { signal = signals.name ?? "a signal on another rank" }
-      let loss = report[..<batch].reduce(0, +) / Double(batch)
+      try report.sum(over: communicator, wantsStop: signals.isRaised)
+      if report.isStopWanted { signal = signals.name ?? "a signal on another rank" }
+      let loss = report.loss
       let norm = try applyStep(step, loss: loss)
       step += 1
 
@@ -145,8 +155,8 @@ public final class Trainer {
       if step % configuration.training.logEvery == 0 || validation != nil {
         try communicator.agree("write the logs") {
           try records?.write(
-            step: step, loss: loss, norm: norm, rate: configuration.training.rate(at: step - 1),
-            validation: validation, exchange: exchange)
+            step: step, loss: loss, terms: Array(zip(objective.termNames, report.terms)), norm: norm,
+            rate: configuration.training.rate(at: step - 1), validation: validation, exchange: exchange)
         }
       }
       if step % configuration.checkpoints.every == 0 || step == total || signal != nil {
@@ -163,7 +173,7 @@ public final class Trainer {
 
   /// The gradients of this rank's samples: each one's loss counts 1 / (global batch).
   private func accumulateGradients(
-    _ samples: [TrainingSample], step: Int, into report: inout [Double], _ watch: (Tape) -> Void
+    _ samples: [TrainingSample], step: Int, into report: inout StepReport, _ watch: (Tape) -> Void
   ) throws {
     let limit = configuration.training.microbatch
     let size = limit == 0 ? max(1, samples.count) : limit
@@ -174,10 +184,10 @@ public final class Trainer {
         tape.dropoutKeys = DropoutKeys(
           seed: configuration.seed, step: step, samples: part.map(\.position))
       }
-      let losses = try objective(part, step: step, keys: .training(configuration.seed), tape)
-      for (place, sample) in part.enumerated() { report[sample.position] = Double(losses.value.base[place]) }
+      let value = try objective.evaluate(part, step: step, keys: .training(configuration.seed), tape)
+      report.add(value, of: part)
       if first + size >= samples.count { watch(tape) }
-      tape.backward(from: losses, seed: 1 / Float(configuration.training.batch))
+      tape.backward(from: value.losses, seed: 1 / Float(configuration.training.batch))
     }
   }
 
@@ -215,11 +225,11 @@ public final class Trainer {
       try records?.synchronise()
       let state = TrainingState(
         step: step, samples: step * configuration.training.batch, ranks: communicator.size,
-        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: request.data,
+        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: data.maps.path,
         split: data.split.record, normaliser: data.conditioner.normaliser)
       try TrainingCheckpoint.save(
         to: directory, state: state, arena: arena, average: average.average.weights,
-        optimiser: optimiser, keeping: configuration.checkpoints)
+        moments: (optimiser.first, optimiser.second), keeping: configuration.checkpoints)
     }
   }
 }

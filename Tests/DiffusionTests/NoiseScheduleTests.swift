@@ -30,6 +30,26 @@ import Testing
     #expect(throws: Fault.self) { try NoiseSchedule(.linear(start: .nan, end: 1)) }
   }
 
+  @Test(arguments: [ScheduleKind.linear(start: 1e-6, end: 1e-2), .cosine])
+  func aZeroTerminalScheduleEndsInPureNoise(_ kind: ScheduleKind) throws {
+    let schedule = try NoiseSchedule(kind, zeroTerminal: true)
+    let plain = try NoiseSchedule(kind)
+    #expect(schedule.hasZeroTerminal && !plain.hasZeroTerminal)
+    #expect(schedule.alphaBar[1000] == 0 && schedule.beta[1000] == 1 && schedule.alphaBar[0] == 1)
+    // The first amplitude is kept, to rounding.
+    #expect(abs(schedule.alphaBar[1] - plain.alphaBar[1]) < 1e-15)
+    #expect(zip(schedule.alphaBar, schedule.alphaBar.dropFirst()).allSatisfy(>))
+    #expect((schedule.beta + schedule.alpha + schedule.alphaBar).allSatisfy { $0.isFinite && (0...1).contains($0) })
+    for t in 1...1000 {
+      #expect(abs(schedule.alphaBar[t - 1] * schedule.alpha[t] - schedule.alphaBar[t]) < 1e-15)
+    }
+    // Algorithm 1 of Lin et al. for t = 500, by its formula.
+    let (first, last) = (plain.alphaBar[1].squareRoot(), plain.alphaBar[1000].squareRoot())
+    let amplitude = (plain.alphaBar[500].squareRoot() - last) * first / (first - last)
+    if kind != .cosine { #expect(abs(schedule.alphaBar[500] - amplitude * amplitude) < 1e-14) }
+    #expect(throws: Fault.self) { try NoiseSchedule(kind, count: 1, zeroTerminal: true) }
+  }
+
   @Test(arguments: [1, 300, 1000])
   func theForwardProcessHasTheMomentsOfEquation14(_ timestep: Int) throws {
     let schedule = try NoiseSchedule()
@@ -53,9 +73,9 @@ import Testing
 
   @Test(arguments: Parametrisation.allCases)
   func theTargetOfEveryParametrisationGivesTheCleanMapBack(_ parametrisation: Parametrisation) throws {
-    // One DDIM step from t to the clean map returns the estimate itself.
-    let schedule = try NoiseSchedule()
-    let sampler = try SingleStepSampler.ddim(
+    // One DDIM step from t to the clean map returns the estimate itself; where only noise is left, without the noise.
+    let schedule = try NoiseSchedule(zeroTerminal: parametrisation != .epsilon)
+    let sampler = try LinearSampler.ddim(
       schedule, steps: 1, parametrisation: parametrisation, clamp: .none)
     let clean: [Float] = [-0.9, 0, 0.4, 1.3]
     let noise = RandomStream(seed: 4, purpose: .test).gaussian(4)
@@ -66,7 +86,7 @@ import Testing
           target.withUnsafeMutableBufferPointer { target in
             schedule.addNoise(to: clean, noise: noise, timestep: 1000, into: state)
             schedule.target(parametrisation, clean: clean, noise: noise, timestep: 1000, into: target)
-            sampler.step(0, estimate: UnsafeBufferPointer(target), state: state, noise: nil)
+            sampler.step(0, estimate: UnsafeBufferPointer(target), state: state, memory: nil, noise: nil)
           }
         }
       }

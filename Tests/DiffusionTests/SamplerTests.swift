@@ -16,15 +16,24 @@ struct GaussianOracle {
     return (mean - slope * signal * mean, slope)
   }
 
-  /// E[epsilon | x_t].
-  func estimate(_ state: UnsafeBufferPointer<Float>, _ t: Int, _ output: UnsafeMutableBufferPointer<Float>) {
-    let (offset, slope) = posterior(t)
-    let signal = schedule.alphaBar[t].squareRoot(), noise = (1 - schedule.alphaBar[t]).squareRoot()
-    for i in state.indices {
-      let x = Double(state[i])
-      output[i] = Float((x - signal * (offset + slope * x)) / noise)
+  /// What it answers: E[epsilon | x_t], E[v | x_t] or E[x_0 | x_t].
+  func answer(_ parametrisation: Parametrisation) -> SamplingDriver.Estimate {
+    { state, t, output in
+      let (offset, slope) = posterior(t)
+      let signal = schedule.alphaBar[t].squareRoot(), noise = (1 - schedule.alphaBar[t]).squareRoot()
+      for i in state.indices {
+        let x = Double(state[i]), clean = offset + slope * x
+        switch parametrisation {
+        case .epsilon: output[i] = Float((x - signal * clean) / noise)
+        // v = signal epsilon - noise x_0, and x = signal x_0 + noise epsilon.
+        case .velocity: output[i] = Float((signal * x - clean) / noise)
+        case .sample: output[i] = Float(clean)
+        }
+      }
     }
   }
+
+  var estimate: SamplingDriver.Estimate { answer(.epsilon) }
 
   /// What the sampler's mean and deviation must come out as: every step is linear, so the state stays normal.
   func outcome(_ timesteps: [Int], eta: Double, start: SamplerStart, coarse: Double) -> (Double, Double) {
@@ -68,7 +77,7 @@ struct GaussianOracle {
     let schedule = try NoiseSchedule()
     let oracle = GaussianOracle(schedule: schedule, mean: 0.1, deviation: 0.3)
     let results = try [
-      SingleStepSampler.ancestral(schedule), SingleStepSampler.ddim(schedule, steps: 1000, eta: 1),
+      LinearSampler.ancestral(schedule), LinearSampler.ddim(schedule, steps: 1000, eta: 1),
     ].map { sampler in
       #expect(sampler.timesteps == Array((1...1000).reversed()))
       let driver = SamplingDriver(schedule: schedule, sampler: sampler, start: .noise, seed: 1)
@@ -99,8 +108,8 @@ struct GaussianOracle {
     let oracle = GaussianOracle(schedule: schedule, mean: 0.3, deviation: 0.2)
     let sampler =
       setting.steps == 1000
-      ? SingleStepSampler.ancestral(schedule, clamp: .none)
-      : try SingleStepSampler.ddim(
+      ? try LinearSampler.ancestral(schedule, clamp: .none)
+      : try LinearSampler.ddim(
         schedule, steps: setting.steps, eta: setting.eta, spacing: setting.spacing, clamp: .none)
     let driver = SamplingDriver(schedule: schedule, sampler: sampler, start: setting.start, seed: 11)
     let samples = Array(0..<8), elements = 1024
@@ -121,7 +130,7 @@ struct GaussianOracle {
     let schedule = try NoiseSchedule()
     let oracle = GaussianOracle(schedule: schedule, mean: 0.3, deviation: 0.2)
     func shortfall(_ steps: Int, _ spacing: TimestepSpacing) throws -> Double {
-      let sampler = try SingleStepSampler.ddim(schedule, steps: steps, spacing: spacing)
+      let sampler = try LinearSampler.ddim(schedule, steps: steps, spacing: spacing)
       return 0.2 - oracle.outcome(sampler.timesteps, eta: 0, start: .coarse, coarse: 0.3).1
     }
     #expect(try shortfall(1000, .trailing) < 0.001)
@@ -131,14 +140,14 @@ struct GaussianOracle {
 
   @Test(arguments: TimestepSpacing.allCases, [1, 2, 7, 20, 50, 100, 999, 1000])
   func timestepsFallFromTToOneAtLeast(_ spacing: TimestepSpacing, _ steps: Int) throws {
-    let timesteps = try SingleStepSampler.ddim(NoiseSchedule(), steps: steps, spacing: spacing).timesteps
+    let timesteps = try LinearSampler.ddim(NoiseSchedule(), steps: steps, spacing: spacing).timesteps
     #expect(timesteps.count == steps && timesteps[0] == 1000)
     #expect(timesteps.allSatisfy { $0 >= 1 })
     #expect(zip(timesteps, timesteps.dropFirst()).allSatisfy(>))
   }
 
   @Test func trailingStepsAreEquallyFarApart() throws {
-    let timesteps = try SingleStepSampler.ddim(NoiseSchedule(), steps: 4).timesteps
+    let timesteps = try LinearSampler.ddim(NoiseSchedule(), steps: 4).timesteps
     #expect(timesteps == [1000, 750, 500, 250])
   }
 
@@ -146,7 +155,7 @@ struct GaussianOracle {
     let schedule = try NoiseSchedule()
     let oracle = GaussianOracle(schedule: schedule, mean: 0, deviation: 0.4)
     let driver = SamplingDriver(
-      schedule: schedule, sampler: try SingleStepSampler.ddim(schedule, steps: 10, eta: 1), start: .noise,
+      schedule: schedule, sampler: try LinearSampler.ddim(schedule, steps: 10, eta: 1), start: .noise,
       seed: 2)
     let together = try Self.run(driver, [4, 9, 2], elements: 50, oracle.estimate)
     let alone = try Self.run(driver, [9], elements: 50, threads: Threads(count: 1), oracle.estimate)
@@ -161,7 +170,7 @@ struct GaussianOracle {
       for i in output.indices { output[i] = i % 2 == 0 ? -50 : 50 }
     }
     for (clamp, limit): (EstimateClamp, Float) in [(.range(margin: 0), 1), (.range(margin: 0.25), 1.25)] {
-      let sampler = try SingleStepSampler.ddim(schedule, steps: 5, clamp: clamp)
+      let sampler = try LinearSampler.ddim(schedule, steps: 5, clamp: clamp)
       let driver = SamplingDriver(schedule: schedule, sampler: sampler, start: .noise, seed: 3)
       let state = try Self.run(driver, [0], elements: 4, wild)
       for (i, value) in state.enumerated() { #expect(abs(value - (i % 2 == 0 ? limit : -limit)) < 1e-5) }
@@ -171,7 +180,7 @@ struct GaussianOracle {
   @Test func aModelThatAnswersNaNIsAFaultThatNamesTheSample() throws {
     let schedule = try NoiseSchedule()
     let driver = SamplingDriver(
-      schedule: schedule, sampler: try SingleStepSampler.ddim(schedule, steps: 3), start: .noise, seed: 3)
+      schedule: schedule, sampler: try LinearSampler.ddim(schedule, steps: 3), start: .noise, seed: 3)
     let fault = #expect(throws: Fault.self) {
       try Self.run(driver, [5, 6], elements: 3) { _, _, output in
         output.update(repeating: 0)
@@ -183,8 +192,8 @@ struct GaussianOracle {
 
   @Test func impossibleSettingsAreFaults() throws {
     let schedule = try NoiseSchedule()
-    #expect(throws: Fault.self) { try SingleStepSampler.ddim(schedule, steps: 0) }
-    #expect(throws: Fault.self) { try SingleStepSampler.ddim(schedule, steps: 1001) }
-    #expect(throws: Fault.self) { try SingleStepSampler.ddim(schedule, steps: 10, eta: 1.1) }
+    #expect(throws: Fault.self) { try LinearSampler.ddim(schedule, steps: 0) }
+    #expect(throws: Fault.self) { try LinearSampler.ddim(schedule, steps: 1001) }
+    #expect(throws: Fault.self) { try LinearSampler.ddim(schedule, steps: 10, eta: 1.1) }
   }
 }

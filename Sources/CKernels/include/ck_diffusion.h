@@ -7,13 +7,16 @@
 void ck_blend(float *out, float a, const float *x, float b, const float *y, size_t count);
 
 /// The coefficients of one sampler step: the estimate of the clean map is
-/// c = min(max(from_state * state + from_output * output, low), high), the next state is
-/// clean * c + keep * state + noise * noise[i].
+/// c = min(max(from_state * state + from_output * output, low), high), with that of the step before
+/// d = current * c + previous * memory, and the next state is clean * d + keep * state + noise * noise[i].
 typedef struct {
   float from_state, from_output;
   float low, high;
+  float current, previous;
   float clean, keep, noise;
 } ck_step;
 
-/// One sampler step in place; `noise` may be NULL when step.noise is 0. A NaN stays a NaN.
-void ck_sampler_step(float *state, const float *output, const float *noise, ck_step step, size_t count);
+/// One sampler step in place; `noise` may be NULL when step.noise is 0. `memory` holds the estimates of the step before
+/// and receives this step's; NULL when there is none to look at: then d = c. A NaN stays a NaN.
+void ck_sampler_step(float *state, const float *output, const float *noise, float *memory, ck_step step,
+                     size_t count);
