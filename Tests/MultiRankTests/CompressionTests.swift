@@ -74,7 +74,7 @@ extension MultiRank {
     @Test func scanIsTheSameForAnyRanks() throws {
       let trained = try teacher()
       let report = try prune(trained, "many", on: world)
-      #expect(try report.map { $0.student.parameters * 100 <= $0.teacher.parameters * 65 } == true)
+      #expect(report.map { $0.student.parameters * 100 <= $0.teacher.parameters * 65 } == true)
       let alone = try world.split(color: world.isRoot ? 0 : nil)
       if let alone { _ = try prune(try load("teacher", alone), "alone", on: alone) }
       _ = try prune(trained, "afresh", on: world, reuse: false)
