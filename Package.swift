@@ -124,7 +124,9 @@ let package = Package(
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
     tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
     tests("DiffusionTests", ["Essentials", "Diffusion", "Metrics", "Tensors"]),
-    tests("FingerprintModelsTests", ["Essentials", "FingerprintModels", "NeuralNetworks", "Tensors"]),
+    tests(
+      "FingerprintModelsTests",
+      ["Essentials", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors"]),
     tests(
       "CheckpointsTests",
       ["Essentials", "Checkpoints", "FingerprintModels", "NeuralNetworks", "RunRecords", "Tensors"]),

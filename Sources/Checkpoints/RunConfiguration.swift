@@ -38,6 +38,17 @@ public struct RunConfiguration: ConfigurationSection, Equatable {
     ]
   }
 
+  /// The network must have room for what it is conditioned on.
+  public func validate(_ places: ConfigurationPlaces) throws {
+    let expected = data.form == .residual ? ResidualForm.channels : model.channels
+    guard (model.conditionChannels ?? model.channels) == expected else {
+      throw Fault(
+        "the network does not fit what it is conditioned on", at: places["model.condition_channels"],
+        expected: "\(expected) with data.form \(data.form.rawValue)",
+        found: model.conditionChannels.map(String.init) ?? "null")
+    }
+  }
+
   /// Named starting points.
   public enum Preset: String, CaseIterable, Sendable {
     /// The paper's network and numbers: 221 M parameters.
@@ -78,6 +89,8 @@ public struct RunConfiguration: ConfigurationSection, Equatable {
 public struct DataSection: ConfigurationSection, Equatable {
   /// Fine pixels from one coarse sample to the next.
   public var magnification = 4
+  /// What the network draws: the map, or what kriging leaves of it.
+  public var form = MapForm.map
   /// How the coarse map is upsampled before it enters.
   public var upsampling = UpsamplingMethod.bicubic
   /// Which range of values becomes [-1, 1].
@@ -92,7 +105,8 @@ public struct DataSection: ConfigurationSection, Equatable {
   public static var fields: [ConfigurationField<Self>] {
     [
       .integer("magnification", \.magnification, in: 2...64, "fine pixels from one coarse sample to the next"),
-      .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters"),
+      .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),
+      .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters (form: map)"),
       .choice("normalisation", \.normalisation, "whose range becomes [-1, 1]; fine is the paper's, and a leak"),
       .number("margin", \.margin, in: 0...10, "how far values may leave [-1, 1] before they are clamped"),
     ]
@@ -116,6 +130,10 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   public var betaEnd = 1e-2
   /// T.
   public var timesteps = 1000
+  /// What the network is asked for.
+  public var prediction = Parametrisation.epsilon
+  /// Whether the schedule is rescaled so that nothing of the map is left at T (Lin et al., WACV 2024, algorithm 1).
+  public var zeroTerminalSNR = false
   /// Where sampling starts.
   public var start = SamplerStart.coarse
   /// The timestep at which the coarse start begins; nil for T.
@@ -133,6 +151,8 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
       .number("beta_start", \.betaStart, in: 0...1, "beta_1 of the linear schedule"),
       .number("beta_end", \.betaEnd, in: 0...1, "beta_T of the linear schedule"),
       .integer("timesteps", \.timesteps, in: 1...100_000, "T"),
+      .choice("prediction", \.prediction, "what the network is asked for"),
+      .flag("zero_terminal_snr", \.zeroTerminalSNR, "rescale the schedule so that nothing of the map is left at T"),
       .choice("start", \.start, "where sampling starts: coarse takes the level from the coarse map"),
       .integer(
         "start_timestep", \.startTimestep, in: 1...100_000,
@@ -141,8 +161,14 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
     ]
   }
 
-  /// A linear schedule must rise from above 0 to below 1; only a coarse start can begin below T.
+  /// A linear schedule must rise from above 0 to below 1; where nothing of the map is left, its noise does not say what
+  /// it was.
   public func validate(_ places: ConfigurationPlaces) throws {
+    if zeroTerminalSNR, prediction == .epsilon {
+      throw Fault(
+        "the noise at T says nothing about the map", at: places["prediction"],
+        expected: "velocity or sample, with zero_terminal_snr", found: "epsilon")
+    }
     if let startTimestep, startTimestep > timesteps {
       throw Fault(
         "sampling starts at a timestep that there is not", at: places["start_timestep"],
@@ -158,7 +184,8 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   /// The schedule that the section describes.
   public func makeSchedule() throws -> NoiseSchedule {
     try NoiseSchedule(
-      schedule == .linear ? .linear(start: betaStart, end: betaEnd) : .cosine, count: timesteps)
+      schedule == .linear ? .linear(start: betaStart, end: betaEnd) : .cosine, count: timesteps,
+      zeroTerminal: zeroTerminalSNR)
   }
 }
 

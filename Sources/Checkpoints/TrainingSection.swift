@@ -31,6 +31,11 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var batch = 8
   /// Samples that a rank has in flight; gradients of more are accumulated. 0 for all of its share.
   public var microbatch = 0
+  /// Magnifications that samples are trained at, each as often as it stands here; empty: data.magnification.
+  public var magnifications: [Int] = []
+  /// Share of the samples that are trained at T, where one answer is the mean of all maps that fit; the others' timesteps
+  /// are drawn evenly from 1...T.
+  public var terminalShare = 0.0
   /// Which rule.
   public var optimiser = Optimiser.adam
   /// Step size after warm-up.
@@ -88,6 +93,10 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .integer("steps", \.steps, in: 1...1_000_000_000, "steps of the whole run"),
       .integer("batch", \.batch, in: 1...1_048_576, "global batch: samples of a step over all ranks"),
       .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share"),
+      .integers(
+        "magnifications", \.magnifications, in: 2...64, count: 0...64,
+        "magnifications to train at, each as often as listed; []: data.magnification"),
+      .number("terminal_share", \.terminalShare, in: 0...1, "share of the samples that are trained at T"),
       .choice("optimiser", \.optimiser, "rule that turns gradients into steps"),
       .number("learning_rate", \.learningRate, in: 0...10, "step size after warm-up"),
       .number("final_learning_rate", \.finalLearningRate, in: 0...10, "where a cosine ends"),

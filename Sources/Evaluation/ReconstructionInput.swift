@@ -41,6 +41,7 @@ struct ReconstructionSource {
   /// The number of each map in its file.
   let samples: [Int]
   let conditioner: MapConditioner
+  let grid: SamplingGrid
 
   /// - Parameters:
   ///   - input: the file and which of its maps.
@@ -49,36 +50,43 @@ struct ReconstructionSource {
   /// - Throws: `Fault` when the file cannot be read, its maps do not fit the magnification or the network.
   init(_ input: ReconstructionInput, _ trained: TrainedModel, magnification: Int) throws {
     path = input.path
-    let grid: SamplingGrid
+    let area: AreaGeometry
     switch input {
     case .dataSet(let path, let choice):
       let reader = try MapSetReader(path: path)
       grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
       samples = try Self.chosen(choice, reader, trained)
+      area = AreaGeometry(reader.description)
       maps = .fine(reader)
     case .coarse(let path, let options):
       let imported = try ImportedMaps(path: path, options: options)
       grid = try SamplingGrid(
         coarseRows: imported.rows, coarseColumns: imported.columns, magnification: magnification)
       samples = Array(0..<imported.count)
+      area = AreaGeometry()
       maps = .coarse(imported)
     }
     let configuration = trained.configuration
-    let factor = 1 << (configuration.model.multipliers.count - 1)
+    let factor = configuration.model.patch << (configuration.model.multipliers.count - 1)
     guard grid.rows % factor == 0, grid.columns % factor == 0 else {
       throw Fault(
         "the fine map does not fit the network's \(configuration.model.multipliers.count) stages", at: path,
         expected: "rows and columns that are multiples of \(factor)", found: "\(grid.rows)x\(grid.columns)")
     }
-    conditioner = MapConditioner(
-      grid: grid, method: configuration.data.upsampling, normaliser: trained.state.normaliser)
+    conditioner = try MapConditioner(
+      form: configuration.data.form,
+      layout: NetworkLayout(
+        rows: grid.rows, columns: grid.columns, patch: configuration.model.patch,
+        channels: configuration.model.channels),
+      magnifications: [magnification], upsampling: configuration.data.upsampling,
+      normaliser: trained.state.normaliser, area: area)
   }
 
   private static func chosen(
     _ choice: SplitChoice, _ reader: MapSetReader, _ trained: TrainedModel
   ) throws -> [Int] {
     guard choice != .all else { return Array(0..<reader.count) }
-    let split = try Split(reader, seed: trained.configuration.seed)
+    let split = try Split(MapSetCollection(paths: [reader.path]), seed: trained.configuration.seed)
     try split.require(trained.state.split, at: reader.path)
     let chosen = choice == .train ? split.training : split.test
     guard !chosen.isEmpty else {
@@ -90,7 +98,7 @@ struct ReconstructionSource {
   /// What the result's file is to hold.
   func description(_ record: ReconstructionRecord, _ trained: TrainedModel, version: String) -> MapSetDescription {
     var description = MapSetDescription(
-      rows: conditioner.grid.rows, columns: conditioner.grid.columns, softwareVersion: version,
+      rows: grid.rows, columns: grid.columns, softwareVersion: version,
       hasStations: false)
     switch maps {
     case .fine(let reader):
@@ -117,12 +125,17 @@ struct ReconstructionSource {
     switch maps {
     case .fine(let reader):
       return try conditioner.condition(
-        fine: try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
-        training: false, at: place)
+        MapConditioner.FineMap(
+          try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
+          station: try reader.stations(indices: [sample])?[0], at: place),
+        magnification: grid.magnification, training: false)
     case .coarse(let imported):
+      let range = sample..<sample + 1
       return try conditioner.condition(
-        coarse: try imported.read(sample..<sample + 1)[0], valid: try imported.valid(sample..<sample + 1)?[0],
-        at: place)
+        coarse: MapConditioner.FineMap(
+          try imported.read(range)[0], valid: try imported.valid(range)?[0],
+          at: place),  // where its places lie is not known, so a station would not help
+        magnification: grid.magnification)
     }
   }
 

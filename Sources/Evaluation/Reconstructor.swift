@@ -93,7 +93,9 @@ public enum Reconstructor {
     let section = trained.configuration.diffusion, normaliser = trained.state.normaliser
     let schedule = try section.makeSchedule()
     let margin = normaliser.normalisation == .fine ? 0 : Double(normaliser.margin)
-    let clamp: EstimateClamp = section.clamp ? .range(margin: margin) : .none
+    // Residuals have no range.
+    let isBounded = section.clamp && trained.configuration.data.form == .map
+    let clamp: EstimateClamp = isBounded ? .range(margin: margin) : .none
     // From plain noise there is nothing to refine: all the way down.
     let first = section.start == .coarse ? request.startTimestep ?? section.startTimestep : nil
     if let first, first > schedule.count {
@@ -103,9 +105,13 @@ public enum Reconstructor {
     }
     let sampler: any Sampler =
       switch request.sampler {
-      case .ancestral: try LinearSampler.ancestral(schedule, from: first, clamp: clamp)
+      case .ancestral:
+        try LinearSampler.ancestral(
+          schedule, from: first, parametrisation: section.prediction, clamp: clamp)
       case .ddim:
-        try LinearSampler.ddim(schedule, steps: request.steps, from: first, eta: request.eta, clamp: clamp)
+        try LinearSampler.ddim(
+          schedule, steps: request.steps, from: first, eta: request.eta, parametrisation: section.prediction,
+          clamp: clamp)
       }
     return SamplingDriver(
       schedule: schedule, sampler: sampler, start: section.start,
@@ -139,41 +145,35 @@ public enum Reconstructor {
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
     let conditioned = try samples.map(source.conditioned)
-    let grid = source.conditioner.grid, channels = model.configuration.channels
-    let shape = [samples.count, grid.rows, grid.columns, channels]
-    let condition = engine.tensor(
-      shape, conditioned.flatMap { $0.condition.flatMap { [Float](repeating: $0, count: channels) } })
-    let state = engine.tensor(shape)
+    let layout = source.conditioner.layout, width = model.configuration.mapWidth
+    let size = [layout.rows / layout.patch, layout.columns / layout.patch]
+    let start = engine.tensor([samples.count] + size + [width], conditioned.flatMap(\.start))
+    let state = engine.tensor(start.shape)
+    let schedule = driver.schedule
     try driver.sample(
-      samples, coarse: UnsafeBufferPointer(start: condition.base, count: condition.count),
+      samples, coarse: UnsafeBufferPointer(start: start.base, count: start.count),
       into: UnsafeMutableBufferPointer(start: state.base, count: state.count), threads: engine.threads
     ) { noisy, timestep, output in
       let tape = Tape(engine: engine, isRecording: false)
-      let input = engine.tensor(shape)
-      if let base = noisy.baseAddress { input.base.update(from: base, count: noisy.count) }
+      let input = engine.tensor([samples.count] + size + [model.configuration.conditionWidth + width])
+      let each = layout.places * width
+      engine.threads.run(samples.count) { n, _ in
+        NetworkInput.fill(
+          input.sample(n), condition: conditioned[n].condition,
+          state: UnsafeBufferPointer(rebasing: noisy[n * each..<(n + 1) * each]),
+          isInformative: schedule.alphaBar[timestep] > 0, places: layout.places)
+      }
       let timesteps = [Float](repeating: Float(timestep), count: samples.count)
-      let estimate = model(condition: condition, noisy: input, timesteps: timesteps, tape)
+      let estimate = model(tape.constant(input), timesteps: timesteps, tape)
       output.baseAddress?.update(from: estimate.value.base, count: output.count)
     }
     let maps = conditioned.enumerated().map { place, map in
-      decibels(state.sample(place), grid.pixels, channels, map, source.conditioner.normaliser)
+      map.decibels(UnsafeBufferPointer(start: state.sample(place), count: layout.places * width))
     }
     let companions = try source.companions(samples)
     return MapBlock(
       first: places.lowerBound,
-      maps: maps.map { ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: $0) },
+      maps: maps,
       stations: companions.stations, valid: companions.valid, sampleIndices: samples.map { Int32($0) })
-  }
-
-  /// The mean over the channels, in dB.
-  private static func decibels(
-    _ state: UnsafePointer<Float>, _ pixels: Int, _ channels: Int, _ map: ConditionedMap,
-    _ normaliser: Normaliser
-  ) -> [Float] {
-    var values = (0..<pixels).map { pixel in
-      (0..<channels).reduce(Float(0)) { $0 + state[pixel * channels + $1] } / Float(channels)
-    }
-    values.withUnsafeMutableBufferPointer { normaliser.denormalise($0, map.range) }
-    return values
   }
 }

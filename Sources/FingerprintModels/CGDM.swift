@@ -54,13 +54,13 @@ public final class CGDM {
     let c1 = configuration.baseChannels
     timeFirst = Linear("time_mlp.1", c1, 4 * c1)
     timeSecond = Linear("time_mlp.3", 4 * c1, c1)
-    stem = Convolution("downs.0", 2 * configuration.channels, c1, kernel: 3)
+    stem = Convolution("downs.0", configuration.conditionWidth + configuration.mapWidth, c1, kernel: 3)
     var builder = Builder(configuration)
     builder.build()
     stages = builder.stages
     finalNorm = GroupNorm("final_conv.block.0", builder.channels, groups: configuration.groups, swish: true)
     finalConvolution = Convolution(
-      "final_conv.block.3", builder.channels, configuration.channels, kernel: 3)
+      "final_conv.block.3", builder.channels, configuration.mapWidth, kernel: 3)
     let parameters =
       timeFirst.parameters + timeSecond.parameters + stem.parameters
       + stages.flatMap(\.parameters) + finalNorm.parameters + finalConvolution.parameters
@@ -76,11 +76,11 @@ public final class CGDM {
   /// Predicts the noise.
   ///
   /// - Parameters:
-  ///   - condition: the upsampled coarse map in model units, `[N, H, W, channels]`.
-  ///   - noisy: the noisy fine map G_t, the same shape.
+  ///   - condition: the upsampled coarse map in model units, `[N, H, W, conditionWidth]`.
+  ///   - noisy: the noisy fine map G_t, `[N, H, W, mapWidth]`.
   ///   - timesteps: t of each sample, 1...T.
   ///   - tape: where it is recorded.
-  /// - Returns: epsilon, `[N, H, W, channels]`.
+  /// - Returns: epsilon, or what else it was trained to answer, `[N, H, W, mapWidth]`.
   public func callAsFunction(
     condition: Tensor, noisy: Tensor, timesteps: [Float], _ tape: Tape
   ) -> Variable {
@@ -88,7 +88,7 @@ public final class CGDM {
     return callAsFunction(x, timesteps: timesteps, tape)
   }
 
-  /// As above, with `[condition, noisy]` side by side, `[N, H, W, 2 channels]`.
+  /// As above, with `[condition, noisy]` side by side, `[N, H, W, conditionWidth + mapWidth]`.
   public func callAsFunction(_ x: Variable, timesteps: [Float], _ tape: Tape) -> Variable {
     let angles = tape.constant(timeAngles(timesteps, tape.engine))  // [N, c1]
     let embedding = timeSecond(tape.swish(timeFirst(angles, tape)), tape)

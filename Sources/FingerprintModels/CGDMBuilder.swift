@@ -13,7 +13,7 @@ extension CGDM {
     init(_ configuration: CGDMConfiguration) {
       self.configuration = configuration
       channels = configuration.baseChannels
-      resolution = configuration.imageSize
+      resolution = configuration.networkSize
       skips = [channels]
     }
 

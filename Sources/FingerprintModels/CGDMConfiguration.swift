@@ -8,6 +8,11 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
   public var imageSize = 128
   /// Channels of a map inside the network: a one-channel map is repeated over them and the output averaged.
   public var channels = 1
+  /// Channels that the network is conditioned on; nil: as many as `channels`, the upsampled coarse map in each.
+  public var conditionChannels: Int?
+  /// Pixels on a side that enter and leave the network as channels of one place (space to depth): the first stage
+  /// works on a grid so many times coarser, with as many times squared more to say about each place.
+  public var patch = 1
   /// c1, the width of the first stage and of the time embedding.
   public var baseChannels = 16
   /// Width of each stage in units of c1.
@@ -33,6 +38,10 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
     [
       .integer("image_size", \.imageSize, in: 8...4096, "rows and columns of the fine map, pixels"),
       .integer("channels", \.channels, in: 1...16, "channels of a map inside the network"),
+      .integer(
+        "condition_channels", \.conditionChannels, in: 1...64,
+        "channels of the condition; null: the map's. data.form residual has \(ResidualForm.channels)"),
+      .integer("patch", \.patch, in: 1...8, "pixels on a side that the network sees as one place"),
       .integer("base_channels", \.baseChannels, in: 2...1024, "c1, width of the first stage"),
       .integers(
         "multipliers", \.multipliers, in: 1...256, count: 1...10, "width of each stage in units of c1"),
@@ -54,10 +63,10 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
         "the time embedding pairs sines and cosines", at: places["base_channels"],
         expected: "an even number", found: "\(baseChannels)")
     }
-    let factor = 1 << (multipliers.count - 1)
+    let factor = patch << (multipliers.count - 1)
     guard imageSize % factor == 0 else {
       throw Fault(
-        "\(multipliers.count) stages halve the map \(multipliers.count - 1) times",
+        "\(multipliers.count) stages halve the map \(multipliers.count - 1) times, from patches of \(patch) on",
         at: places["image_size"], expected: "a multiple of \(factor)", found: "\(imageSize)")
     }
     let known = Set(CGDM.prunableNames(self))
@@ -67,4 +76,11 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
         found: stranger, hint: Names.nearest(to: stranger, among: Array(known)).map { "did you mean \($0)?" })
     }
   }
+
+  /// Rows and columns of the first stage.
+  public var networkSize: Int { imageSize / patch }
+  /// Channels of the condition at a place of the first stage.
+  public var conditionWidth: Int { patch * patch * (conditionChannels ?? channels) }
+  /// Channels of the map at a place of the first stage.
+  public var mapWidth: Int { patch * patch * channels }
 }

@@ -31,7 +31,7 @@ extension CGDM {
   /// What every layer of a structure costs, in the order of computation.
   public static func costs(_ configuration: CGDMConfiguration) -> [LayerCost] {
     let model = CGDM(configuration, structureOnly: true)
-    let size = configuration.imageSize
+    let size = configuration.networkSize
     var costs: [LayerCost] = []
     for linear in [model.timeFirst, model.timeSecond] { costs.append(cost(linear, "Time")) }
     costs.append(cost(model.stem, "Stem", size))

@@ -13,7 +13,7 @@ extension CGDM {
   /// All convolutions of a structure, in the order of computation.
   public static func convolutions(_ configuration: CGDMConfiguration) -> [ConvolutionLayer] {
     let model = CGDM(configuration, structureOnly: true)
-    let size = configuration.imageSize
+    let size = configuration.networkSize
     var layers = [layer(model.stem, size)]
     for stage in model.stages {
       switch stage.kind {

@@ -2,89 +2,158 @@ import Essentials
 import Interpolation
 import MapStorage
 
-/// A map as a model sees it.
-public struct ConditionedMap: Sendable {
-  /// The upsampled coarse map in model units, row after row.
-  public var condition: [Float]
-  /// The fine map in model units, where there is one.
-  public var target: [Float]?
-  /// The range [dB] that model units stand for.
-  public var range: ValueRange
-  /// The upsampled coarse map [dB]: plain interpolation.
-  public var interpolated: ChannelFingerprint
+/// What a network draws.
+public enum MapForm: String, CaseIterable, Codable, Sendable {
+  /// The fine map, as in the paper: conditioned on the upsampled coarse map, in units of the map's range.
+  case map
+  /// What kriging leaves, in units of kriging's own predictive deviation: where the interpolation is certain, the
+  /// result is the interpolation.
+  case residual
 }
 
-/// From maps in dB to what a model sees, the same for training, evaluation and use.
+/// From maps in dB to what a network sees, the same for training, evaluation and use.
 ///
-/// Decimation from offset 0, grid-aligned upsampling, and the normalisation of the run (eq. 53 for `fine`).
+/// Decimation from offset 0, grid-aligned interpolation, and the normalisation of the run (eq. 53 for `fine`).
 public struct MapConditioner: Sendable {
-  /// Where the coarse samples lie.
-  public let grid: SamplingGrid
+  /// What the network draws.
+  public let form: MapForm
+  /// How planes lie in its tensors.
+  public let layout: NetworkLayout
   /// Which range a map gets.
   public let normaliser: Normaliser
-  private let upsampler: Upsampler
+  private let upsamplers: [Int: Upsampler]
+  private let residual: ResidualForm?
 
   /// - Parameters:
-  ///   - grid: fine and coarse extents.
-  ///   - method: how the coarse map is upsampled.
+  ///   - form: what the network draws.
+  ///   - layout: how planes lie in its tensors.
+  ///   - magnifications: the ones that will be asked for.
+  ///   - upsampling: how a coarse map is upsampled in the form `map`.
   ///   - normaliser: which range a map gets.
-  public init(grid: SamplingGrid, method: UpsamplingMethod, normaliser: Normaliser) {
-    self.grid = grid
+  ///   - area: where the places lie.
+  /// - Throws: `Fault` for a magnification that does not fit the maps.
+  public init(
+    form: MapForm = .map, layout: NetworkLayout, magnifications: [Int], upsampling: UpsamplingMethod,
+    normaliser: Normaliser, area: AreaGeometry
+  ) throws {
+    self.form = form
+    self.layout = layout
     self.normaliser = normaliser
-    upsampler = Upsampler(grid: grid, method: method)
+    let method = form == .map ? upsampling : .bilinear
+    var upsamplers: [Int: Upsampler] = [:]
+    for magnification in magnifications {
+      let grid = try SamplingGrid(rows: layout.rows, columns: layout.columns, magnification: magnification)
+      upsamplers[magnification] = Upsampler(grid: grid, method: method)
+    }
+    self.upsamplers = upsamplers
+    residual = form == .residual ? try ResidualForm(upsamplers.mapValues(\.grid), area) : nil
+  }
+
+  /// A fine map and what is known of it.
+  public struct FineMap: Sendable {
+    /// The map [dB].
+    public var map: ChannelFingerprint
+    /// Its mask, 0 where it holds nothing; nil for none.
+    public var valid: [UInt8]?
+    /// Its base station (x, y, z) [m], where known.
+    public var station: SIMD3<Float>?
+    /// File and sample, for messages.
+    public var place: String
+
+    /// - Parameters:
+    ///   - map: the map [dB].
+    ///   - valid: its mask, 0 where it holds nothing; nil for none.
+    ///   - station: its base station (x, y, z) [m], where known.
+    ///   - place: file and sample, for messages.
+    public init(
+      _ map: ChannelFingerprint, valid: [UInt8]? = nil, station: SIMD3<Float>? = nil, at place: String
+    ) {
+      (self.map, self.valid, self.station, self.place) = (map, valid, station, place)
+    }
+  }
+
+  /// Throws what conditioning on a map for training would throw, without the work.
+  public func check(_ fine: FineMap, magnification: Int) throws {
+    let grid = try grid(magnification)
+    try requireShape(fine)
+    _ = try normaliser.range(
+      coarse: grid.decimate(fine.map.values), coarseValid: fine.valid.map(grid.decimate), fine: fine.map.values,
+      fineValid: fine.valid, training: true, at: fine.place)
   }
 
   /// A fine map and the coarse one that it would be measured as.
   ///
   /// - Parameters:
-  ///   - fine: the fine map [dB].
-  ///   - valid: its mask, 0 where it holds nothing; nil for none.
+  ///   - fine: the fine map and what is known of it.
+  ///   - magnification: fine pixels from one coarse sample to the next.
   ///   - training: whether a constant map is an error.
-  ///   - place: file and sample, for messages.
   /// - Throws: `Fault` for a wrong shape, a constant map when training, or a map without valid places.
-  public func condition(
-    fine: ChannelFingerprint, valid: [UInt8]? = nil, training: Bool, at place: String
-  ) throws -> ConditionedMap {
-    guard fine.rows == grid.rows, fine.columns == grid.columns else {
-      throw Fault(
-        "the map has the wrong shape", at: place, expected: "\(grid.rows)x\(grid.columns)",
-        found: "\(fine.rows)x\(fine.columns)")
-    }
+  public func condition(_ fine: FineMap, magnification: Int, training: Bool) throws -> ConditionedMap {
+    let grid = try grid(magnification)
+    try requireShape(fine)
     let coarse = ChannelFingerprint(
-      rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(fine.values))
-    return try condition(
-      coarse: coarse, coarseValid: valid.map(grid.decimate), fine: fine, fineValid: valid, training: training,
-      at: place)
+      rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(fine.map.values))
+    let observed = FineMap(
+      coarse, valid: fine.valid.map(grid.decimate), station: fine.station, at: fine.place)
+    return try condition(coarse: observed, fine: fine, magnification: magnification, training: training)
   }
 
   /// A measured coarse map alone.
   ///
   /// - Parameters:
-  ///   - coarse: the coarse map [dB].
-  ///   - valid: its mask, 0 where it holds nothing; nil for none.
-  ///   - place: file and sample, for messages.
-  public func condition(
-    coarse: ChannelFingerprint, valid: [UInt8]? = nil, at place: String
-  ) throws -> ConditionedMap {
-    try condition(
-      coarse: coarse, coarseValid: valid, fine: nil, fineValid: nil, training: false, at: place)
+  ///   - coarse: the coarse map and what is known of it.
+  ///   - magnification: fine pixels from one coarse sample to the next.
+  public func condition(coarse: FineMap, magnification: Int) throws -> ConditionedMap {
+    try condition(coarse: coarse, fine: nil, magnification: magnification, training: false)
   }
 
   private func condition(
-    coarse: ChannelFingerprint, coarseValid: [UInt8]?, fine: ChannelFingerprint?, fineValid: [UInt8]?,
-    training: Bool, at place: String
+    coarse: FineMap, fine: FineMap?, magnification: Int, training: Bool
   ) throws -> ConditionedMap {
+    guard let upsampler = upsamplers[magnification] else { throw unprepared(magnification) }
     let range = try normaliser.range(
-      coarse: coarse.values, coarseValid: coarseValid, fine: fine?.values, fineValid: fineValid,
-      training: training, at: place)
-    let interpolated = try upsampler.interpolate(
-      CoarseObservation(map: coarse, valid: coarseValid.map { $0.map { $0 != 0 } })
-    ).map
-    var condition = interpolated.values
+      coarse: coarse.map.values, coarseValid: coarse.valid, fine: fine?.map.values, fineValid: fine?.valid,
+      training: training, at: coarse.place)
+    let observation = CoarseObservation(
+      map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } }, station: coarse.station)
+    let upsampled = try upsampler.interpolate(observation).map
+    if let residual {
+      return try residual.condition(
+        observation, upsampled: upsampled, fine: fine, magnification: magnification, range: range,
+        layout: layout)
+    }
+    var condition = upsampled.values
     condition.withUnsafeMutableBufferPointer { normaliser.normalise($0, range) }
-    var target = fine?.values
-    target?.withUnsafeMutableBufferPointer { normaliser.normalise($0, range, valid: fineValid) }
+    var target = fine?.map.values
+    target?.withUnsafeMutableBufferPointer { normaliser.normalise($0, range, valid: fine?.valid) }
+    let packed = layout.pack(condition)
     return ConditionedMap(
-      condition: condition, target: target, range: range, interpolated: interpolated)
+      condition: packed, start: packed, target: target.map(layout.pack), units: .range(range), layout: layout)
+  }
+
+  private func requireShape(_ fine: FineMap) throws {
+    guard fine.map.rows == layout.rows, fine.map.columns == layout.columns else {
+      throw Fault(
+        "the map has the wrong shape", at: fine.place, expected: "\(layout.rows)x\(layout.columns)",
+        found: "\(fine.map.rows)x\(fine.map.columns)")
+    }
+  }
+
+  private func grid(_ magnification: Int) throws -> SamplingGrid {
+    guard let upsampler = upsamplers[magnification] else { throw unprepared(magnification) }
+    return upsampler.grid
+  }
+
+  private func unprepared(_ magnification: Int) -> Fault {
+    Fault(
+      "the maps were not prepared for this magnification", at: "magnification",
+      expected: upsamplers.keys.sorted().map(String.init).joined(separator: ", "), found: "\(magnification)")
+  }
+}
+
+extension AreaGeometry {
+  /// The grid of a data set.
+  public init(_ description: MapSetDescription) {
+    self.init(spacing: description.spacing, originX: description.originX, originY: description.originY)
   }
 }

@@ -47,20 +47,19 @@ public struct ValueRange: Codable, Equatable, Sendable {
   /// Collective. The least and the greatest value of many maps, each rank reading its share.
   ///
   /// - Parameters:
-  ///   - reader: the data set.
+  ///   - data: the data sets.
   ///   - samples: the samples' numbers: the training set's.
   ///   - communicator: the ranks.
   /// - Throws: `Fault` on all ranks when the maps cannot be read, or all their values are equal.
   public static func covering(
-    _ reader: MapSetReader, samples: [Int], communicator: Communicator
+    _ data: MapSetCollection, samples: [Int], communicator: Communicator
   ) throws -> ValueRange {
     let share = Share.range(of: samples.count, rank: communicator.rank, size: communicator.size)
     let mine = try communicator.agree("find the range of the maps") {
       var mine: [Float] = [.infinity, .infinity]
       for sample in samples[share] {
-        let map = try reader.read(indices: [sample])[0]
-        let valid = try reader.valid(indices: [sample])?[0]
-        guard let found = extremes(map.values, valid: valid) else { continue }
+        let sample = try data.read(sample)
+        guard let found = extremes(sample.map.values, valid: sample.valid) else { continue }
         mine = [min(mine[0], found.minimum), min(mine[1], -found.maximum)]
       }
       return mine
@@ -68,7 +67,7 @@ public struct ValueRange: Codable, Equatable, Sendable {
     let all = try communicator.allReduce(mine, .minimum)
     guard all[0] < -all[1] else {
       throw Fault(
-        "all values of the training set are equal", at: "\(reader.path):/maps",
+        "all values of the training set are equal", at: "\(data.path):/maps",
         expected: "at least two different values", found: "\(samples.count) maps")
     }
     return ValueRange(minimum: all[0], maximum: -all[1])

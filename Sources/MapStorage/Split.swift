@@ -57,10 +57,9 @@ public struct Split: Equatable, Sendable {
       testHash: Self.hash(test))
   }
 
-  /// Draws the split of a data set.
-  public init(_ reader: MapSetReader, seed: UInt64) throws {
-    let environments = try reader.environments(indices: Array(0..<reader.count))
-    self.init(count: reader.count, environments: environments, seed: seed)
+  /// Draws the split of data sets.
+  public init(_ data: MapSetCollection, seed: UInt64) throws {
+    self.init(count: data.count, environments: try data.environments(), seed: seed)
   }
 
   /// Throws unless this is the split that a run has recorded.

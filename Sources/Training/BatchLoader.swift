@@ -14,9 +14,7 @@ struct TrainingSample {
 ///
 /// What step s holds is a function of (seed, s) alone; a rank reads its own share and nothing else.
 final class BatchLoader {
-  private let reader: MapSetReader
-  private let conditioner: MapConditioner
-  private let training: [Int]
+  private let data: TrainingData
   private let share: Range<Int>
   private var sampler: BatchSampler
   private let queue = DispatchQueue(label: "training maps")
@@ -26,23 +24,16 @@ final class BatchLoader {
   private final class Ahead: Sendable {
     let step: Int
     let group = DispatchGroup()
-    let result = Mutex<Result<[ConditionedMap], Fault>?>(nil)
+    let result = Mutex<Result<[TrainingSample], Fault>?>(nil)
     init(step: Int) { self.step = step }
   }
 
   /// - Parameters:
-  ///   - reader: the data set.
-  ///   - conditioner: from dB to model units.
-  ///   - training: numbers of the training maps.
+  ///   - data: the maps.
   ///   - sampler: draws the global batches.
   ///   - share: this rank's places in the global batch.
-  init(
-    reader: MapSetReader, conditioner: MapConditioner, training: [Int], sampler: BatchSampler,
-    share: Range<Int>
-  ) {
-    self.reader = reader
-    self.conditioner = conditioner
-    self.training = training
+  init(data: TrainingData, sampler: BatchSampler, share: Range<Int>) {
+    self.data = data
     self.sampler = sampler
     self.share = share
   }
@@ -53,31 +44,19 @@ final class BatchLoader {
     guard let current = ahead else { return [] }
     current.group.wait()
     ahead = start(step + 1)
-    let maps = try current.result.withLock { $0 }?.get() ?? []
-    return zip(share, maps).map { TrainingSample(position: $0, map: $1) }
+    return try current.result.withLock { $0 }?.get() ?? []
   }
 
   private func start(_ step: Int) -> Ahead {
-    let numbers = sampler.positions(step: step, share: share).map { training[$0] }
+    let numbers = sampler.positions(step: step, share: share).map { data.split.training[$0] }
     let next = Ahead(step: step)
-    queue.async(group: next.group) { [reader, conditioner] in
-      let result = Result { try Self.read(numbers, reader, conditioner) }.mapError { error in
-        error as? Fault ?? Fault("cannot read training maps", at: reader.path, found: "\(error)")
-      }
+    queue.async(group: next.group) { [data, share] in
+      let result = Result { try zip(numbers, share).map { try data.sample($0, position: $1, step: step) } }
+        .mapError { error in
+          error as? Fault ?? Fault("cannot read training maps", at: data.maps.path, found: "\(error)")
+        }
       next.result.withLock { $0 = result }
     }
     return next
-  }
-
-  private static func read(
-    _ numbers: [Int], _ reader: MapSetReader, _ conditioner: MapConditioner
-  ) throws -> [ConditionedMap] {
-    guard !numbers.isEmpty else { return [] }
-    let maps = try reader.read(indices: numbers)
-    let valid = try reader.valid(indices: numbers)
-    return try numbers.indices.map { i in
-      try conditioner.condition(
-        fine: maps[i], valid: valid?[i], training: true, at: "\(reader.path):/maps[\(numbers[i])]")
-    }
   }
 }

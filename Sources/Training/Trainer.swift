@@ -19,8 +19,8 @@ public struct TrainingRequest: Sendable {
   }
   /// Everything that determines the run, apart from the data.
   public var configuration: RunConfiguration
-  /// The data set.
-  public var data: String
+  /// The data sets.
+  public var data: [String]
   /// The run's directory.
   public var output: String
   /// Whether to go on with what is there.
@@ -32,9 +32,9 @@ public struct TrainingRequest: Sendable {
 
   /// - Parameters:
   ///   - configuration: everything that determines the run, apart from the data.
-  ///   - data: the data set.
+  ///   - data: the data sets.
   ///   - output: the run's directory.
-  public init(configuration: RunConfiguration, data: String, output: String) {
+  public init(configuration: RunConfiguration, data: [String], output: String) {
     self.configuration = configuration
     self.data = data
     self.output = output
@@ -63,7 +63,7 @@ public final class Trainer {
   let model: CGDM
   let optimiser: AdamOptimiser
   let average: BackgroundAverage?
-  let objective: NoisePredictionLoss
+  let objective: DenoisingLoss
   var configuration: RunConfiguration { request.configuration }
   var arena: ParameterArena { model.arena }
 
@@ -83,7 +83,7 @@ public final class Trainer {
     self.engine = engine
     self.console = console
     let configuration = request.configuration
-    data = try TrainingData(path: request.data, configuration: configuration, communicator: communicator)
+    data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
     let schedule = try configuration.diffusion.makeSchedule()
     model = CGDM(configuration.model, isTrained: true)
     var rule = AdamOptimiser.Rule()
@@ -92,8 +92,9 @@ public final class Trainer {
     rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
     optimiser = AdamOptimiser(model.arena, rule: rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    objective = NoisePredictionLoss(
-      model: model, schedule: schedule, seed: configuration.seed, engine: engine)
+    objective = DenoisingLoss(
+      model: model, schedule: schedule, parametrisation: configuration.diffusion.prediction,
+      terminalShare: configuration.training.terminalShare, engine: engine)
   }
 
   /// Collective. Trains until all steps are done, or a signal asks to stop.
@@ -116,7 +117,7 @@ public final class Trainer {
     let batch = configuration.training.batch
     let sampler = BatchSampler(count: data.split.training.count, batch: batch, seed: configuration.seed)
     let loader = BatchLoader(
-      reader: data.reader, conditioner: data.conditioner, training: data.split.training, sampler: sampler,
+      data: data, sampler: sampler,
       share: sampler.share(rank: communicator.rank, size: communicator.size))
     let exchange = try GradientExchange(
       arena, configuration.training, hasSpareCore: request.hasSpareCore, communicator: communicator)
@@ -215,7 +216,7 @@ public final class Trainer {
       try records?.synchronise()
       let state = TrainingState(
         step: step, samples: step * configuration.training.batch, ranks: communicator.size,
-        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: request.data,
+        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: data.maps.path,
         split: data.split.record, normaliser: data.conditioner.normaliser)
       try TrainingCheckpoint.save(
         to: directory, state: state, arena: arena, average: average.average.weights,

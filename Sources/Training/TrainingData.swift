@@ -4,63 +4,86 @@ import FingerprintModels
 import Interpolation
 import MapStorage
 import MessagePassing
+import Tensors
 
-/// The data set of a run: which maps train, which test, and how they become what the network sees.
+/// The data sets of a run: which maps train, which test, and how they become what the network sees.
 struct TrainingData {
-  let reader: MapSetReader
+  let maps: MapSetCollection
   let split: Split
   let conditioner: MapConditioner
+  private let magnifications: [Int]
+  private let seed: UInt64
 
-  /// Collective. Opens the data set and looks at every training map once, each rank at its share: a hole in the data
+  /// Collective. Opens the data sets and looks at every training map once, each rank at its share: a hole in the data
   /// is found now and not in the third hour.
   ///
   /// - Parameters:
-  ///   - path: the data set.
+  ///   - paths: the data sets.
   ///   - configuration: the run's.
   ///   - communicator: the ranks.
   /// - Throws: `Fault` on all ranks: missing or damaged file, wrong shape, a constant map, a value that is no number.
-  init(path: String, configuration: RunConfiguration, communicator: Communicator) throws {
+  init(paths: [String], configuration: RunConfiguration, communicator: Communicator) throws {
     let size = configuration.model.imageSize
-    (reader, split) = try communicator.agree("open the data set") {
-      let reader = try MapSetReader(path: path)
-      guard reader.rows == size, reader.columns == size else {
+    (maps, split) = try communicator.agree("open the data") {
+      let maps = try MapSetCollection(paths: paths)
+      guard maps.rows == size, maps.columns == size else {
         throw Fault(
-          "the maps do not fit the network", at: "\(path):/maps",
-          expected: "\(size)x\(size) (model.image_size)", found: "\(reader.rows)x\(reader.columns)",
-          hint: "--set model.image_size=\(reader.rows)")
+          "the maps do not fit the network", at: "\(maps.path):/maps",
+          expected: "\(size)x\(size) (model.image_size)", found: "\(maps.rows)x\(maps.columns)",
+          hint: "--set model.image_size=\(maps.rows)")
       }
-      return (reader, try Split(reader, seed: configuration.seed))
+      return (maps, try Split(maps, seed: configuration.seed))
     }
-    let normalisation = configuration.data.normalisation
+    let data = configuration.data
     let fixed =
-      normalisation == .dataset
-      ? try ValueRange.covering(reader, samples: split.training, communicator: communicator) : nil
-    let normaliser = Normaliser(normalisation, fixed: fixed, margin: configuration.data.margin)
-    let grid = try SamplingGrid(rows: size, columns: size, magnification: configuration.data.magnification)
-    conditioner = MapConditioner(grid: grid, method: configuration.data.upsampling, normaliser: normaliser)
-    try communicator.agree("look at the training maps") { [reader, split, conditioner] in
+      data.normalisation == .dataset
+      ? try ValueRange.covering(maps, samples: split.training, communicator: communicator) : nil
+    let listed = configuration.training.magnifications
+    magnifications = listed.isEmpty ? [data.magnification] : listed
+    seed = configuration.seed
+    conditioner = try MapConditioner(
+      form: data.form,
+      layout: NetworkLayout(
+        rows: size, columns: size, patch: configuration.model.patch, channels: configuration.model.channels),
+      magnifications: magnifications, upsampling: data.upsampling,
+      normaliser: Normaliser(data.normalisation, fixed: fixed, margin: data.margin),
+      area: AreaGeometry(maps.description))
+    try communicator.agree("look at the training maps") { [maps, split, conditioner, magnifications] in
       let share = Share.range(of: split.training.count, rank: communicator.rank, size: communicator.size)
       for number in split.training[share] {
-        let map = try reader.read(indices: [number])[0]
-        _ = try conditioner.condition(
-          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
-          at: "\(path):/maps[\(number)]")
+        let fine = MapConditioner.FineMap(try maps.read(number))
+        for magnification in Set(magnifications) { try conditioner.check(fine, magnification: magnification) }
       }
     }
   }
 
-  /// The maps of a rank's share of some held-out ones, with their place among them.
+  /// A training map as the network sees it; its magnification is drawn for its place in the batch.
+  func sample(_ number: Int, position: Int, step: Int) throws -> TrainingSample {
+    let drawn = RandomStream(seed: seed, purpose: .magnification)
+      .integer(below: magnifications.count, sample: position, step: step)
+    return try sample(number, position: position, magnification: magnifications[drawn])
+  }
+
+  /// The maps of a rank's share of some held-out ones, with their place among them; magnifications take turns.
   func heldOut(_ limit: Int, _ communicator: Communicator) throws -> [TrainingSample] {
     let chosen = Array(split.test.prefix(limit))
     let share = Share.range(of: chosen.count, rank: communicator.rank, size: communicator.size)
     return try share.map { place in
-      let number = chosen[place]
-      let map = try reader.read(indices: [number])[0]
-      return TrainingSample(
-        position: place,
-        map: try conditioner.condition(
-          fine: map, valid: try reader.valid(indices: [number])?[0], training: true,
-          at: "\(reader.path):/maps[\(number)]"))
+      try sample(chosen[place], position: place, magnification: magnifications[place % magnifications.count])
     }
+  }
+
+  private func sample(_ number: Int, position: Int, magnification: Int) throws -> TrainingSample {
+    let fine = MapConditioner.FineMap(try maps.read(number))
+    return TrainingSample(
+      position: position,
+      map: try conditioner.condition(fine, magnification: magnification, training: true))
+  }
+}
+
+extension MapConditioner.FineMap {
+  /// A map of a data set.
+  init(_ sample: MapSetCollection.Sample) {
+    self.init(sample.map, valid: sample.valid, station: sample.station, at: sample.place)
   }
 }

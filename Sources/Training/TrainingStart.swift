@@ -40,7 +40,7 @@ extension Trainer {
       }
       let state = try TrainingCheckpoint.restore(
         saved, arena: arena, average: average.average.weights, optimiser: optimiser)
-      try data.split.require(state.split, at: request.data)
+      try data.split.require(state.split, at: data.maps.path)
       if state.processor != TrainingState.thisProcessor() {
         console.warn(
           "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")

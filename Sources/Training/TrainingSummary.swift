@@ -19,7 +19,7 @@ extension Trainer {
     return [
       "network: \(Units.count(arena.parameterCount)) parameters, "
         + "\(Units.count(operations)) multiply-accumulates a map of \(configuration.model.imageSize)²",
-      "data: \(request.data), \(split.training.count) maps to train on, \(split.test.count) held out, "
+      "data: \(data.maps.path), \(split.training.count) maps to train on, \(split.test.count) held out, "
         + "x\(configuration.data.magnification), normalised by the \(configuration.data.normalisation.rawValue) map",
       "steps: \(training.steps) of \(training.batch) maps (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
         + "with \(shares.map(String.init).joined(separator: " or ")) maps a step, \(engine.threads.count) threads each",

@@ -130,6 +130,6 @@ struct ModelTable {
   }
 
   private func resolution(_ stage: String) -> Int? {
-    stage == "Time" ? nil : model.imageSize >> (level(stage) ?? 0)
+    stage == "Time" ? nil : model.networkSize >> (level(stage) ?? 0)
   }
 }

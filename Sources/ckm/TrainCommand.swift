@@ -19,8 +19,8 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var source: ConfigurationOptions
 
-  @Option(help: "The data set: what ckm simulate and ckm import write.")
-  var data: String
+  @Option(help: "A data set: what ckm simulate and ckm import write. May be given again: several are trained on as one.")
+  var data: [String]
 
   @Option(name: .shortAndLong, help: "The run's directory.")
   var out: String

@@ -88,14 +88,16 @@ import Testing
     for parameter in fields.active { #expect(abs(fields.correlation(parameter, parameter) - 1) < 1e-9) }
   }
 
-  @Test func drawnLargeScaleFieldsAreCrossCorrelatedAsTheTableSays() {
-    // 60 maps of 10 x 10 decorrelation distances: standard error 1 / sqrt(6000) = 0.013; the bar is 0.05.
-    var configuration = SimulationConfiguration(scenario: .uma, propagation: .nonLineOfSight, seed: 11)
+  @Test(arguments: [true, false])
+  func drawnLargeScaleFieldsAreCrossCorrelatedAsTheTableSays(lineOfSight: Bool) {
+    // 200 maps of 12 x 12 decorrelation distances and more: standard error 1 / sqrt(28800) = 0.006; the bar is 0.05.
+    var configuration = SimulationConfiguration(
+      scenario: .uma, propagation: lineOfSight ? .lineOfSight : .nonLineOfSight, seed: 11)
     configuration.grid = AreaGrid(columns: 20, rows: 20, spacing: 30)
-    let fields = LargeScaleFields(configuration: configuration, lineOfSight: false)
+    let fields = LargeScaleFields(configuration: configuration, lineOfSight: lineOfSight)
     let bases = fields.distances.map { SinusoidBasis(decorrelation: $0) }
     var products: [[Double]] = Array(repeating: Array(repeating: 0, count: 8), count: 8)
-    for sample in 0..<60 {
+    for sample in 0..<200 {
       let tables = Dictionary(
         uniqueKeysWithValues: bases.map {
           ($0.decorrelation, $0.tables(grid: configuration.grid, rotation: Double(sample)))

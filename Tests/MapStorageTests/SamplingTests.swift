@@ -37,7 +37,7 @@ import Testing
     try split.require(split.record, at: "maps.h5")
     #expect(fault { try Split(count: 601, seed: 1).require(split.record, at: "maps.h5") }?.place == "maps.h5")
     let reader = try MapSetReader(path: fixture("layout.h5"))
-    let read = try Split(reader, seed: 5)
+    let read = try Split(MapSetCollection(paths: [reader.path]), seed: 5)
     #expect(read.record.byEnvironment && read.test.count == 2 && read.training.count == 4)
   }
 }
@@ -146,7 +146,7 @@ import Testing
     let world = try Communicator.world()
     // The least of sample 2 lies beside its hole; the greatest of sample 1 in its corner.
     #expect(
-      try ValueRange.covering(reader, samples: [1, 2], communicator: world)
+      try ValueRange.covering(MapSetCollection(paths: [reader.path]), samples: [1, 2], communicator: world)
         == ValueRange(minimum: -88.5, maximum: -83))
   }
 }

@@ -74,7 +74,7 @@ extension MultiRank {
       _ configuration: RunConfiguration, _ name: String, data: String, on communicator: Communicator,
       resume: TrainingRequest.Resume = .never, hasSpareCore: Bool = false
     ) throws -> TrainingOutcome {
-      var request = TrainingRequest(configuration: configuration, data: data, output: folder + "/" + name)
+      var request = TrainingRequest(configuration: configuration, data: [data], output: folder + "/" + name)
       request.resume = resume
       request.hasSpareCore = hasSpareCore
       return try Trainer(

@@ -1,0 +1,36 @@
+import Essentials
+import MapStorage
+
+/// A map as a network sees it, and the way back.
+public struct ConditionedMap: Sendable {
+  /// What the network is conditioned on: `[h, w, conditionWidth]`.
+  public var condition: [Float]
+  /// The interpolated coarse map in the target's units, where a coarse start begins: `[h, w, mapWidth]`.
+  public var start: [Float]
+  /// The fine map in the network's units, where there is one: `[h, w, mapWidth]`.
+  public var target: [Float]?
+  /// What the network's units stand for.
+  var units: Units
+  var layout: NetworkLayout
+
+  /// From the network's units to dB.
+  enum Units {
+    /// [-1, 1] is this range.
+    case range(ValueRange)
+    /// Deviations from an interpolated map, in units of its own predictive deviation; both [dB], by pixel.
+    case residual(base: [Float], deviation: [Float])
+  }
+
+  /// A map that the network has drawn, in dB.
+  ///
+  /// - Parameter values: `[h, w, mapWidth]` in the network's units.
+  public func decibels(_ values: UnsafeBufferPointer<Float>) -> ChannelFingerprint {
+    var map = layout.unpack(values)
+    switch units {
+    case .range(let range): for pixel in map.indices { map[pixel] = range.denormalise(map[pixel]) }
+    case .residual(let base, let deviation):
+      for pixel in map.indices { map[pixel] = base[pixel] + deviation[pixel] * map[pixel] }
+    }
+    return ChannelFingerprint(rows: layout.rows, columns: layout.columns, values: map)
+  }
+}

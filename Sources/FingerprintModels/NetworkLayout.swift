@@ -1,0 +1,72 @@
+/// How planes of pixels lie in a network's tensors: `patch` x `patch` pixels are the channels of one place, pixel after
+/// pixel, row after row; within a pixel the planes stand side by side.
+public struct NetworkLayout: Equatable, Sendable {
+  /// Rows of a map, pixels.
+  public let rows: Int
+  /// Columns of a map, pixels.
+  public let columns: Int
+  /// Pixels on a side of a patch; it divides both.
+  public let patch: Int
+  /// Channels that a map is repeated over.
+  public let channels: Int
+
+  /// - Parameters:
+  ///   - rows: rows of a map, pixels.
+  ///   - columns: columns of a map, pixels.
+  ///   - patch: pixels on a side of a patch; it divides both.
+  ///   - channels: channels that a map is repeated over.
+  public init(rows: Int, columns: Int, patch: Int, channels: Int) {
+    precondition(rows % patch == 0 && columns % patch == 0, "\(rows)x\(columns) in patches of \(patch)")
+    (self.rows, self.columns, self.patch, self.channels) = (rows, columns, patch, channels)
+  }
+
+  /// Places of the network's first stage.
+  public var places: Int { rows * columns / (patch * patch) }
+
+  /// Puts planes side by side.
+  ///
+  /// - Parameter planes: each `[rows, columns]`.
+  /// - Returns: `[rows / patch, columns / patch, patch² planes]`.
+  public func pack(_ planes: [[Float]]) -> [Float] {
+    let count = planes.count
+    return [Float](unsafeUninitializedCapacity: rows * columns * count) { out, filled in
+      for (plane, values) in planes.enumerated() {
+        values.withUnsafeBufferPointer { values in
+          eachPixel { pixel, place in out[place * count + plane] = values[pixel] }
+        }
+      }
+      filled = rows * columns * count
+    }
+  }
+
+  /// A map in all its channels.
+  public func pack(_ map: [Float]) -> [Float] { pack(Array(repeating: map, count: channels)) }
+
+  /// The mean over the channels of a map that a network has answered.
+  ///
+  /// - Parameter values: `[rows / patch, columns / patch, patch² channels]`.
+  /// - Returns: `[rows, columns]`.
+  public func unpack(_ values: UnsafeBufferPointer<Float>) -> [Float] {
+    precondition(values.count == rows * columns * channels, "a map of another layout")
+    return [Float](unsafeUninitializedCapacity: rows * columns) { out, filled in
+      eachPixel { pixel, place in
+        var sum: Float = 0
+        for channel in 0..<channels { sum += values[place * channels + channel] }
+        out[pixel] = sum / Float(channels)
+      }
+      filled = rows * columns
+    }
+  }
+
+  /// Calls with each pixel's number in a plane and in the network's order.
+  private func eachPixel(_ body: (_ pixel: Int, _ place: Int) -> Void) {
+    let across = columns / patch
+    for row in 0..<rows {
+      let (tall, high) = row.quotientAndRemainder(dividingBy: patch)
+      for column in 0..<columns {
+        let (wide, right) = column.quotientAndRemainder(dividingBy: patch)
+        body(row * columns + column, (tall * across + wide) * patch * patch + high * patch + right)
+      }
+    }
+  }
+}

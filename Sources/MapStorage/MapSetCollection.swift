@@ -1,0 +1,79 @@
+import Essentials
+
+/// Several data sets of maps on one grid, read as one: the maps of the first, then those of the second, and so on.
+public final class MapSetCollection: Sendable {
+  /// The data sets, in order.
+  public let readers: [MapSetReader]
+  /// The number of maps in all.
+  public let count: Int
+  private let firsts: [Int]
+
+  /// Grid lines in y.
+  public var rows: Int { readers[0].rows }
+  /// Grid lines in x.
+  public var columns: Int { readers[0].columns }
+  /// What the first of them holds; all have its grid and units.
+  public var description: MapSetDescription { readers[0].description }
+  /// The files, for messages and records.
+  public var path: String { readers.map(\.path).joined(separator: ",") }
+
+  /// - Parameter paths: the files, at least one.
+  /// - Throws: `Fault` when a file cannot be read, or its maps cannot stand beside those of the first.
+  public init(paths: [String]) throws {
+    guard !paths.isEmpty else { throw Fault("there is no data set", at: "data", expected: "one file at least") }
+    readers = try paths.map { try MapSetReader(path: $0) }
+    var firsts = [0]
+    for reader in readers { firsts.append(firsts[firsts.count - 1] + reader.count) }
+    self.firsts = firsts
+    count = firsts[firsts.count - 1]
+    let first = readers[0].description
+    for reader in readers.dropFirst() {
+      let other = reader.description
+      func require(_ what: String, _ expected: String, _ found: String) throws {
+        guard expected != found else { return }
+        throw Fault(
+          "the data sets differ in \(what)", at: reader.path, expected: "\(expected), as in \(readers[0].path)",
+          found: found)
+      }
+      try require("shape", "\(first.rows)x\(first.columns)", "\(other.rows)x\(other.columns)")
+      try require("spacing", "\(first.spacing) m", "\(other.spacing) m")
+      try require("origin", "(\(first.originX), \(first.originY)) m", "(\(other.originX), \(other.originY)) m")
+      try require("units", first.units, other.units)
+      let (mine, its) = (first.hasEnvironments, other.hasEnvironments)
+      try require("environments", mine ? "some" : "none", its ? "some" : "none")
+    }
+  }
+
+  /// A map and all that the data set knows of it.
+  public struct Sample: Sendable {
+    /// The map.
+    public var map: ChannelFingerprint
+    /// Its mask, 0 where it holds nothing; nil where the data set has none.
+    public var valid: [UInt8]?
+    /// Its station (x, y, z) [m]; nil where the data set has none.
+    public var station: SIMD3<Float>?
+    /// File and number, for messages.
+    public var place: String
+  }
+
+  /// Reads a map by its number in the collection.
+  public func read(_ number: Int) throws -> Sample {
+    let set = readers.indices.last { firsts[$0] <= number } ?? 0
+    let reader = readers[set], index = number - firsts[set]
+    return Sample(
+      map: try reader.read(indices: [index])[0], valid: try reader.valid(indices: [index])?[0],
+      station: try reader.stations(indices: [index])?[0], place: "\(reader.path):/maps[\(index)]")
+  }
+
+  /// The environments of all maps, or nil where there are none; those of different files are different.
+  public func environments() throws -> [Int32]? {
+    guard description.hasEnvironments else { return nil }
+    var all: [Int32] = []
+    for reader in readers {
+      let own = try reader.environments(indices: Array(0..<reader.count)) ?? []
+      let next = (all.max() ?? -1) + 1, least = readers.count > 1 ? own.min() ?? 0 : next
+      all += own.map { $0 - least + next }
+    }
+    return all
+  }
+}
