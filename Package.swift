@@ -98,6 +98,13 @@ let package = Package(
       ]),
 
     library(
+      "Compression",
+      [
+        "Essentials", "Training", "Checkpoints", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
+        "RunRecords",
+      ]),
+
+    library(
       "Benchmarks",
       [
         "Essentials", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
@@ -108,7 +115,8 @@ let package = Package(
     .executableTarget(
       name: "ckm",
       dependencies: [
-        "Essentials", "Benchmarks", "Evaluation", "Training", "Checkpoints", "FingerprintModels", "Diffusion",
+        "Essentials", "Benchmarks", "Evaluation", "Compression", "Training", "Checkpoints", "FingerprintModels",
+        "Diffusion",
         "NeuralNetworks", "MapStorage", "ChannelModels", "Interpolation", "Metrics", "Tensors",
         "MessagePassing", "RunRecords", argumentParser,
       ],
@@ -136,13 +144,20 @@ let package = Package(
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
         "RunRecords", "Tensors",
       ]),
+    tests(
+      "TrainingTests",
+      [
+        "Essentials", "Checkpoints", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors",
+        "Training",
+      ]),
+    tests("CompressionTests", ["Compression", "FingerprintModels", "Tensors"]),
     // Starts the built command in processes of its own.
     tests("CommandTests", ["ckm"]),
     tests(
       "MultiRankTests",
       [
-        "Essentials", "Checkpoints", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing", "RunRecords",
-        "Tensors", "Training",
+        "Essentials", "Checkpoints", "Compression", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing",
+        "RunRecords", "Tensors", "Training",
       ]),
     tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
   ]

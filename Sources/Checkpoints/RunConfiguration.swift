@@ -17,6 +17,8 @@ public struct RunConfiguration: ConfigurationSection, Equatable {
   public var diffusion = DiffusionSection()
   /// The optimiser and its steps.
   public var training = TrainingSection()
+  /// What a student learns from its teacher.
+  public var distillation = DistillationSection()
   /// Losses on maps that are not trained on.
   public var validation = ValidationSection()
   /// What is saved, and when.
@@ -33,6 +35,7 @@ public struct RunConfiguration: ConfigurationSection, Equatable {
       .section("data", \.data, "how maps become what the network sees"),
       .section("diffusion", \.diffusion, "the diffusion process and its sampling"),
       .section("training", \.training, "optimiser, batch, schedule, average"),
+      .section("distillation", \.distillation, "what a student learns from its teacher; for ckm distill"),
       .section("validation", \.validation, "losses on maps that are not trained on"),
       .section("checkpoints", \.checkpoints, "what is saved, and when"),
     ]

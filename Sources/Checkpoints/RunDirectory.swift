@@ -64,7 +64,7 @@ public final class RunDirectory {
         what, at: path, expected: "a directory without a run", found: "config.resolved.yaml",
         hint: "continue that run with --resume latest, or give another directory")
     }
-    try makeDirectory("\(path)/checkpoints", what: what)
+    try Files.makeDirectory("\(path)/checkpoints", what: what)
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     guard run.steps.isEmpty else {
       throw Fault(what, at: path, expected: "a directory without a run", found: "checkpoints")
@@ -79,7 +79,7 @@ public final class RunDirectory {
   /// - Throws: `Fault` when there is no run, another process works there, or the place cannot be written.
   public static func resume(at path: String) throws -> RunDirectory {
     try check(path)
-    try makeDirectory("\(path)/checkpoints", what: "cannot open the run")
+    try Files.makeDirectory("\(path)/checkpoints", what: "cannot open the run")
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     try run.clearLeftovers()
     return run
@@ -144,7 +144,7 @@ public final class RunDirectory {
     let temporary = target + Self.partialSuffix
     do {
       try remove(temporary)
-      try Self.makeDirectory(temporary, what: what)
+      try Files.makeDirectory(temporary, what: what)
       var entries = [StateFile.Entry]()
       for file in files {
         let filePath = "\(temporary)/\(file.name)"
@@ -216,18 +216,6 @@ extension RunDirectory {
         "there is no run", at: path, expected: "a directory with config.resolved.yaml",
         found: access(path, F_OK) == 0 ? "a directory or file without it" : "nothing",
         hint: "give the directory that `ckm train --out` wrote")
-    }
-  }
-
-  private static func makeDirectory(_ path: String, what: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      if let system, system.domain == NSPOSIXErrorDomain {
-        throw Files.systemFault(what, at: path, code: Int32(system.code))
-      }
-      throw Fault(what, at: path, found: error.localizedDescription, hint: "give another place")
     }
   }
 

@@ -7,7 +7,7 @@ import RunRecords
 /// `flock` on `.lock` decides on one machine: it ends with its process, whatever ends that. Not every network file
 /// system tells other machines of it, so the file also names host, process and Slurm job: a lock that another host
 /// has left counts as held, unless it is of the same job (which Slurm has requeued here).
-final class RunLock {
+package final class RunLock {
   private let descriptor: Int32
   private let path: String
 
@@ -18,7 +18,7 @@ final class RunLock {
   }
 
   /// - Throws: `Fault` when another run holds the directory, or it cannot be written.
-  init(directory: String) throws {
+  package init(directory: String) throws {
     path = "\(directory)/.lock"
     let what = "cannot lock the run directory"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)

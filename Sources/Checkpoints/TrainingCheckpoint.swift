@@ -22,11 +22,11 @@ public enum TrainingCheckpoint {
   ///   - state: what to remember.
   ///   - arena: the weights.
   ///   - average: their average.
-  ///   - optimiser: the moments.
+  ///   - moments: Adam's first and second, laid out like the weights.
   ///   - section: which checkpoints stay.
   public static func save(
     to directory: RunDirectory, state: TrainingState, arena: ParameterArena, average: Storage,
-    optimiser: AdamOptimiser, keeping section: CheckpointsSection
+    moments: (first: Storage, second: Storage), keeping section: CheckpointsSection
   ) throws {
     try directory.save(
       step: state.step, state: state.json(),
@@ -35,9 +35,7 @@ public enum TrainingCheckpoint {
         (averageFile, { try ModelFile.write(arena, average, to: $0) }),
         (
           optimiserFile,
-          {
-            try ModelFile.write(arena, [("first.", optimiser.first), ("second.", optimiser.second)], to: $0)
-          }
+          { try ModelFile.write(arena, [("first.", moments.first), ("second.", moments.second)], to: $0) }
         ),
       ],
       keeping: CheckpointRetention(

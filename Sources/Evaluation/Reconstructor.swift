@@ -106,8 +106,7 @@ public enum Reconstructor {
     let sampler: any Sampler =
       switch request.sampler {
       case .ancestral:
-        try LinearSampler.ancestral(
-          schedule, from: first, parametrisation: section.prediction, clamp: clamp)
+        try LinearSampler.ancestral(schedule, from: first, parametrisation: section.prediction, clamp: clamp)
       case .ddim:
         try LinearSampler.ddim(
           schedule, steps: request.steps, from: first, eta: request.eta, parametrisation: section.prediction,

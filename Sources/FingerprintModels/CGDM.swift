@@ -90,53 +90,17 @@ public final class CGDM {
 
   /// As above, with `[condition, noisy]` side by side, `[N, H, W, conditionWidth + mapWidth]`.
   public func callAsFunction(_ x: Variable, timesteps: [Float], _ tape: Tape) -> Variable {
-    let angles = tape.constant(timeAngles(timesteps, tape.engine))  // [N, c1]
-    let embedding = timeSecond(tape.swish(timeFirst(angles, tape)), tape)
-    let time = tape.swish(embedding)  // [N, c1], shared by all blocks
-
-    var skips: [(variable: Variable, joint: Tensor)] = []
-    func pushing(_ shape: [Int], partner: Int, _ compute: (Tensor) -> Variable) -> Variable {
-      let channels = shape[3]
-      let joint = tape.engine.tensor(shape.dropLast() + [partner + channels])
-      let result = compute(joint.slice(channels: partner..<partner + channels))
-      skips.append((result, joint))
-      return result
-    }
-    let batch = x.value.batch
-    let stemShape = Array(x.value.shape.dropLast()) + [configuration.baseChannels]
-    var h = pushing(stemShape, partner: stemPartner) { stem(x, tape, into: $0) }
-    for (place, stage) in stages.enumerated() {
-      switch (stage.part, stage.kind) {
-      case (.down, let kind):
-        let halves = { (extent: Int) in kind.isDown ? extent / 2 : extent }
-        let shape = [
-          batch, halves(h.value.shape[1]), halves(h.value.shape[2]), stage.outputChannels,
-        ]
-        let input = h
-        h = pushing(shape, partner: stage.partnerChannels) {
-          stage.apply(input, time: time, tape, into: $0)
-        }
-      case (_, let kind):
-        if stage.part == .up, case .block = kind {
-          let skip = skips.removeLast()
-          h = tape.concatenate(h, skip.variable)
-        }
-        // The next block of the way up reads this output as the decoder's share of its joint buffer.
-        let feeds = place + 1 < stages.count && stages[place + 1].part == .up && stages[place + 1].isBlock
-        let destination = feeds ? skips.last?.joint.slice(channels: 0..<stage.outputChannels) : nil
-        h = stage.apply(h, time: time, tape, into: destination)
-      }
-    }
-    return finalConvolution(finalNorm(h, tape), tape)
+    var walk = start(x, timesteps: timesteps, tape)
+    return walk.finish()
   }
 
   /// The stem's output is the last skip to be popped.
-  private var stemPartner: Int {
+  var stemPartner: Int {
     (stages.last { $0.part == .up && $0.isBlock }?.inputChannels ?? 0) - configuration.baseChannels
   }
 
   /// sin and cos of t · 10000^(-k / (c1 / 2)): all sines, then all cosines.
-  private func timeAngles(_ timesteps: [Float], _ engine: Engine) -> Tensor {
+  func timeAngles(_ timesteps: [Float], _ engine: Engine) -> Tensor {
     let c1 = configuration.baseChannels, half = c1 / 2
     let values = timesteps.flatMap { t -> [Float] in
       let angles = (0..<half).map { k in
@@ -169,14 +133,6 @@ extension CGDM.Stage {
     switch kind {
     case .block(let block): block.outputChannels
     case .down(let convolution), .up(let convolution): convolution.weight.shape[3]
-    }
-  }
-
-  func apply(_ x: Variable, time: Variable, _ tape: Tape, into destination: Tensor?) -> Variable {
-    switch kind {
-    case .block(let block): block(x, time: time, tape, into: destination)
-    case .down(let convolution): convolution(x, tape, into: destination)
-    case .up(let convolution): convolution(tape.upsampleNearest(x), tape, into: destination)
     }
   }
 }

@@ -74,27 +74,39 @@ struct ResPlusBlock {
     return all
   }
 
+  /// What the body is called where it is pruned.
+  var bodyName: String { name + ".res_block" }
+  /// What the attention is called where it is pruned.
+  var attentionName: String { name + ".attn" }
+
+  /// The body and the skip, or the skip alone.
+  ///
   /// - Parameters:
   ///   - x: `[N, H, W, in]`.
   ///   - time: Swish of the time embedding, `[N, c1]`.
   ///   - tape: where it is recorded.
   ///   - destination: where the output goes, `[N, H, W, out]`.
-  func callAsFunction(_ x: Variable, time: Variable, _ tape: Tape, into destination: Tensor?) -> Variable {
-    let resDestination = attention == nil ? destination : nil
-    var y: Variable
-    if let body {
-      let embedding = body.time(time, tape)  // [N, out]
-      var h = body.firstConvolution(body.firstNorm(x, tape), tape, perSample: embedding)
-      h = body.secondNorm(h, tape)
-      let straight = skip.map { $0(x, tape) } ?? x
-      y = body.secondConvolution(h, tape, residual: straight, into: resDestination)
-    } else {
-      y = skip.map { $0(x, tape, into: resDestination) } ?? x
-    }
-    if let attention {
-      let mixed = tape.attention(attention.packed(attention.norm(y, tape), tape))
-      y = attention.out(mixed, tape, residual: y, into: destination)
-    }
-    return y
+  ///   - withoutBody: leave the body out, as if it had been pruned.
+  func residual(
+    _ x: Variable, time: Variable, _ tape: Tape, into destination: Tensor?, withoutBody: Bool = false
+  ) -> Variable {
+    guard let body, !withoutBody else { return skip.map { $0(x, tape, into: destination) } ?? x }
+    let embedding = body.time(time, tape)  // [N, out]
+    var h = body.firstConvolution(body.firstNorm(x, tape), tape, perSample: embedding)
+    h = body.secondNorm(h, tape)
+    let straight = skip.map { $0(x, tape) } ?? x
+    return body.secondConvolution(h, tape, residual: straight, into: destination)
+  }
+
+  /// Attention, where there is one.
+  ///
+  /// - Parameters:
+  ///   - y: what the body gave, `[N, H, W, out]`.
+  ///   - tape: where it is recorded.
+  ///   - destination: where the output goes, the same shape.
+  func attend(_ y: Variable, _ tape: Tape, into destination: Tensor?) -> Variable {
+    guard let attention else { return y }
+    let mixed = tape.attention(attention.packed(attention.norm(y, tape), tape))
+    return attention.out(mixed, tape, residual: y, into: destination)
   }
 }

@@ -75,6 +75,21 @@ public enum Files {
     }
   }
 
+  /// Makes a directory, and those that it lies in, where they are missing.
+  ///
+  /// - Throws: `Fault` when the place cannot be written.
+  public static func makeDirectory(_ path: String, what: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+      if let system, system.domain == NSPOSIXErrorDomain {
+        throw systemFault(what, at: path, code: Int32(system.code))
+      }
+      throw Fault(what, at: path, found: error.localizedDescription, hint: "give another place")
+    }
+  }
+
   /// Waits until a file or a directory (its list of names) is on the disk.
   ///
   /// - Throws: `Fault` when it cannot be opened or synced.

@@ -12,6 +12,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case samplerNoise = 8
   case magnification = 9
   case validation = 10
+  case sensitivity = 12
   case stations = 16
   case largeScaleFields = 17
   case smallScaleFields = 18

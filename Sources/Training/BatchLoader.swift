@@ -5,9 +5,19 @@ import MapStorage
 import Synchronization
 
 /// A training map with its place in the global batch of its step.
-struct TrainingSample {
-  var position: Int
-  var map: ConditionedMap
+public struct TrainingSample: Sendable {
+  /// Keys the sample's random numbers.
+  public var position: Int
+  /// What the network sees of it.
+  public var map: ConditionedMap
+
+  /// - Parameters:
+  ///   - position: the place in the global batch.
+  ///   - map: what the network sees of it.
+  public init(position: Int, map: ConditionedMap) {
+    self.position = position
+    self.map = map
+  }
 }
 
 /// Reads a rank's share of each batch, and the next one's while this one is computed.

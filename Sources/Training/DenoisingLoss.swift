@@ -1,3 +1,4 @@
+import Checkpoints
 import Diffusion
 import Essentials
 import FingerprintModels
@@ -5,7 +6,7 @@ import Tensors
 
 /// The training objective: squared error on the noise (eq. 32), or on what else the network is asked for, mean over the
 /// elements of a map.
-struct DenoisingLoss {
+public struct DenoisingLoss {
   let model: CGDM
   let schedule: NoiseSchedule
   let parametrisation: Parametrisation
@@ -13,8 +14,22 @@ struct DenoisingLoss {
   let terminalShare: Double
   let engine: Engine
 
-  /// What the random numbers of a sample are keyed by; validation draws from streams of its own.
-  struct Keys {
+  /// - Parameters:
+  ///   - model: the network.
+  ///   - configuration: the run's: how noise grows, what the network is asked for, which timesteps are drawn.
+  ///   - engine: this rank's threads and buffers.
+  /// - Throws: `Fault` when the schedule does not rise.
+  public init(model: CGDM, configuration: RunConfiguration, engine: Engine) throws {
+    self.model = model
+    self.engine = engine
+    schedule = try configuration.diffusion.makeSchedule()
+    parametrisation = configuration.diffusion.prediction
+    terminalShare = configuration.training.terminalShare
+  }
+
+  /// What the random numbers of a sample are keyed by; validation and the sensitivity scan draw from streams of their
+  /// own.
+  public struct Keys {
     var timestep: RandomStream
     var noise: RandomStream
     /// Whether a sample is trained at T.
@@ -33,6 +48,24 @@ struct DenoisingLoss {
         noise: RandomStream(seed: seed, purpose: .validation, layer: 1),
         terminal: RandomStream(seed: seed, purpose: .validation, layer: 2))
     }
+
+    /// The streams of the sensitivity scan.
+    public static func sensitivity(_ seed: UInt64) -> Keys {
+      Keys(
+        timestep: RandomStream(seed: seed, purpose: .sensitivity, layer: 0),
+        noise: RandomStream(seed: seed, purpose: .sensitivity, layer: 1),
+        terminal: RandomStream(seed: seed, purpose: .sensitivity, layer: 2))
+    }
+  }
+
+  /// What the network is given for some samples, and what it should answer.
+  public struct Batch {
+    /// What the network reads, `[N, h, w, conditionWidth + mapWidth]`.
+    public var input: Tensor
+    /// t of each sample.
+    public var timesteps: [Float]
+    /// The right answer, `[N, h, w, mapWidth]`.
+    public var target: Tensor
   }
 
   /// The losses of some samples, `[n, 1]`.
@@ -43,6 +76,18 @@ struct DenoisingLoss {
   ///   - keys: which streams.
   ///   - tape: where it is recorded.
   func callAsFunction(_ samples: [TrainingSample], step: Int, keys: Keys, _ tape: Tape) throws -> Variable {
+    let batch = assemble(samples, step: step, keys: keys)
+    let estimate = model(tape.constant(batch.input), timesteps: batch.timesteps, tape)
+    return tape.meanSquaredError(estimate, target: batch.target)
+  }
+
+  /// Draws timesteps and noise for some samples and puts the network's input together.
+  ///
+  /// - Parameters:
+  ///   - samples: maps with their place in the global batch.
+  ///   - step: the training step; with the place it keys timestep and noise.
+  ///   - keys: which streams.
+  public func assemble(_ samples: [TrainingSample], step: Int, keys: Keys) -> Batch {
     let configuration = model.configuration
     let size = configuration.networkSize, width = configuration.mapWidth
     let conditionWidth = configuration.conditionWidth
@@ -64,8 +109,7 @@ struct DenoisingLoss {
           isInformative: schedule.alphaBar[timesteps[n]] > 0, places: size * size)
       }
     }
-    let estimate = model(tape.constant(input), timesteps: timesteps.map(Float.init), tape)
-    return tape.meanSquaredError(estimate, target: target)
+    return Batch(input: input, timesteps: timesteps.map(Float.init), target: target)
   }
 
   private func timestep(of position: Int, step: Int, _ keys: Keys) -> Int {

@@ -63,7 +63,9 @@ public final class Trainer {
   let model: CGDM
   let optimiser: AdamOptimiser
   let average: BackgroundAverage?
-  let objective: DenoisingLoss
+  /// The squared error of the answer: what is compared over runs, whatever is trained on.
+  let taskLoss: DenoisingLoss
+  let objective: any TrainingObjective
   var configuration: RunConfiguration { request.configuration }
   var arena: ParameterArena { model.arena }
 
@@ -74,17 +76,22 @@ public final class Trainer {
   ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
   ///   - console: where rank 0 writes notes.
+  ///   - teacher: a frozen network to learn from as well (`Distillation`); nil for none.
   /// - Throws: `Fault` on all ranks when the data cannot be used.
   public init(
-    _ request: TrainingRequest, communicator: Communicator, engine: Engine, console: Console
+    _ request: TrainingRequest, communicator: Communicator, engine: Engine, console: Console, teacher: CGDM? = nil
   ) throws {
     self.request = request
     self.communicator = communicator
     self.engine = engine
     self.console = console
     let configuration = request.configuration
+    guard teacher != nil || configuration.distillation.teacher == nil else {
+      throw Fault(
+        "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
+        found: configuration.distillation.teacher, hint: "go on with ckm distill, or --set distillation.teacher=null")
+    }
     data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
-    let schedule = try configuration.diffusion.makeSchedule()
     model = CGDM(configuration.model, isTrained: true)
     var rule = AdamOptimiser.Rule()
     rule.beta1 = configuration.training.beta1
@@ -92,9 +99,12 @@ public final class Trainer {
     rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
     optimiser = AdamOptimiser(model.arena, rule: rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    objective = DenoisingLoss(
-      model: model, schedule: schedule, parametrisation: configuration.diffusion.prediction,
-      terminalShare: configuration.training.terminalShare, engine: engine)
+    let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
+    self.taskLoss = taskLoss
+    objective =
+      try teacher.map {
+        try DistillationObjective(task: taskLoss, teacher: $0, section: configuration.distillation)
+      } ?? taskLoss
   }
 
   /// Collective. Trains until all steps are done, or a signal asks to stop.
@@ -127,15 +137,14 @@ public final class Trainer {
     var signal: String?
     var step = begin
     while step < total, signal == nil {
-      var report = [Double](repeating: 0, count: batch + 1)  // losses, then the wish to stop
+      var report = StepReport(batch: batch, terms: objective.termNames.count)
       arena.clearGradients()
       try exchange.exchange { watch in
         try accumulateGradients(try loader.load(step: step), step: step, into: &report, watch)
       }
-      report[batch] = signals.isRaised ? 1 : 0
-      report = try communicator.allReduce(report, .sum, checked: false)
-      if report[batch] > 0 { signal = signals.name ?? "a signal on another rank" }
-      let loss = report[..<batch].reduce(0, +) / Double(batch)
+      try report.sum(over: communicator, wantsStop: signals.isRaised)
+      if report.isStopWanted { signal = signals.name ?? "a signal on another rank" }
+      let loss = report.loss
       let norm = try applyStep(step, loss: loss)
       step += 1
 
@@ -146,8 +155,8 @@ public final class Trainer {
       if step % configuration.training.logEvery == 0 || validation != nil {
         try communicator.agree("write the logs") {
           try records?.write(
-            step: step, loss: loss, norm: norm, rate: configuration.training.rate(at: step - 1),
-            validation: validation, exchange: exchange)
+            step: step, loss: loss, terms: Array(zip(objective.termNames, report.terms)), norm: norm,
+            rate: configuration.training.rate(at: step - 1), validation: validation, exchange: exchange)
         }
       }
       if step % configuration.checkpoints.every == 0 || step == total || signal != nil {
@@ -164,7 +173,7 @@ public final class Trainer {
 
   /// The gradients of this rank's samples: each one's loss counts 1 / (global batch).
   private func accumulateGradients(
-    _ samples: [TrainingSample], step: Int, into report: inout [Double], _ watch: (Tape) -> Void
+    _ samples: [TrainingSample], step: Int, into report: inout StepReport, _ watch: (Tape) -> Void
   ) throws {
     let limit = configuration.training.microbatch
     let size = limit == 0 ? max(1, samples.count) : limit
@@ -175,10 +184,10 @@ public final class Trainer {
         tape.dropoutKeys = DropoutKeys(
           seed: configuration.seed, step: step, samples: part.map(\.position))
       }
-      let losses = try objective(part, step: step, keys: .training(configuration.seed), tape)
-      for (place, sample) in part.enumerated() { report[sample.position] = Double(losses.value.base[place]) }
+      let value = try objective.evaluate(part, step: step, keys: .training(configuration.seed), tape)
+      report.add(value, of: part)
       if first + size >= samples.count { watch(tape) }
-      tape.backward(from: losses, seed: 1 / Float(configuration.training.batch))
+      tape.backward(from: value.losses, seed: 1 / Float(configuration.training.batch))
     }
   }
 
@@ -220,7 +229,7 @@ public final class Trainer {
         split: data.split.record, normaliser: data.conditioner.normaliser)
       try TrainingCheckpoint.save(
         to: directory, state: state, arena: arena, average: average.average.weights,
-        optimiser: optimiser, keeping: configuration.checkpoints)
+        moments: (optimiser.first, optimiser.second), keeping: configuration.checkpoints)
     }
   }
 }

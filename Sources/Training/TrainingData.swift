@@ -7,10 +7,13 @@ import MessagePassing
 import Tensors
 
 /// The data sets of a run: which maps train, which test, and how they become what the network sees.
-struct TrainingData {
-  let maps: MapSetCollection
-  let split: Split
-  let conditioner: MapConditioner
+public struct TrainingData {
+  /// The data sets.
+  public let maps: MapSetCollection
+  /// Which maps train, which test.
+  public let split: Split
+  /// From dB to the network's units.
+  public let conditioner: MapConditioner
   private let magnifications: [Int]
   private let seed: UInt64
 
@@ -22,7 +25,7 @@ struct TrainingData {
   ///   - configuration: the run's.
   ///   - communicator: the ranks.
   /// - Throws: `Fault` on all ranks: missing or damaged file, wrong shape, a constant map, a value that is no number.
-  init(paths: [String], configuration: RunConfiguration, communicator: Communicator) throws {
+  public init(paths: [String], configuration: RunConfiguration, communicator: Communicator) throws {
     let size = configuration.model.imageSize
     (maps, split) = try communicator.agree("open the data") {
       let maps = try MapSetCollection(paths: paths)
@@ -57,8 +60,24 @@ struct TrainingData {
     }
   }
 
+  /// Throws unless these are the maps that a model was trained on, seen as it saw them.
+  ///
+  /// - Parameter state: what the model's checkpoint remembers.
+  public func require(_ state: TrainingState) throws {
+    try split.require(state.split, at: maps.path)
+    guard conditioner.normaliser == state.normaliser else {
+      func text(_ range: ValueRange?) -> String {
+        range.map { "\($0.minimum) to \($0.maximum) dB" } ?? "no fixed range"
+      }
+      throw Fault(
+        "the training maps have another range than the model's", at: maps.path,
+        expected: text(state.normaliser.fixed), found: text(conditioner.normaliser.fixed),
+        hint: "give the data set that the run was trained on")
+    }
+  }
+
   /// A training map as the network sees it; its magnification is drawn for its place in the batch.
-  func sample(_ number: Int, position: Int, step: Int) throws -> TrainingSample {
+  public func sample(_ number: Int, position: Int, step: Int) throws -> TrainingSample {
     let drawn = RandomStream(seed: seed, purpose: .magnification)
       .integer(below: magnifications.count, sample: position, step: step)
     return try sample(number, position: position, magnification: magnifications[drawn])

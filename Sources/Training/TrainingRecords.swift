@@ -28,11 +28,13 @@ final class TrainingRecords {
   }
 
   func write(
-    step: Int, loss: Double, norm: Double, rate: Double, validation: Double?, exchange: GradientExchange
+    step: Int, loss: Double, terms: [(name: String, value: Double)], norm: Double, rate: Double,
+    validation: Double?, exchange: GradientExchange
   ) throws {
-    var members = [
-      JSONMember(key: "loss", value: .real(loss)), JSONMember(key: "gradient_norm", value: .real(norm)),
-      JSONMember(key: "learning_rate", value: .real(rate)),
+    var members = [JSONMember(key: "loss", value: .real(loss))]
+    members += terms.map { JSONMember(key: $0.name, value: .real($0.value)) }
+    members += [
+      JSONMember(key: "gradient_norm", value: .real(norm)), JSONMember(key: "learning_rate", value: .real(rate)),
     ]
     if let validation { members.append(JSONMember(key: "validation_loss", value: .real(validation))) }
     try metrics.append(step: step, members: members)

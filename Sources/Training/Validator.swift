@@ -40,7 +40,7 @@ struct Validator {
       var losses = [Double](repeating: 0, count: count)
       for sample in samples {
         let tape = Tape(engine: trainer.engine, isRecording: false)
-        let loss = try trainer.objective(
+        let loss = try trainer.taskLoss(
           [sample], step: 0, keys: .validation(trainer.configuration.seed), tape)
         losses[sample.position] = Double(loss.value.base[0])
       }

@@ -7,15 +7,15 @@ import Foundation
 struct ChannelKnowledgeMaps: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ckm",
-    abstract: "Simulate, train, reconstruct and evaluate channel fingerprints.",
+    abstract: "Simulate, train, compress, reconstruct and evaluate channel fingerprints.",
     discussion: """
       Commands that work on maps run on one process or, under mpirun or srun, on many. Exit codes: 0 success, \
       1 an error, 64 wrong use, 75 a run that was asked to stop, and has saved.
       """,
     version: Software.version,
     subcommands: [
-      SimulateCommand.self, ImportCommand.self, TrainCommand.self, ReconstructCommand.self, EvaluateCommand.self,
-      InspectCommand.self, ConfigCommand.self, BenchCommand.self,
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
+      ReconstructCommand.self, EvaluateCommand.self, InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -19,7 +19,8 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var source: ConfigurationOptions
 
-  @Option(help: "A data set: what ckm simulate and ckm import write. May be given again: several are trained on as one.")
+  @Option(
+    help: "A data set: what ckm simulate and ckm import write. May be given again: several are trained on as one.")
   var data: [String]
 
   @Option(name: .shortAndLong, help: "The run's directory.")
@@ -47,9 +48,16 @@ struct TrainCommand: ParsableCommand {
     request.hasSpareCore = try CoreShare(communicator).count > threads.count
     let trainer = try Trainer(
       request, communicator: communicator, engine: Engine(threads), console: console)
-    trainer.summary.forEach(console.note)
+    try trainer.end(dryRun: dryRun, console)
+  }
+}
+
+extension Trainer {
+  /// Says what is about to be done and, unless that was all, does it; a run that was stopped ends with exit code 75.
+  func end(dryRun: Bool, _ console: Console) throws {
+    summary.forEach(console.note)
     guard !dryRun else { return }
-    switch try trainer.run() {
+    switch try run() {
     case .finished: return
     case .stopped: throw ExitCode(75)
     }

@@ -157,6 +157,16 @@ import Testing
         let sums: [Double] = [squares[0..<24].reduce(0, +), squares[24..<48].reduce(0, +)]
         return sums.map { $0 / 24 }
       }),
+    Simple(
+      testDescription: "mean squared error with factors",
+      operation: {
+        $0.meanSquaredError($1, target: $0.engine.tensor([2, 2, 4, 3], randomValues(48, 21)), factors: [3, 0.25])
+      },
+      reference: { v in
+        let target = randomValues(48, 21).map(Double.init)
+        let squares = zip(v, target).map { ($0 - $1) * ($0 - $1) }
+        return [squares[0..<24].reduce(0, +) * 3 / 24, squares[24..<48].reduce(0, +) * 0.25 / 24]
+      }),
   ]
 
   @Test(arguments: simple) func derivative(_ simple: Simple) {

@@ -1,0 +1,149 @@
+import Checkpoints
+import Essentials
+import FingerprintModels
+import Foundation
+import RunRecords
+
+/// What a pruning found and took away.
+public struct PruningReport: Sendable {
+  /// One line of the table.
+  public struct Row: Sendable {
+    /// The layer's value and what it would save.
+    public var sensitivity: LayerSensitivity
+    /// Whether it went.
+    public var isChosen: Bool
+  }
+  /// Parameters and multiply-accumulates of a network.
+  public struct Size: Sendable, Equatable {
+    /// Parameters, group norms' counted.
+    public var parameters: Int
+    /// Multiply-accumulates of one map.
+    public var multiplyAccumulates: Int
+
+    init(_ configuration: CGDMConfiguration) {
+      let costs = CGDM.costs(configuration)
+      parameters = costs.reduce(0) { $0 + $1.parameters }
+      multiplyAccumulates = costs.reduce(0) { $0 + $1.multiplyAccumulates }
+    }
+  }
+
+  /// The teacher's checkpoint.
+  public let teacherPath: String
+  /// The data set.
+  public let data: String
+  /// How many parameters had to go.
+  public let need: Int
+  /// One row a prunable layer, in the order of computation.
+  public let rows: [Row]
+  /// The teacher's size.
+  public let teacher: Size
+  /// The student's size.
+  public let student: Size
+  /// The sum of the chosen layers' values: the joint loss if losses added up.
+  public let predictedLoss: Double
+  /// E ||eps_teacher - eps_student||² over the same sample.
+  public let actualLoss: Double
+  /// The teacher's own loss (eq. 32) over that sample.
+  public let teacherLoss: Double
+  /// The student's, before any training.
+  public let studentLoss: Double
+
+  init(
+    teacher: TrainedModel, student: Student, data: String, need: Int, layers: [LayerSensitivity], chosen: Set<Int>,
+    joint: JointLoss
+  ) {
+    teacherPath = teacher.path
+    self.data = data
+    self.need = need
+    rows = layers.enumerated().map { Row(sensitivity: $1, isChosen: chosen.contains($0)) }
+    self.teacher = Size(teacher.configuration.model)
+    self.student = Size(student.configuration.model)
+    predictedLoss = rows.filter(\.isChosen).reduce(0) { $0 + $1.sensitivity.value }
+    actualLoss = joint.difference
+    teacherLoss = joint.teacher
+    studentLoss = joint.student
+  }
+
+  /// The report for people.
+  public var markdown: String {
+    var table = MarkdownTable(
+      ["", "prunable layer", "parameters", "MACs (G)", "value", "± error", "pruned"],
+      alignments: [.right, .left, .right, .right, .right, .right, .left])
+    for (index, row) in rows.enumerated() {
+      let layer = row.sensitivity.layer
+      table.add([
+        "\(index + 1)", layer.name, "\(layer.parameters)", Self.billions(layer.multiplyAccumulates),
+        Units.number(row.sensitivity.value), Units.number(row.sensitivity.standardError), row.isChosen ? "yes" : "",
+      ])
+    }
+    let gone = teacher.parameters - student.parameters
+    return """
+      # Pruned by \(Self.percent(gone, teacher.parameters))
+
+      Teacher: `\(teacherPath)`. Data: `\(data)`. At least \(need) of \(teacher.parameters) parameters had to go; \
+      \(gone) went, in \(rows.count(where: \.isChosen)) of \(rows.count) prunable layers.
+
+      | network | parameters | MACs (G) | loss on the noise |
+      | ------- | ---------: | -------: | ----------------: |
+      | teacher | \(teacher.parameters) | \(Self.billions(teacher.multiplyAccumulates)) | \(Units.number(teacherLoss)) |
+      | student, untrained | \(student.parameters) | \(Self.billions(student.multiplyAccumulates)) | \
+      \(Units.number(studentLoss)) |
+
+      Squared difference between the two answers (mean over elements): predicted as the sum of the layers' values \
+      \(Units.number(predictedLoss)), actual \(Units.number(actualLoss)) (actual / predicted \
+      \(Units.number(actualLoss / predictedLoss))).
+
+      The value of a layer is the squared difference that its removal alone makes.
+
+      \(table.text)
+      ![values of the layers](prune.svg)
+
+      """
+  }
+
+  /// The report for programs.
+  public var json: JSONValue {
+    .members([
+      "teacher": .text(teacherPath), "data": .text(data), "need": .integer(need),
+      "teacher_parameters": .integer(teacher.parameters), "student_parameters": .integer(student.parameters),
+      "teacher_multiply_accumulates": .integer(teacher.multiplyAccumulates),
+      "student_multiply_accumulates": .integer(student.multiplyAccumulates),
+      "predicted_loss": .real(predictedLoss), "actual_loss": .real(actualLoss),
+      "teacher_loss": .real(teacherLoss), "student_loss": .real(studentLoss),
+      "layers": .array(
+        rows.map { row in
+          .members([
+            "name": .text(row.sensitivity.layer.name), "parameters": .integer(row.sensitivity.layer.parameters),
+            "multiply_accumulates": .integer(row.sensitivity.layer.multiplyAccumulates),
+            "value": .real(row.sensitivity.value), "standard_error": .real(row.sensitivity.standardError),
+            "pruned": .flag(row.isChosen),
+          ])
+        }),
+    ])
+  }
+
+  /// The values as bars, by the table's numbers.
+  var chart: BarChart {
+    func bars(_ name: String, chosen: Bool) -> BarSeries {
+      BarSeries(name, rows.map { $0.isChosen == chosen ? $0.sensitivity.value : .nan })
+    }
+    return BarChart(
+      title: "Squared difference in the answer without one layer", xLabel: "prunable layer (number in prune.md)",
+      yLabel: "value", categories: rows.indices.map { "\($0 + 1)" },
+      series: [bars("kept", chosen: false), bars("pruned", chosen: true)])
+  }
+
+  /// Writes `prune.md`, `prune.json` and `prune.svg`.
+  func write(to directory: String) throws {
+    let what = "cannot write the report"
+    try Files.write(json.indented.utf8, to: "\(directory)/prune.json", what: what)
+    try Files.write(markdown.utf8, to: "\(directory)/prune.md", what: what)
+    try chart.write(to: "\(directory)/prune.svg")
+  }
+
+  private static func billions(_ count: Int) -> String { String(format: "%.4f", Double(count) / 1e9) }
+
+  private static func percent(_ part: Int, _ whole: Int) -> String {
+    String(format: "%.1f %%", 100 * Double(part) / Double(whole))
+  }
+}
