@@ -54,7 +54,7 @@ public enum Pruner {
     _ request: PruningRequest, _ trained: TrainedModel, communicator: Communicator, engine: Engine, console: Console,
     isStopped: () -> Bool = { false }, progress style: ProgressDisplay.Style
   ) throws -> PruningReport? {
-    let need = try communicator.agree("read the goal") { try need(request.goal, trained.model) }
+    let need = try communicator.agree("read the goal") { try Self.need(request.goal, trained.model) }
     let notes = request.output + "/scan"
     var lock: RunLock?
     try communicator.onRoot("make the student's directory") {

@@ -68,7 +68,7 @@ struct DenseProcess: Sendable {
       column > row ? 0 : fit.covariance.correlation(positions[row] - positions[column], length: fit.length)
     }
     var nugget = fit.nugget
-    while nugget <= 1 {
+    for _ in 0...10 {
       var matrix = correlations
       for i in 0..<count { matrix.values[i * count + i] += nugget }
       if ck_cholesky(&matrix.values, count, count) == 0 { return matrix }
@@ -120,6 +120,21 @@ struct DenseProcess: Sendable {
     return KrigingPosterior(
       mean: (0..<places).map { level + mean[$0, 0] + (trend * open[$0]).sum() },
       variance: (0..<places).map { fit.variance * max(own - explained[$0] + trendCovariance(open[$0], open[$0]), 0) })
+  }
+
+  /// L⁻¹.
+  func inverseFactor() -> DoubleMatrix {
+    let count = positions.count
+    var inverse = DoubleMatrix(rows: count, columns: count) { $0 == $1 ? 1 : 0 }
+    ck_solve_lower(0, lower.values, count, &inverse.values, count, count, count)
+    return inverse
+  }
+
+  /// L⁻¹ of what the trend leaves of the samples.
+  var whitenedResidual: [Double] {
+    positions.indices.map {
+      whitened[$0, 0] - trend.x * whitened[$0, 1] - (whitened.columns > 2 ? trend.y * whitened[$0, 2] : 0)
+    }
   }
 
   /// What the trend's own uncertainty adds to the covariance of two places, in units of σ².

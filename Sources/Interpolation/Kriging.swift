@@ -10,8 +10,8 @@ import Essentials
 /// through the eigenvectors of the two axes (Y. Saatçi, thesis, Cambridge 2011, chapter 5): no matrix of all samples is
 /// ever made. Everything is in double: smooth fields make covariances with condition numbers of 1e10.
 ///
-/// The eigenvectors do not depend on the map: they are computed once, take 8 (n² + m²) bytes for n × m samples (half
-/// of that where n = m) with each of 96 covariances (3 MB at 64 × 64), and are shared by all threads.
+/// The eigenvectors do not depend on the map: they are computed once, take 16 (n² + m²) bytes for n × m samples (half
+/// of that where n = m) with each of 96 covariances (6 MB at 64 × 64), and are shared by all threads.
 public struct Kriging: Interpolator {
   /// Whether samples are the map's own values, or measured with errors.
   public enum Samples: String, Codable, Sendable {

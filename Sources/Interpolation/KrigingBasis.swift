@@ -11,6 +11,8 @@ struct AxisSpectrum: Sendable {
   let eigenvalues: [Double]
   /// Q: the eigenvectors, one a row.
   let vectors: DoubleMatrix
+  /// The squares of Q's elements.
+  let squares: DoubleMatrix
 
   /// Samples on a line.
   ///
@@ -45,6 +47,7 @@ struct AxisSpectrum: Sendable {
     // Smooth correlations have eigenvalues far below the rounding of the largest.
     eigenvalues = values.map { max($0, 0) }
     vectors = matrix
+    squares = matrix.squared
   }
 
   /// The axis that dense problems do not have: their samples are a map of one row.
@@ -57,6 +60,7 @@ struct AxisSpectrum: Sendable {
     self.length = length
     self.eigenvalues = eigenvalues
     self.vectors = vectors
+    squares = vectors.squared
   }
 
   /// The covariances of fine positions with the samples, in the basis of the eigenvectors: `[position, eigenvector]`.
@@ -111,5 +115,10 @@ struct KrigingBasis: Sendable {
   /// A map of the samples in the basis in which the covariance is diagonal.
   func rotated(_ map: DoubleMatrix) -> DoubleMatrix {
     map.transformed(left: vertical.vectors, right: horizontal.vectors)
+  }
+
+  /// Back from that basis to the samples.
+  func restored(_ map: DoubleMatrix) -> DoubleMatrix {
+    vertical.vectors.times(map, transposed: true).times(horizontal.vectors)
   }
 }

@@ -14,10 +14,8 @@ public struct KrigingFit: Equatable, Sendable {
   public var slope: Double?
   /// ln of the restricted likelihood, up to a constant of the map.
   public var logLikelihood: Double
-  /// Generalised cross-validation: the mean square error of predicting samples from the others [dB²].
-  public var crossValidation: Double
-  /// Which of the two chose.
-  public var isCrossValidated: Bool
+  /// The mean square error of predicting each sample from all others [dB²], where that chose; nil where likelihood did.
+  public var crossValidation: Double?
 
   init(_ best: KrigingCandidate, _ basis: KrigingBasis, _ samples: KrigingSamples) {
     covariance = basis.horizontal.covariance
@@ -28,7 +26,6 @@ public struct KrigingFit: Equatable, Sendable {
     slope = samples.trends == 2 ? best.trend.y : nil
     logLikelihood = best.logLikelihood
     crossValidation = best.crossValidation
-    isCrossValidated = best.isCrossValidated
   }
 }
 

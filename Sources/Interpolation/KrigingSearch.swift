@@ -9,17 +9,15 @@ struct KrigingCandidate {
   var basis: Int
   var nugget: Double
   var logLikelihood: Double
-  var crossValidation: Double
-  /// σ², by restricted likelihood unless `isCrossValidated`.
+  /// The mean square error of predicting each sample from all others; nil where that was not asked for.
+  private(set) var crossValidation: Double?
+  /// σ², by restricted likelihood, or by the squares of the cross-validation errors.
   var variance: Double
-  private(set) var isCrossValidated = false
-  private let crossValidatedVariance: Double
   /// Generalised least squares: coefficients of the trend, and (Hᵀ V⁻¹ H)⁻¹ as (11, 12, 22), V in units of σ².
   var trend: SIMD2<Double>
   var trendCovariance: SIMD3<Double>
 
-  /// Profiles trend and σ² out of the restricted likelihood (D. Harville, JASA 72, 1977), and generalised
-  /// cross-validation (P. Craven and G. Wahba, Numer. Math. 31, 1979) of the same weights.
+  /// Profiles trend and σ² out of the restricted likelihood (D. Harville, JASA 72, 1977).
   ///
   /// - Parameters:
   ///   - sums: what `ck_spectral_sums` gives.
@@ -44,17 +42,31 @@ struct KrigingCandidate {
     // The floor is that of a map without any residual, whose likelihood has no bound.
     variance = max(s[0] - (b * trend).sum(), 1e-30) / freedom
     logLikelihood = -0.5 * (freedom * log(variance) + logDeterminant + logInformation)
-    let squares =
-      s[6] - 2 * (trend.x * s[7] + trend.y * s[8]) + trend.x * trend.x * s[9] + 2 * trend.x * trend.y * s[10]
-      + trend.y * trend.y * s[11]
-    crossValidation = count * max(squares, 0) / (s[12] * s[12])
-    crossValidatedVariance = max(squares, 0) / s[12]
   }
 
-  /// Takes the σ² that the cross-validation errors have: their squares, each over what it would be for σ² = 1.
-  mutating func validate() {
-    variance = crossValidatedVariance
-    isCrossValidated = true
+  /// Predicts each sample from all others, the trend taken for known: the error is (V⁻¹ r)_i / (V⁻¹)_ii and its variance
+  /// σ² / (V⁻¹)_ii (O. Dubrule, Math. Geol. 15, 1983). Takes the σ² that these errors have.
+  ///
+  /// - Parameters:
+  ///   - basis: the candidate's own.
+  ///   - fields: the samples in that basis.
+  mutating func validate(_ basis: KrigingBasis, _ fields: [Double]) {
+    let (down, across) = (basis.vertical.eigenvalues, basis.horizontal.eigenvalues)
+    let count = down.count * across.count
+    let weights = DoubleMatrix(rows: down.count, columns: across.count) { 1 / (down[$0] * across[$1] + nugget) }
+    var residual = weights
+    for i in 0..<count {
+      residual.values[i] *= fields[i] - trend.x * fields[count + i] - trend.y * fields[2 * count + i]
+    }
+    let errors = basis.restored(residual).values
+    let diagonal = basis.vertical.squares.times(weights, transposed: true).times(basis.horizontal.squares).values
+    var (squares, standardised) = (0.0, 0.0)
+    for (error, own) in zip(errors, diagonal) {
+      squares += error * error / (own * own)
+      standardised += error * error / own
+    }
+    crossValidation = squares / Double(count)
+    variance = standardised / Double(count)
   }
 }
 
@@ -72,6 +84,7 @@ struct KrigingSearch {
   /// A smooth field's nugget is far below this. Above it the squared exponential is taken for the wrong model: fields with
   /// edges are no Gaussian process, and its likelihood explains edges as noise and smooths over them.
   static let roughNugget = 0.003
+  static let leastRoughNugget = 1e-3
   /// Fewer samples than this make cross-validation a gamble.
   static let samplesForValidation = 256
   private static let scanStride = 4
@@ -84,31 +97,38 @@ struct KrigingSearch {
     let likelihood = { (a: KrigingCandidate, b: KrigingCandidate) in a.logLikelihood > b.logLikelihood }
     let likely = try refined(smooth.min(by: likelihood)!, likelihood)
     guard likely.nugget > Self.roughNugget else { return likely }
-    let rough = try smooth + stride(from: Self.lengths, to: count, by: Self.lengths).flatMap(scan)
+    let families = stride(from: 0, to: count, by: Self.lengths)
     guard samples.count >= Self.samplesForValidation else {
+      let rough = try smooth + families.dropFirst().flatMap { try scan(family: $0) }
       return try refined(rough.min(by: likelihood)!, likelihood)
     }
-    let validation = { (a: KrigingCandidate, b: KrigingCandidate) in a.crossValidation < b.crossValidation }
-    var best = try refined(rough.min(by: validation)!, validation)
-    best.validate()
-    return best
+    let validation = { (a: KrigingCandidate, b: KrigingCandidate) in
+      a.crossValidation ?? .infinity < b.crossValidation ?? .infinity
+    }
+    let rough = try families.flatMap { try scan(family: $0, validates: true) }
+    return try refined(rough.min(by: validation)!, validation, validates: true)
   }
 
   /// Every fourth length of a family.
-  private func scan(family: Int) throws -> [KrigingCandidate] {
-    try stride(from: family, to: family + Self.lengths, by: Self.scanStride).flatMap(candidates)
+  private func scan(family: Int, validates: Bool = false) throws -> [KrigingCandidate] {
+    try stride(from: family, to: family + Self.lengths, by: Self.scanStride).flatMap {
+      try candidates($0, validates: validates)
+    }
   }
 
   /// Closer around a candidate: first its length, then its nugget.
   private func refined(
-    _ start: KrigingCandidate, _ better: (KrigingCandidate, KrigingCandidate) -> Bool
+    _ start: KrigingCandidate, _ better: (KrigingCandidate, KrigingCandidate) -> Bool,
+    validates: Bool = false
   ) throws -> KrigingCandidate {
     var best = start
     let family = best.basis / Self.lengths * Self.lengths
     for step in [2, 1] {
       let centre = best.basis
       for neighbour in [centre - step, centre + step] where (family..<family + Self.lengths).contains(neighbour) {
-        if let found = try candidates(neighbour).min(by: better), better(found, best) { best = found }
+        if let found = try candidates(neighbour, validates: validates).min(by: better), better(found, best) {
+          best = found
+        }
       }
     }
     let chosen = try basis(best.basis)
@@ -116,20 +136,24 @@ struct KrigingSearch {
     for factor in [pow(10, 0.5), pow(10, 0.25)] {
       let centre = best.nugget
       for nugget in [centre / factor, centre * factor] where nugget >= KrigingBasis.nuggets[0] {
-        let found = Self.candidate(
+        var found = Self.candidate(
           best.basis, chosen, nugget, fields, logDeterminant: chosen.logDeterminant(nugget: nugget), samples)
+        if validates { found.validate(chosen, fields) }
         if better(found, best) { best = found }
       }
     }
     return best
   }
 
-  /// All nuggets with one basis.
-  private func candidates(_ number: Int) throws -> [KrigingCandidate] {
+  /// All nuggets with one basis; those of rough maps only, where they are to be validated.
+  private func candidates(_ number: Int, validates: Bool) throws -> [KrigingCandidate] {
     let basis = try basis(number)
     let fields = samples.rotated(basis)
-    return zip(KrigingBasis.nuggets, basis.logDeterminants).map {
-      Self.candidate(number, basis, $0, fields, logDeterminant: $1, samples)
+    return zip(KrigingBasis.nuggets, basis.logDeterminants).compactMap { nugget, logDeterminant in
+      guard !validates || nugget >= Self.leastRoughNugget else { return nil }
+      var found = Self.candidate(number, basis, nugget, fields, logDeterminant: logDeterminant, samples)
+      if validates { found.validate(basis, fields) }
+      return found
     }
   }
 

@@ -16,11 +16,11 @@ public struct PlannedMeasurement: Codable, Equatable, Sendable {
 ///
 /// For a Gaussian field a measurement at c, with error variance n, takes Σ_t C(t, c)² / (C(c, c) + n) off the sum of the
 /// variances over all places t, whatever value is found; C is then conditioned on it, exactly. (For the GP that is the
-/// greedy A-optimal design.) Places are those of a lattice of at most 4096 pixels: its covariance takes 8 · 4096² bytes, 134
+/// greedy A-optimal design.) Places are those of a lattice of at most 2500 pixels: its covariance takes 8 · 2500² bytes, 50
 /// MB, at most. A step costs one product of that matrix and a vector.
 public struct MeasurementPlanner: Sendable {
   /// Most places of the lattice.
-  public static let maximumPlaces = 4096
+  public static let maximumPlaces = 2500
   /// Most samples that may be known before.
   public static let maximumKnown = 2048
 

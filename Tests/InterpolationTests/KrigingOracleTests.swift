@@ -107,10 +107,15 @@ import Testing
     // The information's determinant is that of the inverse of what was inverted here.
     let likelihood: Double = -0.5 * (10 * log(variance) + logDeterminant + logInformation)
     #expect(abs(candidate.logLikelihood - likelihood) < Self.rounding * abs(likelihood))
-    let trace = v.indices.reduce(0.0) { $0 + v[$1][$1] }
-    let squares = Self.product(v, residual).reduce(0.0) { $0 + $1[0] * $1[0] }
-    let validation: Double = 12 * squares / (trace * trace)
-    #expect(abs(candidate.crossValidation - validation) < Self.rounding)
+    var validated = candidate
+    validated.validate(basis, problem.rotated(basis))
+    let weighted = Self.product(v, residual)
+    let errors = weighted.indices.map { weighted[$0][0] / v[$0][$0] }
+    let validation: Double = errors.reduce(0) { $0 + $1 * $1 } / 12
+    #expect(abs(try #require(validated.crossValidation) - validation) < Self.rounding * validation)
+    let squares = errors.indices.map { errors[$0] * errors[$0] * v[$0][$0] }
+    let scaled: Double = squares.reduce(0, +) / 12
+    #expect(abs(validated.variance - scaled) < Self.rounding * scaled)
 
     let posterior = kriging.prediction(candidate, problem, station: coarse.station)
     for pixel in 0..<grid.pixels {
