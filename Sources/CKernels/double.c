@@ -55,13 +55,8 @@ void ck_solve_lower(int transpose, const double *lower, size_t stride, double *b
 }
 
 CK_INLINE void spectral_terms(ck_doubles *sums, ck_doubles w, ck_doubles a, ck_doubles b, ck_doubles c) {
-  ck_doubles products[6] = {a * a, a * b, a * c, b * b, b * c, c * c};
-  for (int i = 0; i < 6; i++) {
-    ck_doubles weighted = w * products[i];
-    sums[i] += weighted;
-    sums[i + 6] += w * weighted;
-  }
-  sums[12] += w;
+  ck_doubles products[CK_SPECTRAL_SUMS] = {a * a, a * b, a * c, b * b, b * c, c * c};
+  for (int i = 0; i < CK_SPECTRAL_SUMS; i++) sums[i] += w * products[i];
 }
 
 CK_INLINE ck_doubles load_part(const double *from, size_t count, double rest) {

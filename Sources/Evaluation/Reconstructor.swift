@@ -124,13 +124,15 @@ public enum Reconstructor {
   ) throws {
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let largest = Share.range(of: source.samples.count, rank: 0, size: communicator.size).count
+    // Every step of every map asks the same network.
+    let prepared = PreparedWeights(ranksOnNode: communicator.localSize)
     let progress = ProgressDisplay("reconstruct", total: largest, unit: "maps a rank", style: style)
     for round in 0..<(largest + request.batch - 1) / request.batch {
       let first = min(share.lowerBound + round * request.batch, share.upperBound)
       let places = first..<min(first + request.batch, share.upperBound)
       let block = try communicator.agree("reconstruct maps") {
         try places.isEmpty
-          ? nil : reconstruct(places, source, driver, model, engine)
+          ? nil : reconstruct(places, source, driver, model, engine, prepared)
       }
       try writer.write(block)
       progress.update(step: min(largest, (round + 1) * request.batch))
@@ -140,7 +142,7 @@ public enum Reconstructor {
 
   private static func reconstruct(
     _ places: Range<Int>, _ source: ReconstructionSource, _ driver: SamplingDriver, _ model: CGDM,
-    _ engine: Engine
+    _ engine: Engine, _ prepared: PreparedWeights
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
     let conditioned = try samples.map(source.conditioned)
@@ -153,7 +155,7 @@ public enum Reconstructor {
       samples, coarse: UnsafeBufferPointer(start: start.base, count: start.count),
       into: UnsafeMutableBufferPointer(start: state.base, count: state.count), threads: engine.threads
     ) { noisy, timestep, output in
-      let tape = Tape(engine: engine, isRecording: false)
+      let tape = Tape(engine: engine, prepared: prepared)
       let input = engine.tensor([samples.count] + size + [model.configuration.conditionWidth + width])
       let each = layout.places * width
       engine.threads.run(samples.count) { n, _ in

@@ -69,7 +69,7 @@ public struct ResidualForm: Sendable {
     let antenna = SIMD3<Double>(station)
     return (0..<layout.rows * layout.columns).map { pixel -> Float in
       let (row, column) = pixel.quotientAndRemainder(dividingBy: layout.columns)
-      return Float(log10(area.distance(row: Double(row), column: Double(column), station: antenna)))
+      return Float(area.logDistance(SIMD2(Double(row), Double(column)), antenna))
     }
   }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where the pixels of a map lie in metres, which the distance to the station needs.
 public struct AreaGeometry: Equatable, Sendable {
   /// Distance between neighbouring pixels, in x and in y [m].
@@ -23,10 +25,13 @@ public struct AreaGeometry: Equatable, Sendable {
     self.userHeight = userHeight
   }
 
-  /// The distance in space from a station to a pixel [m], half a pixel at least.
-  public func distance(row: Double, column: Double, station: SIMD3<Double>) -> Double {
-    let place = SIMD3(originX + spacing * column, originY + spacing * row, userHeight)
-    let apart = place - station
-    return max((apart * apart).sum().squareRoot(), spacing / 2)
+  /// lg of the distance in space from a station to a place [m], half a pixel at least.
+  ///
+  /// - Parameters:
+  ///   - place: (row, column) [pixels].
+  ///   - station: (x, y, z) [m].
+  public func logDistance(_ place: SIMD2<Double>, _ station: SIMD3<Double>) -> Double {
+    let apart = SIMD3(originX + spacing * place.y, originY + spacing * place.x, userHeight) - station
+    return log10(max((apart * apart).sum().squareRoot(), spacing / 2))
   }
 }

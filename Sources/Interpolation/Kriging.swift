@@ -1,6 +1,5 @@
 import CKernels
 import Essentials
-import Foundation
 
 /// Universal kriging on a regular grid of samples: a Gaussian process whose covariance is fitted to each map.
 ///
@@ -11,8 +10,8 @@ import Foundation
 /// through the eigenvectors of the two axes (Y. Saatçi, thesis, Cambridge 2011, chapter 5): no matrix of all samples is
 /// ever made. Everything is in double: smooth fields make covariances with condition numbers of 1e10.
 ///
-/// The eigenvectors do not depend on the map: they are computed once, take 8 (n² + m²) bytes for n × m samples (half
-/// of that where n = m) with each of 96 covariances (3 MB at 64 × 64), and are shared by all threads.
+/// The eigenvectors do not depend on the map: they are computed once, take 16 (n² + m²) bytes for n × m samples (half
+/// of that where n = m) with each of 96 covariances (6 MB at 64 × 64), and are shared by all threads.
 public struct Kriging: Interpolator {
   /// Whether samples are the map's own values, or measured with errors.
   public enum Samples: String, Codable, Sendable {
@@ -26,8 +25,8 @@ public struct Kriging: Interpolator {
 
   /// Most samples on an axis.
   public static let maximumSide = 1024
-  /// Correlation lengths that are tried of each family.
-  static let lengths = 24
+  /// A trend's slope needs some samples more than its constant does.
+  static let samplesForSlope = 6
 
   /// As it stands in tables.
   public var name: String { "kriging" }
@@ -38,6 +37,7 @@ public struct Kriging: Interpolator {
   /// What the samples are.
   public let samples: Samples
   let bases: [KrigingBasis]
+  private let covariances: [Covariance]
 
   /// - Parameters:
   ///   - grid: where the samples lie.
@@ -60,11 +60,11 @@ public struct Kriging: Interpolator {
     self.grid = grid
     self.geometry = geometry
     self.samples = samples
-    let shortest = 0.7 * Double(grid.magnification)
-    let longest = max(4 * Double(max(grid.rows, grid.columns)), 2 * shortest)
+    self.covariances = covariances
+    let extent = Double(max(grid.rows, grid.columns))
     bases = try covariances.flatMap { covariance in
-      try (0..<Self.lengths).map { index in
-        let length = shortest * pow(longest / shortest, Double(index) / Double(Self.lengths - 1))
+      try (0..<KrigingSearch.lengths).map { number in
+        let length = KrigingSearch.length(number, spacing: Double(grid.magnification), extent: extent)
         func spectrum(_ count: Int) throws -> AxisSpectrum {
           try AxisSpectrum(covariance, length: length, count: count, magnification: grid.magnification)
         }
@@ -79,14 +79,17 @@ public struct Kriging: Interpolator {
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or a valid sample is not finite.
   public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
+    if let valid = coarse.valid, valid.contains(false) {
+      return try scattered(coarse, valid).interpolated(rows: grid.rows, columns: grid.columns)
+    }
     let problem = try prepared(coarse)
     guard problem.count > 1 else {
       return InterpolatedMap(
         map: ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: Float(problem.level)))
     }
-    let candidate = KrigingSearch(bases: bases, lengths: Self.lengths, samples: problem).best()
-    var result = prediction(candidate, problem, station: coarse.station)
-    if samples == .exact { restoreSamples(problem, &result) }
+    let posterior = prediction(try search(problem).best(), problem, station: coarse.station)
+    var result = posterior.interpolated(rows: grid.rows, columns: grid.columns)
+    if samples == .exact { restoreSamples(coarse.map, &result) }
     return result
   }
 
@@ -94,92 +97,52 @@ public struct Kriging: Interpolator {
   ///
   /// - Throws: as `interpolate`.
   public func fit(_ coarse: CoarseObservation) throws -> KrigingFit {
+    if let valid = coarse.valid, valid.contains(false) { return try scattered(coarse, valid).fit }
     let problem = try prepared(coarse)
-    let best = KrigingSearch(bases: bases, lengths: Self.lengths, samples: problem).best()
-    let basis = bases[best.basis]
-    return KrigingFit(
-      covariance: basis.vertical.covariance, length: basis.vertical.length, nugget: best.nugget,
-      variance: best.variance, level: problem.level + best.trend.x - best.trend.y * problem.meanDistance,
-      slope: problem.trends == 2 ? best.trend.y : nil, logLikelihood: best.logLikelihood,
-      crossValidation: best.crossValidation, isCrossValidated: best.isCrossValidated)
+    let best = try search(problem).best()
+    return KrigingFit(best, bases[best.basis], problem)
   }
 
-  private func prepared(_ coarse: CoarseObservation) throws -> KrigingSamples {
+  func search(_ problem: KrigingSamples) -> KrigingSearch {
+    KrigingSearch(samples: problem, count: bases.count) { bases[$0] }
+  }
+
+  /// Samples with holes are scattered ones.
+  private func scattered(_ coarse: CoarseObservation, _ valid: [Bool]) throws -> ScatteredKriging {
     try grid.requireShape(of: coarse.map)
-    let map = try filled(coarse.map, valid: coarse.valid)
+    let places = valid.indices.filter { valid[$0] }
+    let step = grid.magnification
+    return try ScatteredKriging(
+      ScatteredSamples(
+        positions: places.map {
+          SIMD2(
+            Double(grid.offset + $0 / grid.coarseColumns * step), Double(grid.offset + $0 % grid.coarseColumns * step))
+        }, values: places.map { coarse.map.values[$0] }),
+      extent: Double(max(grid.rows, grid.columns)), station: coarse.station, geometry: geometry, kind: samples,
+      covariances: covariances)
+  }
+
+  /// The samples of a whole coarse map, all of them finite.
+  func prepared(_ coarse: CoarseObservation) throws -> KrigingSamples {
+    let map = coarse.map
+    try grid.requireShape(of: map)
     if let place = map.values.firstIndex(where: { !$0.isFinite }) {
       throw Fault(
         "a sample is no number", at: "row \(place / map.columns), column \(place % map.columns) of the coarse map",
         expected: "dB", found: "\(map.values[place])", hint: "mark places without a value as not valid")
     }
-    // A slope needs some samples more than a constant does.
-    let station = map.values.count >= 6 ? coarse.station : nil
+    let station = map.values.count >= Self.samplesForSlope ? coarse.station : nil
     return KrigingSamples(
       values: DoubleMatrix(rows: map.rows, columns: map.columns, values: map.values.map(Double.init)),
       distances: station.map { logDistances(rows: map.rows, columns: map.columns, step: grid.magnification, $0) })
   }
 
-  /// lg of the distances to the station, of the samples (`step` pixels apart) or of all pixels.
-  private func logDistances(rows: Int, columns: Int, step: Int, _ station: SIMD3<Float>) -> DoubleMatrix {
-    let offset = step == 1 && rows == grid.rows ? 0 : grid.offset
+  /// lg of the distances to the station, of the samples (`step` pixels apart from the grid's offset) or of all pixels.
+  func logDistances(rows: Int, columns: Int, step: Int, _ station: SIMD3<Float>) -> DoubleMatrix {
+    let offset = step == 1 ? 0 : grid.offset
     return DoubleMatrix(rows: rows, columns: columns) { row, column in
-      log10(
-        geometry.distance(
-          row: Double(offset + row * step), column: Double(offset + column * step), station: SIMD3<Double>(station)))
-    }
-  }
-
-  /// Mean and deviation of every pixel (C. Rasmussen and C. Williams, Gaussian Processes for Machine Learning, 2006,
-  /// eq. 2.41 and 2.42).
-  private func prediction(
-    _ fit: KrigingCandidate, _ problem: KrigingSamples, station: SIMD3<Float>?
-  ) -> InterpolatedMap {
-    let basis = bases[fit.basis]
-    let (offset, step) = (grid.offset, grid.magnification)
-    let vertical = basis.vertical.projected(positions: grid.rows, offset: offset, magnification: step)
-    let horizontal = basis.horizontal.projected(positions: grid.columns, offset: offset, magnification: step)
-    let (across, down) = (basis.vertical.eigenvalues, basis.horizontal.eigenvalues)
-    let weights = DoubleMatrix(rows: across.count, columns: down.count) { 1 / (across[$0] * down[$1] + fit.nugget) }
-    let fields = problem.rotated(basis)
-    func spread(_ coefficients: [Double]) -> DoubleMatrix {
-      DoubleMatrix(
-        rows: weights.rows, columns: weights.columns, values: zip(coefficients, weights.values).map { $0 * $1 }
-      ).transformed(left: vertical, right: horizontal)
-    }
-    let count = problem.count
-    let residual = (0..<count).map {
-      fields[$0] - fit.trend.x * fields[count + $0] - fit.trend.y * fields[2 * count + $0]
-    }
-    let correlated = spread(residual)
-    let explained = weights.transformed(left: vertical.squared, right: horizontal.squared)
-    let constant = spread(Array(fields[count..<2 * count]))
-    let hasSlope = problem.trends == 2
-    let distance = hasSlope ? spread(Array(fields[(2 * count)...])) : nil
-    let away = hasSlope ? logDistances(rows: grid.rows, columns: grid.columns, step: 1, station!) : nil
-
-    var map = ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: 0)
-    var deviation = map
-    let (c, own) = (fit.trendCovariance, samples == .exact ? 1 + fit.nugget : 1)
-    for pixel in 0..<grid.pixels {
-      let lg = (away?.values[pixel] ?? problem.meanDistance) - problem.meanDistance
-      map.values[pixel] = Float(
-        problem.level + fit.trend.x + fit.trend.y * lg + correlated.values[pixel])
-      let open = 1 - constant.values[pixel], sloping = lg - (distance?.values[pixel] ?? 0)
-      let trend = c.x * open * open + 2 * c.y * open * sloping + c.z * sloping * sloping
-      deviation.values[pixel] = Float(
-        (fit.variance * max(own - explained.values[pixel] + trend, 0)).squareRoot())
-    }
-    return InterpolatedMap(map: map, deviation: deviation)
-  }
-
-  /// Exact samples are known exactly.
-  private func restoreSamples(_ problem: KrigingSamples, _ result: inout InterpolatedMap) {
-    for row in 0..<grid.coarseRows {
-      for column in 0..<grid.coarseColumns {
-        let (y, x) = (grid.offset + row * grid.magnification, grid.offset + column * grid.magnification)
-        result.map[y, x] = Float(problem.values[row, column] + problem.level)
-        result.deviation?[y, x] = 0
-      }
+      geometry.logDistance(
+        SIMD2(Double(offset + row * step), Double(offset + column * step)), SIMD3<Double>(station))
     }
   }
 }

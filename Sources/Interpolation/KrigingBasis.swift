@@ -11,7 +11,11 @@ struct AxisSpectrum: Sendable {
   let eigenvalues: [Double]
   /// Q: the eigenvectors, one a row.
   let vectors: DoubleMatrix
+  /// The squares of Q's elements.
+  let squares: DoubleMatrix
 
+  /// Samples on a line.
+  ///
   /// - Parameters:
   ///   - covariance: the family.
   ///   - length: correlation length, in fine pixels.
@@ -19,10 +23,20 @@ struct AxisSpectrum: Sendable {
   ///   - magnification: fine pixels from one sample to the next.
   /// - Throws: `Fault` when there is no memory, or the decomposition fails.
   init(_ covariance: Covariance, length: Double, count: Int, magnification: Int) throws {
+    let line = (0..<count).map { covariance.correlation(Double($0 * magnification), length: length) }
+    try self.init(covariance, length: length, DoubleMatrix(rows: count, columns: count) { line[abs($0 - $1)] })
+  }
+
+  /// - Parameters:
+  ///   - covariance: the family.
+  ///   - length: correlation length, in fine pixels.
+  ///   - correlations: K, of all samples with all.
+  /// - Throws: `Fault` when there is no memory, or the decomposition fails.
+  init(_ covariance: Covariance, length: Double, _ correlations: DoubleMatrix) throws {
     self.covariance = covariance
     self.length = length
-    let line = (0..<count).map { covariance.correlation(Double($0 * magnification), length: length) }
-    var matrix = DoubleMatrix(rows: count, columns: count) { line[abs($0 - $1)] }
+    let count = correlations.rows
+    var matrix = correlations
     var values = [Double](repeating: 0, count: count)
     let info = ck_symmetric_eigen(&matrix.values, &values, count)
     guard info == 0 else {
@@ -33,6 +47,20 @@ struct AxisSpectrum: Sendable {
     // Smooth correlations have eigenvalues far below the rounding of the largest.
     eigenvalues = values.map { max($0, 0) }
     vectors = matrix
+    squares = matrix.squared
+  }
+
+  /// The axis that dense problems do not have: their samples are a map of one row.
+  static let ofOneSample = AxisSpectrum(
+    covariance: .squaredExponential, length: 1, eigenvalues: [1],
+    vectors: DoubleMatrix(rows: 1, columns: 1, values: [1]))
+
+  private init(covariance: Covariance, length: Double, eigenvalues: [Double], vectors: DoubleMatrix) {
+    self.covariance = covariance
+    self.length = length
+    self.eigenvalues = eigenvalues
+    self.vectors = vectors
+    squares = vectors.squared
   }
 
   /// The covariances of fine positions with the samples, in the basis of the eigenvectors: `[position, eigenvector]`.
@@ -87,5 +115,10 @@ struct KrigingBasis: Sendable {
   /// A map of the samples in the basis in which the covariance is diagonal.
   func rotated(_ map: DoubleMatrix) -> DoubleMatrix {
     map.transformed(left: vertical.vectors, right: horizontal.vectors)
+  }
+
+  /// Back from that basis to the samples.
+  func restored(_ map: DoubleMatrix) -> DoubleMatrix {
+    vertical.vectors.times(map, transposed: true).times(horizontal.vectors)
   }
 }

@@ -16,6 +16,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case stations = 16
   case largeScaleFields = 17
   case smallScaleFields = 18
+  case measurementPlaces = 20
   case test = 255
 }
 

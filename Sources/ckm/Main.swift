@@ -15,7 +15,8 @@ struct ChannelKnowledgeMaps: ParsableCommand {
     version: Software.version,
     subcommands: [
       SimulateCommand.self, ImportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
-      ReconstructCommand.self, EvaluateCommand.self, InspectCommand.self, ConfigCommand.self, BenchCommand.self,
+      ReconstructCommand.self, EvaluateCommand.self, PlanMeasurementsCommand.self, InspectCommand.self,
+      ConfigCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Essentials
+import FingerprintModels
 import Foundation
 import MapStorage
 import MessagePassing
@@ -70,11 +71,26 @@ extension MultiRank {
       return run
     }
 
+    /// What kriging leaves, at two magnifications, from two files, velocities down to pure noise.
+    func residualConfiguration() -> RunConfiguration {
+      var run = configuration()
+      run.model.conditionChannels = ResidualForm.channels
+      run.model.patch = 2
+      run.data.form = .residual
+      run.data.normalisation = .dataset
+      run.diffusion.schedule = .cosine
+      run.diffusion.prediction = .velocity
+      run.diffusion.zeroTerminalSNR = true
+      run.training.magnifications = [2, 4]
+      run.training.terminalShare = 0.5
+      return run
+    }
+
     func train(
       _ configuration: RunConfiguration, _ name: String, data: String, on communicator: Communicator,
       resume: TrainingRequest.Resume = .never, hasSpareCore: Bool = false
     ) throws -> TrainingOutcome {
-      var request = TrainingRequest(configuration: configuration, data: [data], output: folder + "/" + name)
+      var request = TrainingRequest(configuration: configuration, data: data.split(separator: ",").map(String.init), output: folder + "/" + name)
       request.resume = resume
       request.hasSpareCore = hasSpareCore
       return try Trainer(
@@ -115,6 +131,20 @@ extension MultiRank {
         #expect(try bytes("many", file) == bytes("naive", file))
         #expect(try bytes("many", file) == bytes("threaded", file))
       }
+      try clear()
+    }
+
+    /// The same of residuals: what a sample is does not depend on who computes it.
+    @Test func manyRanksTrainResidualsAsOne() throws {
+      let data = try makeData()
+      let both = data + "," + data
+      _ = try train(residualConfiguration(), "many", data: both, on: world)
+      let alone = try world.split(color: world.isRoot ? 0 : nil)
+      if let alone { _ = try train(residualConfiguration(), "alone", data: both, on: alone) }
+      try world.barrier()
+      let many = try losses("many"), one = try losses("alone")
+      #expect(many.count == 20 && zip(many, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
+      #expect(many[15...].reduce(0, +) < many[..<5].reduce(0, +))
       try clear()
     }
 

@@ -20,8 +20,8 @@ int ck_cholesky(double *matrix, size_t n, size_t stride);
 void ck_solve_lower(int transpose, const double *lower, size_t stride, double *b, size_t b_stride, size_t n,
                     size_t columns);
 
-enum { CK_SPECTRAL_FIELDS = 3, CK_SPECTRAL_SUMS = 13 };
+enum { CK_SPECTRAL_SUMS = 6 };
 /// With w = 1 / (lambda_y[i] lambda_x[j] + nugget) over i < rows, j < columns, of three fields z[3][rows][columns]:
-/// sums[0..5] = sum of w z_a z_b for (a, b) = 00 01 02 11 12 22, sums[6..11] = the same with w^2, sums[12] = sum of w.
+/// sums = sum of w z_a z_b for (a, b) = 00 01 02 11 12 22.
 void ck_spectral_sums(double *sums, const double *z, const double *lambda_y, const double *lambda_x, size_t rows,
                       size_t columns, double nugget);

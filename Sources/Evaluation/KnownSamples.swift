@@ -1,0 +1,94 @@
+import Essentials
+import Interpolation
+import MapStorage
+
+/// Where the known samples of a plan come from.
+public enum PlanSource: Sendable {
+  /// A map of a data set, decimated.
+  case dataSet(path: String, sample: Int, magnification: Int)
+  /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels.
+  case coarse(path: String, options: ImportOptions, sample: Int, magnification: Int)
+
+  /// The file or folder.
+  public var path: String {
+    switch self {
+    case .dataSet(let path, _, _), .coarse(let path, _, _, _): path
+    }
+  }
+}
+
+/// What is known of a map before measurements are planned.
+struct KnownSamples {
+  let rows: Int
+  let columns: Int
+  var samples: ScatteredSamples
+  let station: SIMD3<Float>?
+  let geometry: AreaGeometry
+  /// Which pixels can be measured; nil: all.
+  let valid: [Bool]?
+
+  /// - Throws: `Fault` when the file cannot be read, has no such sample or does not fit the magnification.
+  init(_ source: PlanSource) throws {
+    switch source {
+    case .dataSet(let path, let sample, let magnification):
+      let reader = try MapSetReader(path: path)
+      try Self.require(sample, below: reader.count, at: path)
+      try self.init(reader, sample: sample, magnification: magnification)
+    case .coarse(let path, let options, let sample, let magnification):
+      let maps = try ImportedMaps(path: path, options: options)
+      try Self.require(sample, below: maps.count, at: path)
+      let grid = try SamplingGrid(coarseRows: maps.rows, coarseColumns: maps.columns, magnification: magnification)
+      let mask = try maps.valid(sample..<sample + 1)?[0].map { $0 != 0 }
+      self.init(
+        grid, try maps.read(sample..<sample + 1)[0].values, mask: mask, station: nil, geometry: AreaGeometry(),
+        valid: nil)
+    }
+  }
+
+  /// The decimated map of a data set.
+  init(_ reader: MapSetReader, sample: Int, magnification: Int) throws {
+    let grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
+    let valid = try reader.valid(indices: [sample])?[0].map { $0 != 0 }
+    let description = reader.description
+    self.init(
+      grid, grid.decimate(try reader.read(indices: [sample])[0].values), mask: valid.map(grid.decimate),
+      station: try reader.stations(indices: [sample])?[0],
+      geometry: AreaGeometry(
+        spacing: description.spacing, originX: description.originX, originY: description.originY),
+      valid: valid)
+  }
+
+  private init(
+    _ grid: SamplingGrid, _ values: [Float], mask: [Bool]?, station: SIMD3<Float>?, geometry: AreaGeometry,
+    valid: [Bool]?
+  ) {
+    rows = grid.rows
+    columns = grid.columns
+    self.station = station
+    self.geometry = geometry
+    self.valid = valid
+    let places = values.indices.filter { mask?[$0] ?? true }
+    samples = ScatteredSamples(
+      positions: places.map { place in
+        let (row, column) = (place / grid.coarseColumns, place % grid.coarseColumns)
+        return SIMD2(Double(grid.offset + row * grid.magnification), Double(grid.offset + column * grid.magnification))
+      }, values: places.map { values[$0] })
+  }
+
+  private static func require(_ sample: Int, below count: Int, at path: String) throws {
+    guard (0..<count).contains(sample) else {
+      throw Fault(
+        "there is no such map", at: path, expected: "a sample of 0 to \(count - 1)", found: "\(sample)")
+    }
+  }
+
+  /// The Gaussian process of the samples.
+  func kriging() throws -> ScatteredKriging {
+    try ScatteredKriging(samples, extent: Double(max(rows, columns)), station: station, geometry: geometry)
+  }
+
+  /// Places that are measured need not be measured again.
+  func exclude(from planner: inout MeasurementPlanner) {
+    for place in samples.positions { planner.exclude(row: Int(place.x), column: Int(place.y)) }
+  }
+}
