@@ -19,6 +19,7 @@ public enum SampleBenchmark {
     convolution: ConvolutionChoice, profiled: Bool
   ) throws -> BenchmarkReport {
     let rig = try StepRig(configuration, settings, convolution: convolution, isTrained: false)
+    rig.forward()  // takes all other memory: what is left shows how many weights may be kept
     let kept = PreparedWeights(ranksOnNode: settings.ranksOnNode)
     var ways = [
       Way(name: "weights kept", prepared: kept, profile: profiled ? OperationProfile() : nil),

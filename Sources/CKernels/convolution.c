@@ -21,15 +21,16 @@ CK_INLINE void copy_channels(float *to, const float *from, size_t count) {
 }
 
 /// out[r][c] for `rows` targets from `first` on; lanes behind the last channel are zero.
-CK_CLONES static void gather(float *out, size_t pitch, const ck_taps *taps, size_t tap, size_t first, size_t rows,
-                                  size_t channel, size_t channels) {
+CK_INLINE void gather(float *out, size_t pitch, const ck_taps *taps, size_t tap, size_t first, size_t rows,
+                      size_t channel, size_t channels) {
   size_t i = first / taps->target_width, j = first % taps->target_width;
   for (size_t r = 0; r < rows; r++) {
     size_t row = i * taps->step + (size_t)taps->offsets[2 * tap];  // below zero wraps far above
     size_t column = j * taps->step + (size_t)taps->offsets[2 * tap + 1];
     int inside = row < taps->height && column < taps->width;
-    copy_channels(out + r * pitch, inside ? taps->x + (row * taps->width + column) * taps->stride + channel : NULL,
-                  channels);
+    const float *from = inside ? taps->x + (row * taps->width + column) * taps->stride + channel : NULL;
+    for (size_t c = 0; inside && c < channels; c += CK_LANES) __builtin_prefetch(from + AHEAD / 2 * taps->stride + c);
+    copy_channels(out + r * pitch, from, channels);
     if (++j == taps->target_width) {
       j = 0;
       i++;
@@ -38,7 +39,7 @@ CK_CLONES static void gather(float *out, size_t pitch, const ck_taps *taps, size
 }
 
 /// panels[k][c][32] of the matrix [.., outputs], lanes behind the last output zero.
-CK_CLONES static void pack(float *panels, const float *w, size_t row, size_t channels, size_t outputs) {
+CK_INLINE void pack(float *panels, const float *w, size_t row, size_t channels, size_t outputs) {
   for (size_t c = 0; c < channels; c++)
     for (size_t k = 0; k < outputs; k += CK_PANEL) {
       const float *from = w + c * row + k;
@@ -49,7 +50,7 @@ CK_CLONES static void pack(float *panels, const float *w, size_t row, size_t cha
 }
 
 /// The same of a matrix that is stored transposed, [outputs, ..].
-CK_CLONES static void pack_transposed(float *panels, const float *w, size_t row, size_t channels, size_t outputs) {
+CK_INLINE void pack_transposed(float *panels, const float *w, size_t row, size_t channels, size_t outputs) {
   for (size_t k = 0; k < outputs; k += CK_LANES)
     for (size_t c = 0; c < channels; c += CK_LANES) {
       size_t part = channels - c < CK_LANES ? channels - c : CK_LANES;
@@ -62,13 +63,14 @@ CK_CLONES static void pack_transposed(float *panels, const float *w, size_t row,
     }
 }
 
-CK_CLONES static void store_targets(const ck_targets *to, const float *sums, size_t target_width, size_t first,
-                                         size_t rows, size_t output, size_t outputs) {
+CK_INLINE void store_targets(const ck_targets *to, const float *sums, size_t target_width, size_t first,
+                             size_t rows, size_t output, size_t outputs) {
   size_t i = first / target_width, j = first % target_width;
   for (size_t r = 0; r < rows; r++) {
     size_t pixel = (to->row + i * to->step) * to->width + to->column + j * to->step;
     for (size_t k = 0; k < outputs; k += CK_LANES) {
       size_t part = outputs - k < CK_LANES ? outputs - k : CK_LANES;
+      __builtin_prefetch(to->y + (pixel + AHEAD / 4 * to->step) * to->stride + output + k, 1);
       ck_lanes value = ck_load(sums + r * OUTPUT_PITCH + k);
       if (to->start) value += ck_load_part(to->start + output + k, part);
       if (to->residual) value += ck_load_part(to->residual + pixel * to->residual_stride + output + k, part);
@@ -81,8 +83,9 @@ CK_CLONES static void store_targets(const ck_targets *to, const float *sums, siz
   }
 }
 
-void ck_taps_product(const ck_taps *taps, const ck_targets *targets, const float *w, int transposed,
-                     size_t inputs, size_t outputs, size_t first, size_t rows, size_t output, float *scratch) {
+CK_WIDE_CLONES void ck_taps_product(const ck_taps *taps, const ck_targets *targets, const float *w,
+                                    int transposed, size_t inputs, size_t outputs, size_t first, size_t rows,
+                                    size_t output, float *scratch) {
   float *gathered = scratch, *panels = gathered + ROW_FLOATS, *sums = panels + PANEL_FLOATS;
   size_t width = least(CK_TAP_OUTPUTS, outputs - output);
   size_t parts = (rows + CK_TAP_ROWS - 1) / CK_TAP_ROWS;
@@ -109,9 +112,9 @@ void ck_taps_product(const ck_taps *taps, const ck_targets *targets, const float
   store_targets(targets, sums, taps->target_width, first, rows, output, width);
 }
 
-void ck_taps_gradient(const ck_taps *taps, size_t tap, const float *dy, size_t dy_stride, size_t inputs,
-                      size_t outputs, size_t first, size_t rows, size_t input, size_t output, float *sums,
-                      int accumulate, float *scratch) {
+CK_WIDE_CLONES void ck_taps_gradient(const ck_taps *taps, size_t tap, const float *dy, size_t dy_stride,
+                                     size_t inputs, size_t outputs, size_t first, size_t rows, size_t input,
+                                     size_t output, float *sums, int accumulate, float *scratch) {
   float *gathered = scratch, *panels = gathered + ROW_FLOATS;
   size_t height = least(CK_TAP_INPUTS, inputs - input), width = least(CK_TAP_OUTPUTS, outputs - output);
   for (size_t r = 0; r < rows; r += DEPTH, accumulate = 1) {

@@ -48,6 +48,9 @@ public struct ReconstructionRequest: Sendable {
   }
 }
 
+/// Making room for transformed weights takes as long as they save in about so many evaluations.
+private let fewestStepsWithKeptWeights = 8
+
 /// Fine maps out of coarse ones by a trained CGDM, the work shared out over the ranks.
 public enum Reconstructor {
   /// Collective. Reconstructs all maps of the input into one file; results are in dB.
@@ -124,15 +127,14 @@ public enum Reconstructor {
   ) throws {
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let largest = Share.range(of: source.samples.count, rank: 0, size: communicator.size).count
-    // Every step of every map asks the same network.
-    let prepared = PreparedWeights(ranksOnNode: communicator.localSize)
+    var prepared: PreparedWeights?
     let progress = ProgressDisplay("reconstruct", total: largest, unit: "maps a rank", style: style)
     for round in 0..<(largest + request.batch - 1) / request.batch {
       let first = min(share.lowerBound + round * request.batch, share.upperBound)
       let places = first..<min(first + request.batch, share.upperBound)
       let block = try communicator.agree("reconstruct maps") {
         try places.isEmpty
-          ? nil : reconstruct(places, source, driver, model, engine, prepared)
+          ? nil : reconstruct(places, source, driver, model, engine, &prepared, ranksOnNode: communicator.localSize)
       }
       try writer.write(block)
       progress.update(step: min(largest, (round + 1) * request.batch))
@@ -142,7 +144,7 @@ public enum Reconstructor {
 
   private static func reconstruct(
     _ places: Range<Int>, _ source: ReconstructionSource, _ driver: SamplingDriver, _ model: CGDM,
-    _ engine: Engine, _ prepared: PreparedWeights
+    _ engine: Engine, _ prepared: inout PreparedWeights?, ranksOnNode: Int
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
     let conditioned = try samples.map(source.conditioned)
@@ -167,6 +169,11 @@ public enum Reconstructor {
       let timesteps = [Float](repeating: Float(timestep), count: samples.count)
       let estimate = model(tape.constant(input), timesteps: timesteps, tape)
       output.baseAddress?.update(from: estimate.value.base, count: output.count)
+      // Every step of every map asks the same network. How much room there is for its transformed weights shows when
+      // all other memory is taken: after one evaluation.
+      if prepared == nil, driver.sampler.timesteps.count >= fewestStepsWithKeptWeights {
+        prepared = PreparedWeights(ranksOnNode: ranksOnNode)
+      }
     }
     let maps = conditioned.enumerated().map { place, map in
       map.decibels(UnsafeBufferPointer(start: state.sample(place), count: layout.places * width))
