@@ -87,24 +87,21 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
   ) throws -> (MeasurementPlanner, Uncertainty) {
     let deviation = interpolated.deviation ?? ChannelFingerprint(rows: known.rows, columns: known.columns, repeating: 0)
     let noise = request.noise * request.noise
-    func scaled(_ scale: [Float], _ name: String) throws -> (MeasurementPlanner, Uncertainty) {
-      var map = deviation
-      for pixel in map.values.indices { map.values[pixel] *= scale[pixel] }
-      return (
-        try MeasurementPlanner(
-          known: kriging, rows: known.rows, columns: known.columns, scale: scale, valid: known.valid, noise: noise),
-        (name, map)
-      )
+    func planner(_ scale: [Float]?) throws -> MeasurementPlanner {
+      try MeasurementPlanner(
+        known: kriging, rows: known.rows, columns: known.columns, scale: scale, valid: known.valid, noise: noise)
     }
     guard let path = request.draws else {
-      return try scaled(try kriging.localScale(rows: known.rows, columns: known.columns), "kriging")
+      let scale = kriging.fit.isRough ? try kriging.localScale(rows: known.rows, columns: known.columns) : nil
+      return (try planner(scale), ("kriging", deviation))
     }
     let draws = try Draws(path: path, for: request.source, rows: known.rows, columns: known.columns)
     if let given = draws.deviation {
-      // At samples the process is certain, whatever the draws say.
-      let least = (deviation.values.max() ?? 0) * 1e-3
-      let scale = zip(given.values, deviation.values).map { $1 > least ? $0 / $1 : 1 }
-      return try scaled(scale, "kriging, scaled by the deviation of \(path)")
+      // Around samples the process is certain, whatever the draws say.
+      let own = try kriging.interpolated(rows: known.rows, columns: known.columns, scalesLocally: false).deviation
+      let least = (own?.values.max() ?? 0) * 1e-3
+      let scale = zip(given.values, own?.values ?? []).map { $1 > least ? $0 / $1 : 1 }
+      return (try planner(scale), ("kriging, scaled by the deviation of \(path)", given))
     }
     let spacing = (Double(known.rows * known.columns) / Double(known.samples.values.count)).squareRoot()
     return (

@@ -10,6 +10,9 @@ import Essentials
 /// through the eigenvectors of the two axes (Y. Saatçi, thesis, Cambridge 2011, chapter 5): no matrix of all samples is
 /// ever made. Everything is in double: smooth fields make covariances with condition numbers of 1e10.
 ///
+/// A stationary process is equally sure of a smooth part of a map and of one with edges. On rough maps the deviation is
+/// therefore scaled, around each pixel, to the errors that samples there have when they are predicted from all others.
+///
 /// The eigenvectors do not depend on the map: they are computed once, take 16 (n² + m²) bytes for n × m samples (half
 /// of that where n = m) with each of 96 covariances (6 MB at 64 × 64), and are shared by all threads.
 public struct Kriging: Interpolator {
@@ -87,7 +90,12 @@ public struct Kriging: Interpolator {
       return InterpolatedMap(
         map: ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: Float(problem.level)))
     }
-    let posterior = prediction(try search(problem).best(), problem, station: coarse.station)
+    let fit = try search(problem).best()
+    var posterior = prediction(fit, problem, station: coarse.station)
+    if fit.nugget > KrigingSearch.roughNugget {
+      let basis = bases[fit.basis]
+      posterior.scaleVariance(by: localFactors(fit.standardisedErrors(basis, problem.rotated(basis))))
+    }
     var result = posterior.interpolated(rows: grid.rows, columns: grid.columns)
     if samples == .exact { restoreSamples(coarse.map, &result) }
     return result

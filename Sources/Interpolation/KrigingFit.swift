@@ -17,6 +17,9 @@ public struct KrigingFit: Equatable, Sendable {
   /// The mean square error of predicting each sample from all others [dB²], where that chose; nil where likelihood did.
   public var crossValidation: Double?
 
+  /// Whether the map was found to be no smooth field: its deviation is then scaled locally.
+  public var isRough: Bool { nugget > KrigingSearch.roughNugget }
+
   init(_ best: KrigingCandidate, _ basis: KrigingBasis, _ samples: KrigingSamples) {
     covariance = basis.horizontal.covariance
     length = basis.horizontal.length

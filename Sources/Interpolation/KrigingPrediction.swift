@@ -6,6 +6,10 @@ struct KrigingPosterior {
   var mean: [Double]
   var variance: [Double]
 
+  mutating func scaleVariance(by factors: [Double]) {
+    for pixel in variance.indices { variance[pixel] *= factors[pixel] }
+  }
+
   func interpolated(rows: Int, columns: Int) -> InterpolatedMap {
     InterpolatedMap(
       map: ChannelFingerprint(rows: rows, columns: columns, values: mean.map { Float($0) }),

@@ -51,6 +51,24 @@ struct KrigingCandidate {
   ///   - basis: the candidate's own.
   ///   - fields: the samples in that basis.
   mutating func validate(_ basis: KrigingBasis, _ fields: [Double]) {
+    let (weighted, diagonal) = crossValidation(basis, fields)
+    let count = Double(weighted.values.count)
+    crossValidation = zip(weighted.values, diagonal.values).reduce(0) { $0 + $1.0 * $1.0 / ($1.1 * $1.1) } / count
+    variance = zip(weighted.values, diagonal.values).reduce(0) { $0 + $1.0 * $1.0 / $1.1 } / count
+  }
+
+  /// The squares of these errors over their variances, in units of σ².
+  func standardisedErrors(_ basis: KrigingBasis, _ fields: [Double]) -> DoubleMatrix {
+    let (weighted, diagonal) = crossValidation(basis, fields)
+    return DoubleMatrix(
+      rows: weighted.rows, columns: weighted.columns,
+      values: zip(weighted.values, diagonal.values).map { $0 * $0 / $1 })
+  }
+
+  /// V⁻¹ r and the diagonal of V⁻¹, as maps of the samples.
+  private func crossValidation(
+    _ basis: KrigingBasis, _ fields: [Double]
+  ) -> (weighted: DoubleMatrix, diagonal: DoubleMatrix) {
     let (down, across) = (basis.vertical.eigenvalues, basis.horizontal.eigenvalues)
     let count = down.count * across.count
     let weights = DoubleMatrix(rows: down.count, columns: across.count) { 1 / (down[$0] * across[$1] + nugget) }
@@ -58,15 +76,10 @@ struct KrigingCandidate {
     for i in 0..<count {
       residual.values[i] *= fields[i] - trend.x * fields[count + i] - trend.y * fields[2 * count + i]
     }
-    let errors = basis.restored(residual).values
-    let diagonal = basis.vertical.squares.times(weights, transposed: true).times(basis.horizontal.squares).values
-    var (squares, standardised) = (0.0, 0.0)
-    for (error, own) in zip(errors, diagonal) {
-      squares += error * error / (own * own)
-      standardised += error * error / own
-    }
-    crossValidation = squares / Double(count)
-    variance = standardised / Double(count)
+    return (
+      basis.restored(residual),
+      basis.vertical.squares.times(weights, transposed: true).times(basis.horizontal.squares)
+    )
   }
 }
 

@@ -139,8 +139,9 @@ public struct ScatteredKriging: Sendable {
   /// - Parameters:
   ///   - rows: grid lines in y.
   ///   - columns: grid lines in x.
+  ///   - scalesLocally: whether the deviation of rough maps is scaled by `localScale`; only where all samples take part.
   /// - Throws: `Fault` when the covariance of the samples cannot be inverted.
-  public func interpolated(rows: Int, columns: Int) throws -> InterpolatedMap {
+  public func interpolated(rows: Int, columns: Int, scalesLocally: Bool = true) throws -> InterpolatedMap {
     var posterior = KrigingPosterior(
       mean: [Double](repeating: 0, count: rows * columns), variance: [Double](repeating: 0, count: rows * columns))
     let whole = samples.values.count <= Self.samplesAtOnce ? try process(Array(samples.values.indices)) : nil
@@ -160,6 +161,9 @@ public struct ScatteredKriging: Sendable {
           posterior.variance.replaceSubrange(to..<to + xs.count, with: part.variance[from..<from + xs.count])
         }
       }
+    }
+    if scalesLocally, fit.isRough, whole != nil {
+      posterior.scaleVariance(by: try localScale(rows: rows, columns: columns).map { Double($0) * Double($0) })
     }
     var result = posterior.interpolated(rows: rows, columns: columns)
     if kind == .exact { restoreSamples(&result) }
