@@ -99,7 +99,8 @@ extension RunTests {
     try expectFailure(
       distill("run", "pruned", "out", "distillation.task=0", "distillation.output=0", "distillation.feature=0"),
       ["distillation.task", "nothing to learn"])
-    try expectFailure(distill("run", "pruned", "out", "distillation.tusk=0"), ["distillation.tusk", "distillation.task"])
+    try expectFailure(
+      distill("run", "pruned", "out", "distillation.tusk=0"), ["distillation.tusk", "distillation.task"])
     let others = folder.place("others.h5")
     let array = try folder.file("others.npy", numPy(shape: [9, Self.side, Self.side], Self.value))
     _ = try succeed(["import", array, "--out", others])
