@@ -92,7 +92,7 @@ public struct Kriging: Interpolator {
     }
     let fit = try search(problem).best()
     var posterior = prediction(fit, problem, station: coarse.station)
-    if fit.nugget > KrigingSearch.roughNugget {
+    if fit.isRough {
       let basis = bases[fit.basis]
       posterior.scaleVariance(by: localFactors(fit.standardisedErrors(basis, problem.rotated(basis))))
     }
@@ -112,7 +112,7 @@ public struct Kriging: Interpolator {
   }
 
   func search(_ problem: KrigingSamples) -> KrigingSearch {
-    KrigingSearch(samples: problem, count: bases.count) { bases[$0] }
+    KrigingSearch(samples: problem, spacing: Double(grid.magnification), count: bases.count) { bases[$0] }
   }
 
   /// Samples with holes are scattered ones.
