@@ -20,6 +20,10 @@ public struct BenchmarkSettings: Sendable {
   public var threads: Int
   /// Maps in a batch, of each rank.
   public var batch: Int
+  /// Maps that are in flight at a time where gradients are accumulated; 0: the whole batch.
+  public var microbatch = 0
+  /// Processes of this run on this machine, which share its memory.
+  public var ranksOnNode = 1
   /// Repetitions that are timed; one more goes before them.
   public var steps: Int
   /// The seed of all random numbers.

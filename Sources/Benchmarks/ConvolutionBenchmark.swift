@@ -32,9 +32,7 @@ public enum ConvolutionBenchmark {
     for (shape, layers) in shapes {
       let algorithm = shape.algorithm(convolution), times = measure(shape, engine, settings)
       let operations = Double(2 * shape.multiplyAccumulates * settings.batch)
-      let tiles = (shape.height + 3) / 4 * ((shape.width + 3) / 4)
-      let left =
-        algorithm == .winograd ? Double(72 * tiles * shape.input * shape.output * settings.batch) : operations
+      let left = Double(shape.operations(convolution) * settings.batch)
       let total = times.all.reduce(0, +)
       table.add(
         [

@@ -58,13 +58,13 @@ public enum ScalingBenchmark {
   ///   - settings: `batch` is each rank's share.
   ///   - world: the ranks.
   ///   - bucketBytes: the least size of a bucket.
-  ///   - progress: who moves the exchange on.
+  ///   - way: how gradients get to the other ranks.
   public static func run(
     _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator,
-    bucketBytes: Int, progress: OverlappedGradientReducer.Progress
+    bucketBytes: Int, way: ExchangeWay
   ) throws -> BenchmarkReport {
     let rig = try StepRig(configuration, settings, isTrained: true)
-    let exchange = try Exchange(rig.model, world, bucketBytes: bucketBytes, progress: progress)
+    let exchange = try Exchange(rig.model, world, bucketBytes: bucketBytes, way: way)
     var together: [Double] = [], apart: [Double] = [], hidden: [Double] = [], total: [Double] = []
     for step in 0...settings.steps {
       try world.barrier()
@@ -80,11 +80,17 @@ public enum ScalingBenchmark {
     }
     let efficiency = median(apart) / median(together), sum = total.reduce(0, +)
     let share = sum > 0 ? hidden.reduce(0, +) / sum : 1
-    var table = MarkdownTable(["ranks", "global batch", "together", "apart", "efficiency", "exchange", "hidden"])
+    let memory = try world.allReduce(Double(peakBytes()), .sum)
+    var table = MarkdownTable([
+      "exchange by", "ranks", "global batch", "together", "apart", "efficiency", "exchange", "hidden",
+      "peak memory, all",
+    ])
     table.add([
+      way.rawValue,
       "\(world.size) x \(settings.threads) threads", "\(settings.batch * world.size)",
       Units.duration(median(together)), Units.duration(median(apart)), Units.number(efficiency),
       Units.duration(median(total)), Units.number(100 * share) + " %",
+      Units.bytes(Int(memory)),
     ])
     return BenchmarkReport(
       title: "Scaling of \(preset): the ranks together against the same steps without exchange", tables: [table],
@@ -92,26 +98,44 @@ public enum ScalingBenchmark {
         "benchmark": .text("scaling"), "preset": .text(preset), "ranks": .integer(world.size),
         "threads": .integer(settings.threads), "global_batch": .integer(settings.batch * world.size),
         "seconds_together": .real(median(together)), "seconds_apart": .real(median(apart)),
-        "efficiency": .real(efficiency), "exchange_seconds": .real(median(total)), "hidden_share": .real(share),
+        "exchange": .text(way.rawValue), "efficiency": .real(efficiency), "exchange_seconds": .real(median(total)),
+        "hidden_share": .real(share), "peak_bytes": .integer(Int(memory)),
+        "rounds_together": .array(together.map { .real($0) }), "rounds_apart": .array(apart.map { .real($0) }),
       ]))
   }
 }
 
+/// How gradients get to the other ranks.
+public enum ExchangeWay: String, CaseIterable, Sendable {
+  /// Messages, moved on by the computing thread between operations.
+  case polled
+  /// Messages, moved on by a thread of their own.
+  case thread
+  /// Memory that the ranks of one node share.
+  case shared
+}
+
 /// Marks buckets ready as backward completes their parameters.
 final class Exchange {
-  let reducer: OverlappedGradientReducer
+  let reducer: any GradientReducer
   private let bucketOfParameter: [Int], sizes: [Int]
   private var pending: [Int] = []
   private var failure: (any Error)?
 
   init(
-    _ model: CGDM, _ world: Communicator, bucketBytes: Int, progress: OverlappedGradientReducer.Progress
+    _ model: CGDM, _ world: Communicator, bucketBytes: Int, way: ExchangeWay
   ) throws {
     guard let gradients = model.arena.gradients else { preconditionFailure("a trained model has gradients") }
     let buckets = Self.buckets(model.arena, targetBytes: bucketBytes)
-    reducer = try OverlappedGradientReducer(
-      world, arena: UnsafeMutableBufferPointer(start: gradients.base, count: model.arena.count),
-      buckets: buckets.ranges, progress: progress)
+    if way == .shared {
+      let shared = try SharedGradientReducer(world, count: model.arena.count, buckets: buckets.ranges)
+      model.arena.placeGradients(in: Storage(borrowing: shared.gradients))
+      reducer = shared
+    } else {
+      reducer = try OverlappedGradientReducer(
+        world, arena: UnsafeMutableBufferPointer(start: gradients.base, count: model.arena.count),
+        buckets: buckets.ranges, progress: way == .thread ? .thread : .polled)
+    }
     bucketOfParameter = buckets.bucketOfParameter
     sizes = buckets.ranges.indices.map { bucket in buckets.bucketOfParameter.count { $0 == bucket } }
   }

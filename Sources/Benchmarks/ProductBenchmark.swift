@@ -15,7 +15,8 @@ public enum ProductBenchmark {
           let a = operands.base + job * perThread, b = a + rows * depth, c = b + depth * columns
           for _ in 0..<rounds {
             for column in stride(from: 0, to: columns, by: 32) {
-              ck_panel_product(c + column, columns, a, depth, 1, b + depth * column, 32, rows, 32, depth, 1)
+              ck_panel_product(
+                c + column, columns, a, depth, 1, b + depth * column, 32, b + depth * column, rows, 32, depth, 1)
             }
           }
         }
@@ -66,7 +67,8 @@ public enum ProductBenchmark {
     return Double(2 * size * size * size * repeats * count) / (times.dropFirst().min() ?? .nan)
   }
 
-  private static func copy(_ engine: Engine, rounds: Int) -> Double {
+  /// The rate of a copy that no cache holds [bytes/s], read and written bytes counted.
+  static func copy(_ engine: Engine, rounds: Int) -> Double {
     let count = 1 << 26, block = 1 << 16
     let from = engine.zeros([count]), to = engine.zeros([count])
     let times = (0..<max(3, rounds)).map { _ in

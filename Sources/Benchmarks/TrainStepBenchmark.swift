@@ -9,7 +9,7 @@ final class StepRig {
   let engine: Engine
   let model: CGDM
   private let optimiser: AdamOptimiser?
-  private let batch: Int
+  private let batch: Int, microbatch: Int
   private let condition: Tensor, noisy: Tensor, noise: Tensor
   private var step = 0
   var profile: OperationProfile?
@@ -28,6 +28,7 @@ final class StepRig {
     try Initialisation.kaiming.apply(to: model.arena, seed: settings.seed)
     optimiser = isTrained ? AdamOptimiser(model.arena, rule: AdamOptimiser.Rule()) : nil
     batch = settings.batch
+    microbatch = settings.microbatch == 0 ? settings.batch : settings.microbatch
     let size = configuration.imageSize, channels = configuration.channels
     let stream = RandomStream(seed: settings.seed, purpose: .test)
     let maps = (0..<3).map { [engine] kind in
@@ -38,35 +39,51 @@ final class StepRig {
     (condition, noisy, noise) = (maps[0], maps[1], maps[2])
   }
 
-  private var timesteps: [Float] { (0..<batch).map { Float(1 + 997 * ($0 + 1) % 1000) } }
+  /// The model's answer for some maps of the batch.
+  private func answer(_ maps: Range<Int>, _ tape: Tape) -> Variable {
+    model(
+      condition: some(maps, of: condition), noisy: some(maps, of: noisy),
+      timesteps: maps.map { Float(1 + 997 * ($0 + 1) % 1000) }, tape)
+  }
 
-  /// Forward, backward and Adam; returns the loss. `reduce` stands between the latter two.
+  private func some(_ maps: Range<Int>, of all: Tensor) -> Tensor {
+    Tensor(
+      storage: all.storage, base: all.sample(maps.lowerBound), shape: [maps.count] + all.shape.dropFirst(),
+      stride: all.stride)
+  }
+
+  /// Forward, backward and Adam; returns the loss. `prepare` gets the tape of the last backward; `reduce` stands between
+  /// that and Adam.
   @discardableResult
   func train(_ prepare: (Tape) throws -> Void = { _ in }, reduce: () throws -> Void = {}) throws -> Double {
     profile?.restart()
     model.arena.clearGradients()
-    profile?.lap("clear gradients")
-    let tape = Tape(engine: engine, isRecording: true)
-    tape.profile = profile
-    tape.dropoutKeys = DropoutKeys(seed: 1, step: step, samples: Array(0..<batch))
-    try prepare(tape)
-    let output = model(condition: condition, noisy: noisy, timesteps: timesteps, tape)
-    let loss = tape.meanSquaredError(output, target: noise)
-    tape.backward(from: loss, seed: 1 / Float(batch))
+    profile?.lap("clear gradients", "", work: .init(passes: 1, over: model.arena.count))
+    var sum = 0.0
+    for first in stride(from: 0, to: batch, by: microbatch) {
+      let maps = first..<min(batch, first + microbatch)
+      let tape = Tape(engine: engine, isRecording: true)
+      tape.profile = profile
+      tape.dropoutKeys = DropoutKeys(seed: 1, step: step, samples: Array(maps))
+      if maps.upperBound == batch { try prepare(tape) }
+      let loss = tape.meanSquaredError(answer(maps, tape), target: some(maps, of: noise))
+      tape.backward(from: loss, seed: 1 / Float(batch))
+      sum += loss.value.values().reduce(0) { $0 + Double($1) }
+    }
     try reduce()
     profile?.restart()
     optimiser?.step(learningRate: 5e-5, threads: engine.threads)
-    profile?.lap("Adam", "")
+    profile?.lap("Adam", "", work: .init(passes: 7, over: model.arena.count))
     step += 1
-    return loss.value.values().reduce(0) { $0 + Double($1) } / Double(batch)
+    return sum / Double(batch)
   }
 
   /// A forward pass without a tape, as the samplers run it.
-  func forward() {
-    let tape = Tape(engine: engine, isRecording: false)
+  func forward(_ prepared: PreparedWeights? = nil) {
+    let tape = Tape(engine: engine, prepared: prepared)
     tape.profile = profile
     profile?.restart()
-    _ = model(condition: condition, noisy: noisy, timesteps: timesteps, tape)
+    _ = answer(0..<batch, tape)
   }
 }
 
@@ -106,24 +123,50 @@ public enum TrainStepBenchmark {
       "seconds": .array(times.map { .real($0) }),
       "peak_bytes": .integer(peak), "operations": .integer(operations),
     ])
-    let tables = [table] + (rig.profile.map { [profileTable($0, steps: settings.steps)] } ?? [])
+    let tables = [table] + (rig.profile.map { [profileTable($0, steps: settings.steps, Limits(rig.engine))] } ?? [])
     return BenchmarkReport(
       title: "Training step: forward, backward, Adam; GFLOP/s-eq. counts the operations of the definition",
       tables: tables, json: json)
   }
 }
 
-/// The table of a profile, per step.
-func profileTable(_ profile: OperationProfile, steps: Int) -> MarkdownTable {
+/// What the machine gives at most.
+struct Limits {
+  /// Register blocks in a cache [operations/s], copies through memory [bytes/s].
+  let operations: Double, bytes: Double
+
+  init(_ engine: Engine) {
+    operations = ProductBenchmark.peak(engine)
+    bytes = ProductBenchmark.copy(engine, rounds: 3)
+  }
+
+  /// The time that some work takes at least [s].
+  func seconds(_ work: OperationProfile.Work) -> Double { work.operations / operations + work.bytes / bytes }
+}
+
+/// The table of a profile, per step. `of limit` is the time that the operation's multiplications take at the peak, or
+/// its passes at the rate of a copy, by the time that it took.
+func profileTable(
+  _ profile: OperationProfile, steps: Int, _ limits: Limits, title: String = "operation"
+) -> MarkdownTable {
   var table = MarkdownTable(
-    ["operation", "part", "calls", "ms", "share", "CPU ms"], alignments: [.left, .left, .right, .right, .right, .right])
+    [title, "part", "calls", "ms", "share", "CPU ms", "of limit"],
+    alignments: [.left, .left, .right, .right, .right, .right, .right])
   let total = profile.sorted.reduce(0) { $0 + $1.seconds }
   for entry in profile.sorted {
+    let least = limits.seconds(entry.work)
     table.add([
       entry.operation, entry.direction, "\(entry.count / steps)",
       Units.number(entry.seconds / Double(steps) * 1e3), String(format: "%.1f %%", 100 * entry.seconds / total),
       Units.number(entry.processorSeconds / Double(steps) * 1e3),
+      least > 0 ? String(format: "%.0f %%", 100 * least / entry.seconds) : "",
     ])
   }
+  let least = profile.sorted.reduce(0) { $0 + limits.seconds($1.work) }
+  table.add([
+    "all", "", "", Units.number(total / Double(steps) * 1e3), "100 %",
+    Units.number(profile.sorted.reduce(0) { $0 + $1.processorSeconds } / Double(steps) * 1e3),
+    String(format: "%.0f %%", 100 * least / total),
+  ])
   return table
 }

@@ -46,10 +46,10 @@ ck_winograd ck_winograd_product_plan(size_t batch, size_t height, size_t width, 
                  weight_block;
   // Weights that many blocks of tiles share are transformed once, where those of one block of outputs (at most 2.5 MiB)
   // come back from a cache sooner than they are transformed anew.
-  size_t transformed = ck_winograd_weight_jobs(&plan) * weight_block;
+  plan.transformed = ck_winograd_weight_jobs(&plan) * weight_block;
   size_t together = divided(input, plan.input_block) * divided(plan.output_block, CK_PANEL) * weight_block;
-  if (divided(plan.tiles, plan.tile_block) > 4 && together <= 5u << 17 && transformed <= 2u << 20)
-    plan.shared = transformed;
+  if (divided(plan.tiles, plan.tile_block) > 4 && together <= 5u << 17 && plan.transformed <= 2u << 20)
+    plan.shared = plan.transformed;
   return plan;
 }
 
@@ -90,9 +90,13 @@ void ck_winograd_product(const ck_winograd *plan, const ck_winograd_operands *op
       size_t columns = least(CK_PANEL, padded(outputs - k)), place = (output + k) / CK_PANEL * blocks + b;
       const float *u = shared ? shared + place * CK_POSITIONS * weight_step : own;
       if (!shared) weight_block(plan, operands->weights, operands->transposed, own, place);
+      // Weights that come from memory are on their way one product ahead.
+      size_t following = k + CK_PANEL < outputs ? place + blocks : output / CK_PANEL * blocks + b + 1;
+      const float *after = shared ? shared + following * CK_POSITIONS * weight_step : own;
       for (size_t i = 0; i < CK_POSITIONS; i++)
         ck_panel_product(sums + i * sum_step + k, plan->output_block, data + i * data_step, plan->input_block, 1,
-                         u + i * weight_step, CK_PANEL, tiles, columns, inputs, b > 0);
+                         u + i * weight_step, CK_PANEL, i + 1 < CK_POSITIONS ? u + (i + 1) * weight_step : after,
+                         tiles, columns, inputs, b > 0);
     }
   }
   ck_transform_outputs(sums, sum_step, plan->output_block, plan, operands, first, tiles, output, outputs);
@@ -136,7 +140,7 @@ void ck_winograd_weight_gradient(const ck_winograd *plan, const float *x, size_t
     for (size_t i = 0; i < CK_POSITIONS; i++)
       for (size_t k = 0; k < outputs; k += CK_PANEL)
         ck_panel_product(sums + i * sum_step + k, plan->output_block, data + i * data_step, 1, plan->input_block,
-                         slopes + i * slope_step + k, plan->output_block, inputs,
+                         slopes + i * slope_step + k, plan->output_block, slopes + i * slope_step + k, inputs,
                          least(CK_PANEL, padded(outputs - k)), tiles, first > begin);
   }
   float *to = plan->tile_chunks > 1 ? partial + chunk * 9 * plan->input * plan->output : dw;

@@ -112,17 +112,34 @@ CK_INLINE void store_outputs(const float *m, size_t step, const ck_winograd *pla
   }
 }
 
+CK_INLINE output_tile place_outputs(const ck_winograd *plan, size_t t) {
+  tile_place at = place(plan, t);
+  return (output_tile){plan->height - at.row < 4 ? plan->height - at.row : 4,
+                       plan->width - at.column < 4 ? plan->width - at.column : 4,
+                       (at.image * plan->height + at.row) * plan->width + at.column, at.image};
+}
+
+/// Asks for the lines that a tile's outputs are written to, and for what is added to them.
+CK_INLINE void expect_outputs(const ck_winograd *plan, const ck_winograd_operands *operands, output_tile at, size_t k) {
+  for (size_t i = 0; i < at.rows; i++)
+    for (size_t j = 0; j < at.columns; j++) {
+      size_t p = at.corner + i * plan->width + j;
+      __builtin_prefetch(operands->y + p * operands->y_stride + k, 1);
+      if (operands->residual) __builtin_prefetch(operands->residual + p * operands->residual_stride + k);
+    }
+}
+
 CK_WIDE_CLONES void ck_transform_outputs(const float *m, size_t step, size_t pitch, const ck_winograd *plan,
                                          const ck_winograd_operands *operands, size_t first, size_t tiles,
                                          size_t channel, size_t channels) {
   for (size_t t = 0; t < tiles; t++) {
-    tile_place at = place(plan, first + t);
-    output_tile tile = {plan->height - at.row < 4 ? plan->height - at.row : 4,
-                        plan->width - at.column < 4 ? plan->width - at.column : 4,
-                        (at.image * plan->height + at.row) * plan->width + at.column, at.image};
+    output_tile tile = place_outputs(plan, first + t);
+    output_tile next = place_outputs(plan, first + (t + 1 < tiles ? t + 1 : t));
     size_t c = 0;
-    for (; c + CK_LANES <= channels; c += CK_LANES)
+    for (; c + CK_LANES <= channels; c += CK_LANES) {
+      expect_outputs(plan, operands, next, channel + c);
       store_outputs(m + t * pitch + c, step, plan, operands, tile, channel + c, CK_LANES);
+    }
     if (c < channels) store_outputs(m + t * pitch + c, step, plan, operands, tile, channel + c, channels - c);
   }
 }

@@ -1,5 +1,6 @@
 import Essentials
 import RunRecords
+import Tensors
 
 /// The optimiser and its steps.
 public struct TrainingSection: ConfigurationSection, Equatable {
@@ -23,6 +24,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     case overlapped
     /// After backward has ended: the same sums, bit for bit.
     case naive
+    /// In memory that the ranks share; all on one node.
+    case shared
   }
 
   /// Steps of the whole run.
@@ -66,6 +69,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var reducer = Reducer.overlapped
   /// A bucket of gradients has at least so many MiB.
   public var bucketMiB = 8.0
+  /// How convolutions may be computed.
+  public var convolution = ConvolutionChoice.automatic
 
   /// The `small` preset.
   public init() {}
@@ -112,6 +117,7 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .integer("log_every", \.logEvery, in: 1...1_000_000_000, "steps between lines of metrics.jsonl"),
       .choice("reducer", \.reducer, "how gradients are summed over the ranks"),
       .number("bucket_mib", \.bucketMiB, in: 0.001...4096, "least size of a bucket of gradients, MiB"),
+      .choice("convolution", \.convolution, "how convolutions may be computed: gathered is slower, to compare with"),
     ]
   }
 

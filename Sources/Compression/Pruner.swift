@@ -54,22 +54,23 @@ public enum Pruner {
     _ request: PruningRequest, _ trained: TrainedModel, communicator: Communicator, engine: Engine, console: Console,
     isStopped: () -> Bool = { false }, progress style: ProgressDisplay.Style
   ) throws -> PruningReport? {
-    let need = try communicator.agree("read the goal") { try need(request.goal, trained.model) }
-    let notes = request.output + "/scan"
-    var lock: RunLock?
-    try communicator.onRoot("make the student's directory") {
-      try requireNoRun(at: request.output)
-      try Files.makeDirectory(notes, what: "cannot make the student's directory")
-      lock = try RunLock(directory: notes)
+    let need = try communicator.agree("read the goal") {
+      try parametersToRemove(request.goal, trained.model)
     }
-    defer { withExtendedLifetime(lock) {} }
-
+    try communicator.onRoot("look at the student's directory") { try requireNoRun(at: request.output) }
     let data = try TrainingData(paths: request.data, configuration: trained.configuration, communicator: communicator)
     let scan = try communicator.agree("prepare the scan") {
       try data.require(trained.state)
       return try SensitivityScan(
         trained, data: data, settings: request.settings, communicator: communicator, engine: engine)
     }
+    let notes = request.output + "/scan"
+    var lock: RunLock?
+    try communicator.onRoot("make the student's directory") {
+      try Files.makeDirectory(notes, what: "cannot make the student's directory")
+      lock = try RunLock(directory: notes)
+    }
+    defer { withExtendedLifetime(lock) {} }
     let clock = ContinuousClock(), begin = clock.now
     guard let layers = try scan.run(notes: notes, isStopped: isStopped, progress: style) else { return nil }
     let took = Units.duration((clock.now - begin) / .seconds(1))
@@ -93,7 +94,7 @@ public enum Pruner {
   }
 
   /// How many parameters have to go.
-  static func need(_ goal: PruningRequest.Goal, _ model: CGDM) throws -> Int {
+  static func parametersToRemove(_ goal: PruningRequest.Goal, _ model: CGDM) throws -> Int {
     let total = model.arena.parameterCount
     let layers = CGDM.prunableLayers(model.configuration)
     let most = layers.reduce(0) { $0 + $1.parameters }
@@ -140,7 +141,7 @@ extension PruningRequest.Goal {
 }
 
 /// How far the student is from its teacher, and each from the truth, over the scan's sample.
-struct JointLoss: Equatable, Sendable {
+struct JointLoss: Sendable {
   /// E ||eps_teacher - eps_student||², mean over elements: what the sum of the chosen values predicts.
   var difference: Double
   /// E ||eps - eps_teacher||².

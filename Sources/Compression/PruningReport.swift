@@ -83,8 +83,8 @@ public struct PruningReport: Sendable {
       Teacher: `\(teacherPath)`. Data: `\(data)`. At least \(need) of \(teacher.parameters) parameters had to go; \
       \(gone) went, in \(rows.count(where: \.isChosen)) of \(rows.count) prunable layers.
 
-      | network | parameters | MACs (G) | loss on the noise |
-      | ------- | ---------: | -------: | ----------------: |
+      | network | parameters | MACs (G) | task loss |
+      | ------- | ---------: | -------: | --------: |
       | teacher | \(teacher.parameters) | \(Self.billions(teacher.multiplyAccumulates)) | \(Units.number(teacherLoss)) |
       | student, untrained | \(student.parameters) | \(Self.billions(student.multiplyAccumulates)) | \
       \(Units.number(studentLoss)) |

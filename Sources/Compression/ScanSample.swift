@@ -25,7 +25,7 @@ struct ScanSample {
   let loss: DenoisingLoss
   let samples: [TrainingSample]
   private let batch: Int
-  private let keys: DenoisingLoss.Keys
+  private let seed: UInt64
 
   init(_ settings: ScanSettings, seed: UInt64, data: TrainingData, loss: DenoisingLoss) throws {
     let training = data.split.training
@@ -34,7 +34,7 @@ struct ScanSample {
       try data.sample(training[order[draw % order.count]], position: draw, step: 0)
     }
     batch = settings.batch
-    keys = .sensitivity(seed)
+    self.seed = seed
     self.loss = loss
   }
 
@@ -48,12 +48,12 @@ struct ScanSample {
 
   /// What the network is given for a batch, and what it should answer.
   func assemble(_ number: Int) -> DenoisingLoss.Batch {
-    loss.assemble(Array(samples[places(number)]), step: 0, keys: keys)
+    loss.assemble(Array(samples[places(number)]), step: 0, keys: .sensitivity(seed))
   }
 
   /// 64 bits that stand for all that the network is given.
   var hash: UInt64 {
-    var hash = stableHash("\(samples.count) in \(batch), \(keys)".utf8)
+    var hash = stableHash("\(samples.count) in \(batch), seed \(seed)".utf8)
     for sample in samples {
       for values in [sample.map.condition, sample.map.target ?? []] {
         let own = values.withUnsafeBytes { stableHash($0) }

@@ -59,7 +59,7 @@ public final class SensitivityScan {
   /// Collective. Finds the value of every layer.
   ///
   /// - Parameters:
-  ///   - folder: where ranks note what they have found; a scan of the same sample and weights goes on there.
+  ///   - folder: a folder where ranks note what they have found; a scan of the same sample and weights goes on there.
   ///   - isStopped: asked now and then; once it is so on a rank, the scan ends with what it has noted.
   ///   - style: how rank 0 shows progress.
   /// - Returns: one entry a layer, in the order of `layers`; nil where it was stopped.
@@ -70,7 +70,6 @@ public final class SensitivityScan {
     let count = sample.batchCount * layers.count
     var known: [Int: [Double]] = [:]
     try communicator.onRoot("read the scan's notes") {
-      try Files.makeDirectory(folder, what: "cannot make the folder for the scan's notes")
       known = try ScanJournal.read(folder: folder, key: key) { [sample, layers] job, errors in
         (0..<count).contains(job) && errors.count == sample.places(job / layers.count).count
       }

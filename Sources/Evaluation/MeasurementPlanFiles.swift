@@ -1,6 +1,7 @@
 import Essentials
 import Foundation
 import Interpolation
+import Metrics
 import RunRecords
 
 extension MeasurementPlan {

@@ -48,6 +48,9 @@ public struct ReconstructionRequest: Sendable {
   }
 }
 
+/// Making room for transformed weights takes as long as they save in about so many evaluations.
+private let fewestStepsWithKeptWeights = 8
+
 /// Fine maps out of coarse ones by a trained CGDM, the work shared out over the ranks.
 public enum Reconstructor {
   /// Collective. Reconstructs all maps of the input into one file; results are in dB.
@@ -124,13 +127,14 @@ public enum Reconstructor {
   ) throws {
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let largest = Share.range(of: source.samples.count, rank: 0, size: communicator.size).count
+    var prepared: PreparedWeights?
     let progress = ProgressDisplay("reconstruct", total: largest, unit: "maps a rank", style: style)
     for round in 0..<(largest + request.batch - 1) / request.batch {
       let first = min(share.lowerBound + round * request.batch, share.upperBound)
       let places = first..<min(first + request.batch, share.upperBound)
       let block = try communicator.agree("reconstruct maps") {
         try places.isEmpty
-          ? nil : reconstruct(places, source, driver, model, engine)
+          ? nil : reconstruct(places, source, driver, model, engine, &prepared, ranksOnNode: communicator.localSize)
       }
       try writer.write(block)
       progress.update(step: min(largest, (round + 1) * request.batch))
@@ -140,7 +144,7 @@ public enum Reconstructor {
 
   private static func reconstruct(
     _ places: Range<Int>, _ source: ReconstructionSource, _ driver: SamplingDriver, _ model: CGDM,
-    _ engine: Engine
+    _ engine: Engine, _ prepared: inout PreparedWeights?, ranksOnNode: Int
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
     let conditioned = try samples.map(source.conditioned)
@@ -153,7 +157,7 @@ public enum Reconstructor {
       samples, coarse: UnsafeBufferPointer(start: start.base, count: start.count),
       into: UnsafeMutableBufferPointer(start: state.base, count: state.count), threads: engine.threads
     ) { noisy, timestep, output in
-      let tape = Tape(engine: engine, isRecording: false)
+      let tape = Tape(engine: engine, prepared: prepared)
       let input = engine.tensor([samples.count] + size + [model.configuration.conditionWidth + width])
       let each = layout.places * width
       engine.threads.run(samples.count) { n, _ in
@@ -165,6 +169,11 @@ public enum Reconstructor {
       let timesteps = [Float](repeating: Float(timestep), count: samples.count)
       let estimate = model(tape.constant(input), timesteps: timesteps, tape)
       output.baseAddress?.update(from: estimate.value.base, count: output.count)
+      // Every step of every map asks the same network. How much room there is for its transformed weights shows when
+      // all other memory is taken: after one evaluation.
+      if prepared == nil, driver.sampler.timesteps.count >= fewestStepsWithKeptWeights {
+        prepared = PreparedWeights(ranksOnNode: ranksOnNode)
+      }
     }
     let maps = conditioned.enumerated().map { place, map in
       map.decibels(UnsafeBufferPointer(start: state.sample(place), count: layout.places * width))

@@ -21,7 +21,8 @@ public struct ResidualForm: Sendable {
   ///   - grids: where samples lie, by magnification.
   ///   - area: where places lie.
   init(_ grids: [Int: SamplingGrid], _ area: AreaGeometry) throws {
-    interpolators = try grids.mapValues { try Kriging(grid: $0, geometry: area) }
+    // A network finds rough places itself; a unit that is the same all over a map leaves the squared error's weights alone.
+    interpolators = try grids.mapValues { try Kriging(grid: $0, geometry: area, deviation: .stationary) }
     self.area = area
   }
 

@@ -26,6 +26,14 @@ public struct Kriging: Interpolator {
     case noisy
   }
 
+  /// Where a deviation is large on a rough map.
+  public enum Deviation: Sendable {
+    /// Wherever no sample is near, as the fitted process has it: the same for all maps with one covariance.
+    case stationary
+    /// Scaled to the errors of the samples around, as far as these tell.
+    case local
+  }
+
   /// Most samples on an axis.
   public static let maximumSide = 1024
   /// A trend's slope needs some samples more than its constant does.
@@ -39,6 +47,8 @@ public struct Kriging: Interpolator {
   public let geometry: AreaGeometry
   /// What the samples are.
   public let samples: Samples
+  /// Where a deviation is large on a rough map.
+  public let deviation: Deviation
   let bases: [KrigingBasis]
   private let covariances: [Covariance]
 
@@ -46,11 +56,12 @@ public struct Kriging: Interpolator {
   ///   - grid: where the samples lie.
   ///   - geometry: where the pixels lie in metres; needed only for maps whose station is known.
   ///   - samples: whether samples are the map's own values.
+  ///   - deviation: where a deviation is large on a rough map.
   ///   - covariances: the families to choose from: the first for smooth maps, all of them for rough ones.
   /// - Throws: `Fault` when an axis has more than 1024 samples, or memory is short.
   public init(
     grid: SamplingGrid, geometry: AreaGeometry = AreaGeometry(), samples: Samples = .exact,
-    covariances: [Covariance] = Covariance.allCases
+    deviation: Deviation = .local, covariances: [Covariance] = Covariance.allCases
   ) throws {
     precondition(!covariances.isEmpty, "at least one family of covariances")
     guard max(grid.coarseRows, grid.coarseColumns) <= Self.maximumSide else {
@@ -63,6 +74,7 @@ public struct Kriging: Interpolator {
     self.grid = grid
     self.geometry = geometry
     self.samples = samples
+    self.deviation = deviation
     self.covariances = covariances
     let extent = Double(max(grid.rows, grid.columns))
     bases = try covariances.flatMap { covariance in
@@ -83,7 +95,8 @@ public struct Kriging: Interpolator {
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or a valid sample is not finite.
   public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
     if let valid = coarse.valid, valid.contains(false) {
-      return try scattered(coarse, valid).interpolated(rows: grid.rows, columns: grid.columns)
+      return try scattered(coarse, valid).interpolated(
+        rows: grid.rows, columns: grid.columns, scalesLocally: deviation == .local)
     }
     let problem = try prepared(coarse)
     guard problem.count > 1 else {
@@ -92,7 +105,7 @@ public struct Kriging: Interpolator {
     }
     let fit = try search(problem).best()
     var posterior = prediction(fit, problem, station: coarse.station)
-    if fit.isRough {
+    if deviation == .local, fit.isRough {
       let basis = bases[fit.basis]
       posterior.scaleVariance(by: localFactors(fit.standardisedErrors(basis, problem.rotated(basis))))
     }

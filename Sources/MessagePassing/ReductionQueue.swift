@@ -47,7 +47,7 @@ final class ReductionQueue: @unchecked Sendable {
     return try ReductionQueue(communicator, arena, buckets, requestLimit)
   }
 
-  private static func validate(_ count: Int, _ buckets: [Range<Int>], _ requestLimit: Int) throws {
+  static func validate(_ count: Int, _ buckets: [Range<Int>], _ requestLimit: Int) throws {
     let sorted = buckets.filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
     let overlap = zip(sorted, sorted.dropFirst()).contains { $0.upperBound > $1.lowerBound }
     let inside = buckets.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= count }

@@ -15,7 +15,7 @@ public final class ParameterArena {
   /// The weights.
   public let weights: Storage
   /// The gradients; nil where the model is not trained.
-  public let gradients: Storage?
+  public private(set) var gradients: Storage?
 
   /// Binds the parameters to new arenas of zeros.
   ///
@@ -39,6 +39,19 @@ public final class ParameterArena {
       parameter.bind(
         index: index, value: Self.view(weights, ranges[index], parameter.shape),
         gradient: gradients.map { Self.view($0, ranges[index], parameter.shape) })
+    }
+  }
+
+  /// Has gradients gathered elsewhere from now on, in memory that ranks share for instance.
+  ///
+  /// - Parameter storage: as many floats as the arena has, zeroed.
+  public func placeGradients(in storage: Storage) {
+    precondition(gradients != nil && storage.count >= count, "room for the gradients of a trained model")
+    gradients = storage
+    for (index, parameter) in parameters.enumerated() {
+      parameter.bind(
+        index: index, value: Self.view(weights, ranges[index], parameter.shape),
+        gradient: Self.view(storage, ranges[index], parameter.shape))
     }
   }
 

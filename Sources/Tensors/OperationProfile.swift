@@ -14,6 +14,27 @@ public final class OperationProfile {
     public var processorSeconds = 0.0
     /// How often.
     public var count = 0
+    /// What it asked of the machine.
+    public var work = Work()
+  }
+
+  /// What an operation asks of the machine at the least.
+  public struct Work: Sendable {
+    /// Multiplications and additions, after Winograd's reduction.
+    public var operations = 0.0
+    /// Bytes that are read and written, caches not counted on.
+    public var bytes = 0.0
+
+    /// - Parameters:
+    ///   - operations: multiplications and additions.
+    ///   - bytes: bytes that are read and written.
+    public init(operations: Double = 0, bytes: Double = 0) {
+      self.operations = operations
+      self.bytes = bytes
+    }
+
+    /// Passes of reading or writing over so many floats.
+    public init(passes: Int, over count: Int) { self.init(bytes: Double(4 * passes * count)) }
   }
 
   private var entries: [String: Entry] = [:]
@@ -39,20 +60,23 @@ public final class OperationProfile {
   /// - Parameters:
   ///   - kind: the operation; of a function's full name the part before the parenthesis counts.
   ///   - direction: which part of its work.
-  public func lap(_ kind: String, _ direction: String = "forward") {
+  ///   - work: what it asked of the machine.
+  public func lap(_ kind: String, _ direction: String = "forward", work: Work = Work()) {
     let now = ContinuousClock.now, processorTime = processorSeconds()
     let operation = String(kind.prefix { $0 != "(" })
     entries[operation + "|" + direction, default: Entry(operation: operation, direction: direction)]
-      .add((now - last) / .seconds(1), processorTime - lastProcessorTime)
+      .add((now - last) / .seconds(1), processorTime - lastProcessorTime, work)
     (last, lastProcessorTime) = (now, processorTime)
   }
 }
 
 extension OperationProfile.Entry {
-  fileprivate mutating func add(_ seconds: Double, _ processorSeconds: Double) {
+  fileprivate mutating func add(_ seconds: Double, _ processorSeconds: Double, _ work: OperationProfile.Work) {
     self.seconds += seconds
     self.processorSeconds += processorSeconds
     count += 1
+    self.work.operations += work.operations
+    self.work.bytes += work.bytes
   }
 }
 

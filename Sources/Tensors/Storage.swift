@@ -8,11 +8,19 @@ public final class Storage {
   /// Number of floats.
   public let count: Int
   private let pool: StoragePool?
+  private let isBorrowed: Bool
 
-  fileprivate init(base: UnsafeMutablePointer<Float>, count: Int, pool: StoragePool?) {
+  fileprivate init(base: UnsafeMutablePointer<Float>, count: Int, pool: StoragePool?, isBorrowed: Bool = false) {
     self.base = base
     self.count = count
     self.pool = pool
+    self.isBorrowed = isBorrowed
+  }
+
+  /// Memory of somebody else's that outlives the storage: gradients that ranks share.
+  public convenience init(borrowing memory: UnsafeMutableBufferPointer<Float>) {
+    guard let base = memory.baseAddress else { preconditionFailure("no memory to borrow") }
+    self.init(base: base, count: memory.count, pool: nil, isBorrowed: true)
   }
 
   /// A zeroed buffer outside any pool, for what lives as long as the run: weights, moments.
@@ -22,8 +30,17 @@ public final class Storage {
     self.init(base: base, count: count, pool: nil)
   }
 
+  /// A buffer outside any pool that is about to be filled.
+  convenience init(uninitialised count: Int) {
+    self.init(base: StoragePool.allocate(floats: count), count: count, pool: nil)
+  }
+
   deinit {
-    if let pool { pool.recycle(base, count) } else { free(base) }
+    if let pool {
+      pool.recycle(base, count)
+    } else if !isBorrowed {
+      free(base)
+    }
   }
 }
 

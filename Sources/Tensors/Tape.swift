@@ -117,6 +117,8 @@ public final class Tape {
   public var onParameterReady: ((Parameter) -> Void)?
   /// Called between operations of backward, so that messages progress.
   public var betweenOperations: (() -> Void)?
+  /// Transformed weights that are kept between evaluations, if any; only for tapes that do not record.
+  public let prepared: PreparedWeights?
   /// Where the time of each kind of operation is added up, if anywhere.
   public var profile: OperationProfile?
 
@@ -124,6 +126,7 @@ public final class Tape {
     let output: Variable
     let parameters: [Parameter]
     let kind: String
+    let backwardWork: OperationProfile.Work
     let backward: (Tensor) -> Void
   }
   private var steps: [Step] = []
@@ -134,6 +137,18 @@ public final class Tape {
   public init(engine: Engine, isRecording: Bool) {
     self.engine = engine
     self.isRecording = isRecording
+    prepared = nil
+  }
+
+  /// A tape that does not record, for one of many evaluations with the same weights.
+  ///
+  /// - Parameters:
+  ///   - engine: threads and buffers.
+  ///   - prepared: keeps transformed weights between the evaluations.
+  public init(engine: Engine, prepared: PreparedWeights?) {
+    self.engine = engine
+    self.prepared = prepared
+    isRecording = false
   }
 
   /// An input without gradient.
@@ -143,18 +158,21 @@ public final class Tape {
   public func input(_ value: Tensor) -> Variable { Variable(value, needsGradient: isRecording) }
 
   /// Wraps an operation's output and, while recording, its derivative; `backward` gets d loss / d output and owns
-  /// it from then on. `kind` names the operation in profiles.
+  /// it from then on. `kind` names the operation in profiles, where its work and its derivative's stand beside it.
   func output(
     _ value: Tensor, inputs: [Variable?], parameters: [Parameter] = [], kind: String = #function,
+    work: OperationProfile.Work = .init(), backwardWork: OperationProfile.Work = .init(),
     backward: @escaping (Tensor) -> Void
   ) -> Variable {
-    profile?.lap(kind)
+    profile?.lap(kind, work: work)
     let needed =
       isRecording && (!parameters.isEmpty || inputs.contains { $0?.needsGradient ?? false })
     let variable = Variable(value, needsGradient: needed)
     if needed {
       parameters.forEach { $0.pendingUses += 1 }
-      steps.append(Step(output: variable, parameters: parameters, kind: kind, backward: backward))
+      steps.append(
+        Step(
+          output: variable, parameters: parameters, kind: kind, backwardWork: backwardWork, backward: backward))
     }
     return variable
   }
@@ -178,7 +196,7 @@ public final class Tape {
       if let gradient = step.output.gradient {
         step.output.dropGradient()
         step.backward(gradient)
-        profile?.lap(step.kind, "backward")
+        profile?.lap(step.kind, "backward", work: step.backwardWork)
       }
       for parameter in step.parameters {
         parameter.pendingUses -= 1

@@ -1,5 +1,4 @@
 import CKernels
-import Foundation
 
 /// The threads of one rank: numbered jobs, handed out as workers become free.
 ///
@@ -8,9 +7,6 @@ import Foundation
 public final class Threads: @unchecked Sendable {
   /// Debian's OpenBLAS has buffers for so many callers.
   public static let maximumCount = 64
-
-  /// The processors that this process may use (its affinity mask), 64 at most: what one rank takes by default.
-  public static var available: Int { min(maximumCount, max(1, ProcessInfo.processInfo.activeProcessorCount)) }
 
   /// The number of workers, the calling thread counted.
   public let count: Int

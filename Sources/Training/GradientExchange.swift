@@ -36,6 +36,10 @@ final class GradientExchange {
     }
     let buffer = UnsafeMutableBufferPointer(start: gradients.base, count: arena.count)
     switch section.reducer {
+    case .shared:
+      let shared = try SharedGradientReducer(communicator, count: arena.count, buckets: buckets.ranges)
+      arena.placeGradients(in: Storage(borrowing: shared.gradients))
+      reducer = shared
     case .naive: reducer = try NaiveGradientReducer(communicator, arena: buffer, buckets: buckets.ranges)
     case .overlapped:
       reducer = try OverlappedGradientReducer(

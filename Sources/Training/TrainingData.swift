@@ -7,7 +7,7 @@ import MessagePassing
 import Tensors
 
 /// The data sets of a run: which maps train, which test, and how they become what the network sees.
-public struct TrainingData {
+public struct TrainingData: Sendable {
   /// The data sets.
   public let maps: MapSetCollection
   /// Which maps train, which test.

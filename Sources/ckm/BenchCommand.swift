@@ -3,6 +3,7 @@ import Benchmarks
 import Checkpoints
 import FingerprintModels
 import MessagePassing
+import RunRecords
 import Tensors
 
 /// `ckm bench`: how fast this machine trains and samples, and where the time goes.
@@ -16,8 +17,7 @@ struct BenchCommand: ParsableCommand {
     ])
 
   struct Options: ParsableArguments {
-    @Option(help: "Threads of a rank (default: the processors that it may use).")
-    var threads = Threads.available
+    @OptionGroup var compute: ComputeOptions
     @Option(help: "Maps in a batch, of each rank.")
     var batch = 4
     @Option(help: "The model.")
@@ -35,12 +35,17 @@ struct BenchCommand: ParsableCommand {
       return configuration
     }
     var name: String { preset.rawValue + (baseChannels.map { " with c1 = \($0)" } ?? "") }
-    var settings: BenchmarkSettings { BenchmarkSettings(threads: threads, batch: batch, steps: steps) }
+
+    /// Collective: the settings, with this rank's share of the machine.
+    func settings(_ world: Communicator, microbatch: Int = 0) throws -> BenchmarkSettings {
+      let threads = try compute.threadCount(world, Console(isEnabled: world.isRoot))
+      var settings = BenchmarkSettings(threads: threads, batch: batch, steps: steps)
+      settings.microbatch = microbatch
+      settings.ranksOnNode = world.localSize
+      return settings
+    }
 
     func validate() throws {
-      guard (1...Threads.maximumCount).contains(threads) else {
-        throw ValidationError("--threads: expected 1...\(Threads.maximumCount), found \(threads)")
-      }
       guard (1...4096).contains(batch) else {
         throw ValidationError("--batch: expected 1...4096, found \(batch)")
       }
@@ -55,6 +60,18 @@ struct BenchCommand: ParsableCommand {
     func show(_ report: BenchmarkReport) { print(json ? report.json.serialised : report.text) }
   }
 
+  /// How gradients of a large batch are added up.
+  struct Accumulation: ParsableArguments {
+    @Option(help: "Maps that a rank has in flight at a time; 0: its whole batch.")
+    var microbatch = 0
+
+    func validate() throws {
+      guard (0...4096).contains(microbatch) else {
+        throw ValidationError("--microbatch: expected 0...4096, found \(microbatch)")
+      }
+    }
+  }
+
   /// How the whole network is run.
   struct NetworkOptions: ParsableArguments {
     @Option(help: "How convolutions may be computed: automatic or gathered.")
@@ -67,12 +84,14 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "train-step", abstract: "Time and memory of a training step on random maps.")
     @OptionGroup var options: Options
+    @OptionGroup var accumulation: Accumulation
     @OptionGroup var network: NetworkOptions
 
     func run() throws {
       options.show(
         try TrainStepBenchmark.run(
-          options.configuration, preset: options.name, options.settings,
+          options.configuration, preset: options.name,
+          options.settings(try .world(), microbatch: accumulation.microbatch),
           convolution: network.convolution, profiled: network.profile))
     }
   }
@@ -82,7 +101,7 @@ struct BenchCommand: ParsableCommand {
       commandName: "gemm", abstract: "This machine's limits: matrix products and copies.")
     @OptionGroup var options: Options
 
-    func run() { options.show(ProductBenchmark.run(options.settings)) }
+    func run() throws { options.show(ProductBenchmark.run(try options.settings(try .world()))) }
   }
 
   struct Convolutions: ParsableCommand {
@@ -92,10 +111,10 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "How convolutions may be computed: automatic or gathered.")
     var convolution = ConvolutionChoice.automatic
 
-    func run() {
+    func run() throws {
       options.show(
         ConvolutionBenchmark.run(
-          options.configuration, preset: options.name, options.settings,
+          options.configuration, preset: options.name, try options.settings(try .world()),
           convolution: convolution))
     }
   }
@@ -109,7 +128,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try SampleBenchmark.run(
-          options.configuration, preset: options.name, options.settings,
+          options.configuration, preset: options.name, options.settings(try .world()),
           convolution: network.convolution, profiled: network.profile))
     }
   }
@@ -122,7 +141,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try AllReduceBenchmark.run(
-        options.configuration, preset: options.name, options.settings, world)
+        options.configuration, preset: options.name, options.settings(world), world)
       if world.isRoot { options.show(report) }
     }
   }
@@ -131,10 +150,12 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Training steps of the ranks together against the same steps apart (under mpirun).")
     @OptionGroup var options: Options
+    @OptionGroup var accumulation: Accumulation
     @Option(help: "The least size of a bucket of gradients, MiB.")
     var bucket = 25
-    @Flag(help: "Let a thread of its own move the exchange on; else the computing thread does between operations.")
-    var exchangeThread = false
+    @Option(
+      help: "Exchange by messages, polled between operations or by a thread of their own, or by memory that is shared.")
+    var exchange = ExchangeWay.polled
 
     func validate() throws {
       guard (1...4096).contains(bucket) else {
@@ -145,11 +166,13 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try ScalingBenchmark.run(
-        options.configuration, preset: options.name, options.settings, world,
-        bucketBytes: bucket << 20, progress: exchangeThread ? .thread : .polled)
+        options.configuration, preset: options.name, options.settings(world, microbatch: accumulation.microbatch),
+        world,
+        bucketBytes: bucket << 20, way: exchange)
       if world.isRoot { options.show(report) }
     }
   }
 }
 
 extension ConvolutionChoice: ExpressibleByArgument {}
+extension ExchangeWay: ExpressibleByArgument {}

@@ -21,14 +21,19 @@ struct ComputeOptions: ParsableArguments {
   ///   - communicator: all ranks.
   ///   - console: who warns.
   func makeThreads(_ communicator: Communicator, _ console: Console) throws -> Threads {
+    Threads(count: try threadCount(communicator, console))
+  }
+
+  /// Collective: how many they are.
+  func threadCount(_ communicator: Communicator, _ console: Console) throws -> Int {
     let share = try CoreShare(communicator).count
-    guard let threads else { return Threads(count: min(share, Threads.maximumCount)) }
+    guard let threads else { return min(share, Threads.maximumCount) }
     if threads > share {
       console.warn(
         "--threads \(threads), but a rank's share of the cores is \(share): they will take turns. "
           + "With mpirun, --bind-to none or --map-by slot:PE=\(threads) gives a rank more than one core.")
     }
-    return Threads(count: threads)
+    return threads
   }
 }
 

@@ -46,8 +46,8 @@ struct TrainCommand: ParsableCommand {
     request.resume = resume
     request.initialWeights = initialWeights
     request.hasSpareCore = try CoreShare(communicator).count > threads.count
-    let trainer = try Trainer(
-      request, communicator: communicator, engine: Engine(threads), console: console)
+    let engine = Engine(threads, convolution: configuration.training.convolution)
+    let trainer = try Trainer(request, communicator: communicator, engine: engine, console: console)
     try trainer.end(dryRun: dryRun, console)
   }
 }

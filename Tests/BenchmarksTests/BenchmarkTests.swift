@@ -1,5 +1,6 @@
 import Benchmarks
 import FingerprintModels
+import Foundation
 import RunRecords
 import Testing
 
@@ -27,6 +28,28 @@ import Testing
       configuration, preset: "tiny", settings, convolution: .gathered, profiled: false)
     #expect(try #require(report.json["seconds_per_evaluation"]?.realValue) > 0)
     #expect(report.json["convolution"]?.textValue == "gathered")
+    #expect(report.json["kept_weight_bytes"]?.integerValue == 0)
+  }
+
+  /// Both ways are timed and profiled; weights are kept where Winograd multiplies by them.
+  @Test func samplingWithKeptWeights() throws {
+    let report = try SampleBenchmark.run(
+      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+    #expect(try #require(report.json["seconds_per_evaluation_with_transforms"]?.realValue) > 0)
+    #expect(try #require(report.json["kept_weight_bytes"]?.integerValue) > 36 * 4 * 8 * 8)
+    #expect(report.json["layers_left_out"]?.integerValue == 0)
+    #expect(report.tables.count == 4)
+  }
+
+  /// Accumulated gradients take as many passes of the network.
+  @Test func accumulation() throws {
+    var settings = BenchmarkSettings(threads: 1, batch: 3, steps: 1)
+    settings.microbatch = 2
+    let report = try TrainStepBenchmark.run(
+      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+    let row = try #require(
+      report.text.split(separator: "\n").first { $0.contains("meanSquaredError ") && $0.contains(" forward ") })
+    #expect(row.split(separator: "|")[2].trimmingCharacters(in: .whitespaces) == "2")
   }
 
   /// Every convolution of the model is in the table once, and none beats the peak.

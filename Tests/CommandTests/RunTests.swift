@@ -3,11 +3,11 @@ import Testing
 
 /// The main job by its commands, with a network and maps so small that all of it takes seconds.
 @Suite(.serialized) struct RunTests {
-  private static let side = 16
-  private let folder: TemporaryDirectory
-  private let maps: String
+  static let side = 16
+  let folder: TemporaryDirectory
+  let maps: String
   /// Six smooth maps [dB], each with a slope of its own.
-  private static func value(_ index: Int) -> Float {
+  static func value(_ index: Int) -> Float {
     let (map, row, column) = (index / (side * side), index / side % side, index % side)
     return -80 - Float(map + 1) * Float(row) + Float((row * column) % 7)
   }
@@ -20,13 +20,13 @@ import Testing
     try #require(imported.code == 0, "\(imported.transcript)")
   }
 
-  private func train(_ run: String, _ overrides: String..., resume: Bool = false) -> [String] {
+  func train(_ run: String, _ overrides: String..., resume: Bool = false) -> [String] {
     let settings = ["model.image_size=\(Self.side)", "training.batch=4", "validation.every=0"] + overrides
     return ["train", "--preset", "tiny", "--data", maps, "--out", folder.place(run), "--threads", "1"]
       + settings.flatMap { ["--set", $0] } + (resume ? ["--resume", "latest"] : [])
   }
 
-  private func succeed(_ arguments: [String], location: SourceLocation = #_sourceLocation) throws -> String {
+  func succeed(_ arguments: [String], location: SourceLocation = #_sourceLocation) throws -> String {
     let outcome = try Command.launch(ranks: 2, arguments, patience: 60)
     try #require(outcome.code == 0, "\(outcome.transcript)", sourceLocation: location)
     return outcome.output

@@ -56,7 +56,10 @@ extension MultiRank {
     ) throws -> TrainingOutcome {
       let configuration = try Distillation.configuration(
         student: student, teacher: teacher, file: nil,
-        overrides: ["training.steps=\(steps)", "distillation.normalised_features=\(normalised)"])
+        overrides: [
+          "training.steps=\(steps)", "training.learning_rate=1e-3", "validation.every=12",
+          "distillation.normalised_features=\(normalised)",
+        ])
       var request = TrainingRequest(configuration: configuration, data: [data], output: runs.folder + "/" + name)
       request.resume = resume
       return try Distillation.trainer(
@@ -74,7 +77,7 @@ extension MultiRank {
     @Test func scanIsTheSameForAnyRanks() throws {
       let trained = try teacher()
       let report = try prune(trained, "many", on: world)
-      #expect(try report.map { $0.student.parameters * 100 <= $0.teacher.parameters * 65 } == true)
+      #expect(report.map { $0.student.parameters * 100 <= $0.teacher.parameters * 65 } == true)
       let alone = try world.split(color: world.isRoot ? 0 : nil)
       if let alone { _ = try prune(try load("teacher", alone), "alone", on: alone) }
       _ = try prune(trained, "afresh", on: world, reuse: false)
@@ -141,12 +144,12 @@ extension MultiRank {
       let trained = try teacher()
       _ = try prune(trained, "pruned", on: world)
       let student = try load("pruned", world)
-      #expect(try distill("whole", student: student, teacher: trained, steps: 12) == .finished(step: 12))
-      _ = try distill("halves", student: student, teacher: trained, steps: 6)
-      _ = try distill("halves", student: student, teacher: trained, steps: 12, resume: .latest)
-      _ = try distill("relative", student: student, teacher: trained, steps: 12, normalised: true)
+      #expect(try distill("whole", student: student, teacher: trained, steps: 24) == .finished(step: 24))
+      _ = try distill("halves", student: student, teacher: trained, steps: 12)
+      _ = try distill("halves", student: student, teacher: trained, steps: 24, resume: .latest)
+      _ = try distill("relative", student: student, teacher: trained, steps: 24, normalised: true)
       try world.barrier()
-      for file in ["model", "ema", "optimizer"].map({ "checkpoints/step-12/\($0).safetensors" }) + ["metrics.jsonl"] {
+      for file in ["model", "ema", "optimizer"].map({ "checkpoints/step-24/\($0).safetensors" }) + ["metrics.jsonl"] {
         #expect(try same("whole", "halves", file), "\(file)")
         #expect(try !same("whole", "relative", file), "\(file)")
       }
@@ -156,7 +159,9 @@ extension MultiRank {
         let sum = ["task_loss", "output_loss", "feature_loss"].reduce(0) { $0 + term($1, record) }
         #expect(abs(sum / term("loss", record) - 1) < 1e-5)
       }
-      #expect(term("output_loss", records.last) < term("output_loss", records.first))
+      // Six batches of 12 draws each: the first against the last.
+      let (first, last) = (records.prefix(6), records.suffix(6))
+      #expect(last.reduce(0) { $0 + term("output_loss", $1) } < first.reduce(0) { $0 + term("output_loss", $1) })
       try runs.clear()
     }
 

@@ -90,6 +90,55 @@ extension MultiRank {
       }
     }
 
+    /// Memory that is shared: the sums in rank order, which up to two ranks are also those of messages, whatever the order
+    /// in which buckets become ready, round after round.
+    @Test(arguments: [1, 4000, 50_000, 1 << 30]) func sharedMemory(targetBytes: Int) throws {
+      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: targetBytes)
+      let reducer = try SharedGradientReducer(world, count: Self.parameters.reduce(0, +), buckets: buckets)
+      for step in 0..<4 {
+        let own = gradients(step), all = try world.allGather(own)
+        let sums = own.indices.map { i in all.dropFirst().reduce(all[0][i]) { $0 + $1[i] } }
+        for i in own.indices { reducer.gradients[i] = .nan }
+        try reducer.begin()
+        // Each rank in an order of its own; in the last round some buckets are left to `finish`.
+        let order = world.rank % 2 == 0 ? Array(buckets.indices) : buckets.indices.reversed()
+        for bucket in step < 3 ? order : [] {
+          for i in buckets[bucket] { reducer.gradients[i] = own[i] }
+          if bucket % 3 == world.rank { usleep(300) }
+          reducer.markReady(bucket: bucket)
+          reducer.poll()
+        }
+        if step == 3 { for i in own.indices { reducer.gradients[i] = own[i] } }
+        try reducer.finish()
+        #expect(bits(Array(reducer.gradients)) == bits(sums), "round \(step)")
+        #expect(reducer.lastTotalSeconds >= reducer.lastWaitSeconds)
+        // Nobody writes the next round's gradients before all have read this one's.
+        try world.barrier()
+      }
+      if world.size <= 2 {
+        let naive = try reduce(.naive, buckets: buckets, order: Array(buckets.indices))
+        #expect(naive[2] == bits(try world.allReduce(gradients(2), .sum)))
+      }
+    }
+
+    @Test func sharedMemoryRaisesFailuresOnAll() throws {
+      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 4000)
+      let reducer = try SharedGradientReducer(world, count: Self.parameters.reduce(0, +), buckets: buckets)
+      let failing = world.size - 1, fault = Fault("the loss is not finite", at: "step 3")
+      try reducer.begin()
+      #expect(throws: Fault.self) { try reducer.begin() }
+      for bucket in buckets.indices.prefix(world.rank == failing ? 1 : buckets.count) {
+        reducer.markReady(bucket: bucket)
+      }
+      let raised = #expect(throws: Fault.self) {
+        try reducer.finish(failure: world.rank == failing ? fault : nil)
+      }
+      #expect(raised?.what == fault.what)
+      try reducer.begin()
+      try reducer.finish()
+      #expect(throws: Fault.self) { try SharedGradientReducer(world, count: 10, buckets: [0..<5, 4..<10]) }
+    }
+
     @Test func bucketsAboveOneCallsCountAreSplit() throws {
       let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 50_000)
       let whole = try reduce(.naive, buckets: buckets, order: Array(buckets.indices))

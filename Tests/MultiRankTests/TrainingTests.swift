@@ -112,7 +112,8 @@ extension MultiRank {
     ]
 
     /// N ranks against one: losses within 1e-4; parameters equal over the ranks (the trainer compares them before
-    /// every checkpoint). Naive and overlapped reducers: the same bits.
+    /// every checkpoint). Naive and overlapped reducers: the same bits; shared memory too where two numbers are added, which
+    /// have one order.
     @Test func manyRanksTrainAsOne() throws {
       let data = try makeData()
       #expect(try train(configuration(), "many", data: data, on: world) == .finished(step: 20))
@@ -122,8 +123,15 @@ extension MultiRank {
       naive.training.reducer = .naive
       _ = try train(naive, "naive", data: data, on: world)
       _ = try train(configuration(), "threaded", data: data, on: world, hasSpareCore: true)
+      var shared = configuration()
+      shared.training.reducer = .shared
+      _ = try train(shared, "shared", data: data, on: world)
       try world.barrier()
       let many = try losses("many"), one = try losses("alone")
+      #expect(zip(try losses("shared"), one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
+      if world.size <= 2 {
+        for file in Self.files { #expect(try bytes("many", file) == bytes("shared", file)) }
+      }
       #expect(many.count == 20 && one.count == 20)
       #expect(zip(many, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
       #expect(many[19] < many[0])

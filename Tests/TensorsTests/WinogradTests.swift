@@ -96,6 +96,39 @@ import Testing
     }
   }
 
+  /// Kept weights give the same bits, at the first evaluation and after, for another batch too, and also where there is no
+  /// room for them.
+  @Test(arguments: cases) func keptWeights(_ c: Case) {
+    let engine = Engine(threads: 2)
+    let weight = boundParameter(engine, [3, 3, c.input, c.output], randomValues(9 * c.input * c.output, 2))
+    func forward(_ prepared: PreparedWeights?, batch: Int) -> [Float] {
+      let tape = Tape(engine: engine, prepared: prepared)
+      let shape = [batch, c.height, c.width, c.input]
+      let input = tape.constant(engine.tensor(shape, randomValues(shape.reduce(1, *), 1)))
+      return tape.convolution(input, weight: weight).value.values()
+    }
+    let kept = PreparedWeights(limitBytes: 1 << 30), none = PreparedWeights(limitBytes: 0)
+    for batch in [c.batch, c.batch, c.batch + 1] {
+      let plain = forward(nil, batch: batch)
+      #expect(forward(kept, batch: batch) == plain && forward(none, batch: batch) == plain)
+    }
+    #expect(kept.heldBytes >= 36 * 4 * c.input * c.output && kept.leftOut == 0)
+    #expect(none.heldBytes == 0 && none.leftOut == 1)
+
+    // Changed weights are heeded after `forget`.
+    weight.value?.base.update(repeating: 0, count: weight.count)
+    kept.forget()
+    #expect(kept.heldBytes == 0 && forward(kept, batch: 1).allSatisfy { $0 == 0 })
+  }
+
+  /// There is memory, and no more than the machine has.
+  @Test func availableMemory() {
+    #expect(SystemMemory.availableBytes() > 1 << 20)
+    #expect(SystemMemory.availableBytes() <= ProcessInfo.processInfo.physicalMemory)
+    let own = PreparedWeights(ranksOnNode: 1), shared = PreparedWeights(ranksOnNode: 1000)
+    #expect(shared.limitBytes < own.limitBytes / 500)
+  }
+
   /// <dy, F x> = <F' dy, x> = <dF, w>: the three products are one trilinear form, which no shared error of oracle and
   /// test can fake.
   @Test(arguments: cases) func transposes(_ c: Case) {

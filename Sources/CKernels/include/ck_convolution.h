@@ -25,13 +25,14 @@ typedef struct {
   size_t residual_stride;
 } ck_targets;
 
-enum { CK_TAP_ROWS = 56, CK_TAP_OUTPUTS = 128, CK_TAP_INPUTS = 128 };
+/// Rows that are gathered at a time, and the most that share a block of weights.
+enum { CK_TAP_ROWS = 56, CK_TAP_GROUP = 4 * CK_TAP_ROWS, CK_TAP_OUTPUTS = 128, CK_TAP_INPUTS = 128 };
 
 /// Floats that one of the jobs below needs.
 size_t ck_taps_scratch(void);
 
 /// y[r][k] = start + residual + sum over taps and channels of x[pixel(r, t)][c] w[matrix(t)][c][k], for targets
-/// `first`..., at most CK_TAP_ROWS, and outputs `output`..., at most CK_TAP_OUTPUTS. w is [kernel, kernel, inputs,
+/// `first`..., at most CK_TAP_GROUP, and outputs `output`..., at most CK_TAP_OUTPUTS. w is [kernel, kernel, inputs,
 /// outputs]; where `transposed`, [.., outputs, inputs].
 void ck_taps_product(const ck_taps *taps, const ck_targets *targets, const float *w, int transposed,
                      size_t inputs, size_t outputs, size_t first, size_t rows, size_t output, float *scratch);

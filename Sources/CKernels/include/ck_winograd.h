@@ -17,6 +17,7 @@ typedef struct {
   size_t jobs;         // how many times the function is to be called
   size_t scratch;      // floats that each worker needs
   size_t shared;       // floats that all jobs share; 0: none
+  size_t transformed;  // floats of a product's transformed weights, whether or not jobs share them
 } ck_winograd;
 
 /// The plan of y = x * w, or of an input gradient (there `input` is the layer's output channels).
@@ -37,11 +38,12 @@ typedef struct {
   size_t residual_stride;
 } ck_winograd_operands;
 
-/// Transforms a share of the weights into `shared`, where the plan has one: job < ck_winograd_weight_jobs(plan).
+/// Transforms a share of the weights into `shared` [transformed]: job < ck_winograd_weight_jobs(plan). Their order
+/// depends on the channels alone, so they can be kept for any batch.
 void ck_winograd_transform_weights(const ck_winograd *plan, const float *weights, int transposed, float *shared,
                                    size_t job);
 size_t ck_winograd_weight_jobs(const ck_winograd *plan);
-/// One job of y = x * w + start + residual.
+/// One job of y = x * w + start + residual; without `shared` each transforms the weights that it meets.
 void ck_winograd_product(const ck_winograd *plan, const ck_winograd_operands *operands, const float *shared,
                          float *scratch, size_t job);
 

@@ -89,3 +89,16 @@ void mp_requests_destroy(mp_requests *requests);
 int mp_requests_start_sum(mp_requests *requests, const mp_communicator *on, float *values, size_t count);
 /// Tests once; `*completed` is how many have ended since the last test.
 int mp_requests_test(mp_requests *requests, int *completed);
+
+// Memory that all ranks of a node see.
+
+typedef struct mp_shared mp_shared;
+/// Collective: `floats` floats, zeroed, on every rank of a communicator within one node, each rank's on pages of its own,
+/// and `counters` counters, zeroed, that all share. It lives until the process ends.
+int mp_shared_create(const mp_communicator *on, size_t floats, size_t counters, mp_shared **out);
+float *mp_shared_floats(const mp_shared *memory, int rank);
+/// Adds one to a counter: what this rank has written before is seen by whoever reads the new count.
+void mp_shared_count(mp_shared *memory, size_t counter);
+uint64_t mp_shared_read(const mp_shared *memory, size_t counter);
+/// The sums over the ranks, added in rank order, of `count` elements from `first` on, to every rank's floats.
+void mp_shared_sum(const mp_shared *memory, size_t first, size_t count);

@@ -52,6 +52,12 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var multiplyAccumulates: Int {
     outputHeight * outputWidth * kernel * kernel * input * output
   }
+  /// Multiplications and additions for one sample that the algorithm leaves of them: in Winograd's tiles 36 products
+  /// where the definition has 144.
+  public func operations(_ choice: ConvolutionChoice = .automatic) -> Int {
+    guard algorithm(choice) == .winograd else { return 2 * multiplyAccumulates }
+    return 72 * ((height + 3) / 4) * ((width + 3) / 4) * input * output
+  }
   /// The algorithm for this shape, by multiplications: 36 for every tile of 4×4 outputs against 9 for an output. The
   /// transforms are worth a third as much again, so maps of one or two rows or columns are gathered.
   public func algorithm(_ choice: ConvolutionChoice = .automatic) -> ConvolutionAlgorithm {
@@ -88,14 +94,16 @@ extension Tape {
     let outputShape = [input.batch, shape.outputHeight, shape.outputWidth, shape.output]
     let y = destination ?? engine.tensor(outputShape)
     precondition(y.shape == outputShape, "\(weight.name): destination \(y.shape), not \(outputShape)")
-    let kernels = convolutionKernels(shape, batch: input.batch)
+    let kernels = convolutionKernels(shape)
     kernels.forward(
       input, weight.weights, bias: bias?.weights, perSample: perSample?.value,
       residual: residual?.value, into: y)
 
+    let work = OperationProfile.Work(operations: Double(shape.operations(engine.convolution) * input.batch))
     let kind = "convolution \(shape.kernel)×\(shape.kernel) \(shape.algorithm(engine.convolution))"
     return output(
-      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind
+      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind,
+      work: work
     ) { [engine, profile] dy in
       let wantsSums = perSample?.needsGradient ?? false
       if bias != nil || wantsSums {
@@ -108,24 +116,24 @@ extension Tape {
           }
         }
         if let perSample, wantsSums { perSample.receive(sums, engine) }
-        profile?.lap(kind, "bias gradient")
+        profile?.lap(kind, "bias gradient", work: .init(passes: 1, over: dy.count))
       }
       if let gradient = weight.gradient {
         kernels.weightGradient(input, dy, into: gradient.base)
-        profile?.lap(kind, "weight gradient")
+        profile?.lap(kind, "weight gradient", work: work)
       }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)
         kernels.inputGradient(dy, weight.weights, into: dx, accumulate: accumulate)
-        profile?.lap(kind, "input gradient")
+        profile?.lap(kind, "input gradient", work: work)
       }
       if let residual, residual.needsGradient { residual.receive(dy, engine) }
     }
   }
 
-  private func convolutionKernels(_ shape: ConvolutionShape, batch: Int) -> any ConvolutionKernels {
+  private func convolutionKernels(_ shape: ConvolutionShape) -> any ConvolutionKernels {
     switch shape.algorithm(engine.convolution) {
-    case .winograd: WinogradKernels(shape: shape, engine: engine)
+    case .winograd: WinogradKernels(shape: shape, engine: engine, prepared: prepared)
     case .direct, .gathered: GatheredKernels(shape: shape, engine: engine)
     }
   }

@@ -63,6 +63,10 @@ struct GatheredKernels: ConvolutionKernels {
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
     residual: Tensor?, into y: Tensor
   ) {
+    if isOneProduct, perSample == nil, x.batch > 1 {
+      return asOneImage(x.batch).forward(
+        joined(x), weight, bias: bias, perSample: nil, residual: residual.map(joined), into: joined(y))
+    }
     let start = startingValues(bias, perSample, batch: x.batch)
     product(
       x, height: shape.height, width: shape.width, forwardTaps, step: shape.stride, weight, transposed: false,
@@ -75,10 +79,26 @@ struct GatheredKernels: ConvolutionKernels {
     }
   }
 
+  /// A 1×1 kernel does not see where a sample ends: the rows of all meet each block of weights together.
+  private var isOneProduct: Bool { shape.kernel == 1 && shape.stride == 1 }
+
+  private func asOneImage(_ batch: Int) -> GatheredKernels {
+    var tall = shape
+    tall.height *= batch
+    return GatheredKernels(shape: tall, engine: engine)
+  }
+
+  private func joined(_ x: Tensor) -> Tensor {
+    x.reshaped([1, x.batch * x.shape[1], x.shape[2], x.channels])
+  }
+
   /// Input pixels of one parity class (mod stride) meet the same taps: one product for each class.
   func inputGradient(
     _ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool
   ) {
+    if isOneProduct, dy.batch > 1 {
+      return asOneImage(dy.batch).inputGradient(joined(dy), weight, into: joined(dx), accumulate: accumulate)
+    }
     for parity in TapClass.all(shape) {
       product(
         dy, height: shape.outputHeight, width: shape.outputWidth, parity, step: 1, weight, transposed: true,
@@ -97,8 +117,11 @@ struct GatheredKernels: ConvolutionKernels {
     transposed: Bool, _ channels: (inputs: Int, outputs: Int), targets: (_ sample: Int) -> ck_targets
   ) {
     let pixels = taps.height * taps.width
-    let blocks = (pixels + CK_TAP_ROWS - 1) / CK_TAP_ROWS
     let columns = CK_TAP_OUTPUTS, columnBlocks = (channels.outputs + columns - 1) / columns
+    // Large blocks pack the weights less often; enough jobs keep all threads busy.
+    var rows = CK_TAP_GROUP
+    while rows > CK_TAP_ROWS, x.batch * columnBlocks * ((pixels + rows - 1) / rows) < 32 { rows /= 2 }
+    let blocks = (pixels + rows - 1) / rows
     let scratch = engine.pool.buffer(engine.threads.count * ck_taps_scratch())
     engine.threads.run(x.batch * blocks * columnBlocks) { job, worker in
       let n = job / (blocks * columnBlocks), block = job % blocks, column = job / blocks % columnBlocks

@@ -63,9 +63,6 @@ extension Tape {
   ) -> Variable {
     let input = x.value
     precondition(input.channels % groups == 0, "\(groups) groups, \(input.channels) channels")
-    let kernels = GroupNormKernels(
-      input: input, groups: groups, epsilon: epsilon, gamma: weight.weights, beta: bias.weights,
-      swish: swish, engine: engine)
     var mask: DropoutMask?
     if let dropout, let dropoutKeys, dropout.rate > 0 {
       precondition(dropoutKeys.samples.count == input.batch, "a dropout key for every sample")
@@ -74,8 +71,13 @@ extension Tape {
         engine: engine)
     }
     let y = engine.tensor(input.shape)
-    kernels.apply(mask, into: y)
-    return output(y, inputs: [x], parameters: [weight, bias]) { [engine, mask] dy in
+    let kernels = GroupNormKernels(
+      input: input, groups: groups, epsilon: epsilon, gamma: weight.weights, beta: bias.weights,
+      swish: swish, engine: engine, mask: mask, into: y)
+    return output(
+      y, inputs: [x], parameters: [weight, bias], work: .init(passes: 3, over: input.count),
+      backwardWork: .init(passes: 5, over: input.count)
+    ) { [engine, mask] dy in
       let sums = kernels.gradientSums(dy, mask)  // [N, 2, C]
       let c = input.channels
       for n in 0..<input.batch {
@@ -102,44 +104,50 @@ private struct GroupNormKernels {
   let affine: Tensor
   private let block: Int, blocks: Int
 
+  /// Computes the statistics and y. Samples go in groups that a cache holds, so that values come from memory once.
   init(
     input: Tensor, groups: Int, epsilon: Float, gamma: UnsafePointer<Float>,
-    beta: UnsafePointer<Float>, swish: Bool, engine: Engine
+    beta: UnsafePointer<Float>, swish: Bool, engine: Engine, mask: DropoutMask?, into y: Tensor
   ) {
     self.input = input
     self.groups = groups
     self.gamma = gamma
     self.swish = swish
     self.engine = engine
-    let c = input.channels, pixels = input.pixelsPerSample
-    let block = rowsPerBlock(c), blocks = (pixels + block - 1) / block
-    self.block = block
-    self.blocks = blocks
+    let c = input.channels
+    block = rowsPerBlock(c)
+    blocks = (input.pixelsPerSample + block - 1) / block
+    affine = engine.tensor([input.batch, 4, c])
     let partial = engine.pool.buffer(input.batch * blocks * 2 * c * 2)
-    engine.threads.run(input.batch * blocks) { job, _ in
-      let n = job / blocks, first = job % blocks * block
-      UnsafeMutableRawPointer(partial.base + job * 4 * c).withMemoryRebound(
-        to: Double.self, capacity: 2 * c
-      ) {
-        ck_norm_sums(
-          $0, input.sample(n) + first * input.stride, input.stride, input.sample(n),
-          min(block, pixels - first), c)
-      }
+    let together = max(1, (1 << 20) / (input.pixelsPerSample * c))
+    for first in stride(from: 0, to: input.batch, by: together) {
+      let samples = first..<min(input.batch, first + together)
+      UnsafeMutableRawPointer(partial.base).withMemoryRebound(
+        to: Double.self, capacity: input.batch * blocks * 2 * c
+      ) { computeStatistics(samples, sums: $0, epsilon: epsilon, beta: beta) }
+      apply(samples, mask, into: y)
     }
-    let affine = engine.tensor([input.batch, 4, c])
-    for n in 0..<input.batch {
-      UnsafeMutableRawPointer(partial.base + n * blocks * 4 * c).withMemoryRebound(
-        to: Double.self, capacity: blocks * 2 * c
-      ) { sums in
-        for block in 1..<max(1, blocks) {
-          for i in 0..<2 * c { sums[i] += sums[block * 2 * c + i] }
-        }
-        Self.finish(
-          sums, shift: input.sample(n), pixels: pixels, channels: c, groups: groups,
-          epsilon: epsilon, gamma: gamma, beta: beta, out: affine.base + n * 4 * c)
-      }
+  }
+
+  /// The affine maps of some samples; `sums` is `[N, blocks, 2, C]`.
+  private func computeStatistics(
+    _ samples: Range<Int>, sums: UnsafeMutablePointer<Double>, epsilon: Float, beta: UnsafePointer<Float>
+  ) {
+    let c = input.channels, pixels = input.pixelsPerSample
+    eachBlock(samples) { n, first, count in
+      ck_norm_sums(
+        sums + (n * blocks + first / block) * 2 * c, input.sample(n) + first * input.stride, input.stride,
+        input.sample(n), count, c)
     }
-    self.affine = affine
+    for n in samples {
+      let own = sums + n * blocks * 2 * c
+      for block in 1..<max(1, blocks) {
+        for i in 0..<2 * c { own[i] += own[block * 2 * c + i] }
+      }
+      Self.finish(
+        own, shift: input.sample(n), pixels: pixels, channels: c, groups: groups,
+        epsilon: epsilon, gamma: gamma, beta: beta, out: affine.base + n * 4 * c)
+    }
   }
 
   /// Channel sums about a shift -> group mean and deviation -> per-channel affine map.
@@ -169,9 +177,9 @@ private struct GroupNormKernels {
     }
   }
 
-  func apply(_ mask: DropoutMask?, into y: Tensor) {
+  private func apply(_ samples: Range<Int>, _ mask: DropoutMask?, into y: Tensor) {
     let c = input.channels
-    eachBlock { n, first, count in
+    eachBlock(samples) { n, first, count in
       let row = affine.base + n * 4 * c
       ck_norm_apply(
         y.sample(n) + first * y.stride, y.stride, input.sample(n) + first * input.stride,
@@ -184,7 +192,7 @@ private struct GroupNormKernels {
   func gradientSums(_ dy: Tensor, _ mask: DropoutMask?) -> Tensor {
     let c = input.channels
     let partial = engine.tensor([input.batch, blocks, 2 * c])
-    eachBlock { n, first, count in
+    eachBlock(0..<input.batch) { n, first, count in
       let row = affine.base + n * 4 * c
       ck_norm_gradient_sums(
         partial.base + (n * blocks + first / block) * 2 * c, dy.sample(n) + first * dy.stride,
@@ -221,7 +229,7 @@ private struct GroupNormKernels {
         }
       }
     }
-    eachBlock { n, first, count in
+    eachBlock(0..<input.batch) { n, first, count in
       let row = affine.base + n * 4 * c, term = terms.base + n * 2 * c
       ck_norm_gradient(
         dx.sample(n) + first * dx.stride, dx.stride, dy.sample(n) + first * dy.stride, dy.stride,
@@ -231,11 +239,13 @@ private struct GroupNormKernels {
     }
   }
 
-  private func eachBlock(_ body: (_ sample: Int, _ first: Int, _ count: Int) -> Void) {
+  private func eachBlock(
+    _ samples: Range<Int>, _ body: (_ sample: Int, _ first: Int, _ count: Int) -> Void
+  ) {
     let pixels = input.pixelsPerSample
-    engine.threads.run(input.batch * blocks) { job, _ in
+    engine.threads.run(samples.count * blocks) { job, _ in
       let first = job % blocks * block
-      body(job / blocks, first, min(block, pixels - first))
+      body(samples.lowerBound + job / blocks, first, min(block, pixels - first))
     }
   }
 

@@ -10,7 +10,9 @@ extension Tape {
       let n = job / height
       ck_upsample_nearest(y.sample(n), y.stride, input.sample(n), input.stride, width, c, job % height, 1)
     }
-    return output(y, inputs: [x]) { [engine] dy in
+    return output(
+      y, inputs: [x], work: .init(passes: 5, over: input.count), backwardWork: .init(passes: 5, over: input.count)
+    ) { [engine] dy in
       let (dx, accumulate) = x.gradientDestination(engine)
       engine.threads.run(input.batch * height) { job, _ in
         let n = job / height

@@ -9,6 +9,7 @@ import CKernels
 struct WinogradKernels: ConvolutionKernels {
   let shape: ConvolutionShape
   let engine: Engine
+  let prepared: PreparedWeights?
 
   func forward(
     _ x: Tensor, _ weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, perSample: Tensor?,
@@ -38,7 +39,10 @@ struct WinogradKernels: ConvolutionKernels {
     withUnsafePointer(to: plan) { plan in
       withUnsafePointer(to: operands) { operands in
         let scratch = engine.pool.buffer(engine.threads.count * plan.pointee.scratch)
-        let shared = plan.pointee.shared > 0 ? engine.pool.buffer(plan.pointee.shared) : nil
+        let kept =
+          operands.pointee.transposed == 0
+          ? prepared?.winograd(operands.pointee.weights, plan, engine.threads) : nil
+        let shared = kept == nil && plan.pointee.shared > 0 ? engine.pool.buffer(plan.pointee.shared) : nil
         if let shared {
           engine.threads.run(ck_winograd_weight_jobs(plan)) { job, _ in
             ck_winograd_transform_weights(
@@ -47,7 +51,8 @@ struct WinogradKernels: ConvolutionKernels {
         }
         engine.threads.run(plan.pointee.jobs) { job, worker in
           ck_winograd_product(
-            plan, operands, shared?.base, scratch.base + worker * plan.pointee.scratch, job)
+            plan, operands, kept ?? shared.map { UnsafePointer($0.base) },
+            scratch.base + worker * plan.pointee.scratch, job)
         }
       }
     }
