@@ -1,4 +1,5 @@
 import Essentials
+import FingerprintModels
 import Interpolation
 import MapStorage
 
@@ -49,12 +50,10 @@ struct KnownSamples {
   init(_ reader: MapSetReader, sample: Int, magnification: Int) throws {
     let grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
     let valid = try reader.valid(indices: [sample])?[0].map { $0 != 0 }
-    let description = reader.description
     self.init(
       grid, grid.decimate(try reader.read(indices: [sample])[0].values), mask: valid.map(grid.decimate),
       station: try reader.stations(indices: [sample])?[0],
-      geometry: AreaGeometry(
-        spacing: description.spacing, originX: description.originX, originY: description.originY),
+      geometry: AreaGeometry(reader.description),
       valid: valid)
   }
 

@@ -95,7 +95,8 @@ public struct Kriging: Interpolator {
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or a valid sample is not finite.
   public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
     if let valid = coarse.valid, valid.contains(false) {
-      return try scattered(coarse, valid).interpolated(rows: grid.rows, columns: grid.columns)
+      return try scattered(coarse, valid).interpolated(
+        rows: grid.rows, columns: grid.columns, scalesLocally: deviation == .local)
     }
     let problem = try prepared(coarse)
     guard problem.count > 1 else {
@@ -104,7 +105,7 @@ public struct Kriging: Interpolator {
     }
     let fit = try search(problem).best()
     var posterior = prediction(fit, problem, station: coarse.station)
-    if deviation == .local, fit.nugget > KrigingSearch.roughNugget {
+    if deviation == .local, fit.isRough {
       let basis = bases[fit.basis]
       posterior.scaleVariance(by: localFactors(fit.standardisedErrors(basis, problem.rotated(basis))))
     }
@@ -124,7 +125,7 @@ public struct Kriging: Interpolator {
   }
 
   func search(_ problem: KrigingSamples) -> KrigingSearch {
-    KrigingSearch(samples: problem, count: bases.count) { bases[$0] }
+    KrigingSearch(samples: problem, spacing: Double(grid.magnification), count: bases.count) { bases[$0] }
   }
 
   /// Samples with holes are scattered ones.

@@ -18,7 +18,7 @@ public struct KrigingFit: Equatable, Sendable {
   public var crossValidation: Double?
 
   /// Whether the map was found to be no smooth field: its deviation is then scaled locally.
-  public var isRough: Bool { nugget > KrigingSearch.roughNugget }
+  public var isRough: Bool
 
   init(_ best: KrigingCandidate, _ basis: KrigingBasis, _ samples: KrigingSamples) {
     covariance = basis.horizontal.covariance
@@ -29,6 +29,7 @@ public struct KrigingFit: Equatable, Sendable {
     slope = samples.trends == 2 ? best.trend.y : nil
     logLikelihood = best.logLikelihood
     crossValidation = best.crossValidation
+    isRough = best.isRough
   }
 }
 

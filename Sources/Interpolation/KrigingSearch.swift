@@ -11,6 +11,8 @@ struct KrigingCandidate {
   var logLikelihood: Double
   /// The mean square error of predicting each sample from all others; nil where that was not asked for.
   private(set) var crossValidation: Double?
+  /// Whether the map was found to be no smooth field.
+  var isRough = false
   /// σ², by restricted likelihood, or by the squares of the cross-validation errors.
   var variance: Double
   /// Generalised least squares: coefficients of the trend, and (Hᵀ V⁻¹ H)⁻¹ as (11, 12, 22), V in units of σ².
@@ -86,6 +88,8 @@ struct KrigingCandidate {
 /// The search for the covariance of one map.
 struct KrigingSearch {
   let samples: KrigingSamples
+  /// From a sample to the next [pixels].
+  let spacing: Double
   /// Bases in all, family after family, `lengths` of each.
   let count: Int
   /// A basis by its number.
@@ -98,6 +102,8 @@ struct KrigingSearch {
   /// edges are no Gaussian process, and its likelihood explains edges as noise and smooths over them.
   static let roughNugget = 0.003
   static let leastRoughNugget = 1e-3
+  /// And a shorter length, in distances between samples, is a nugget by another name: neighbours have little in common.
+  static let roughLength = 1.2
   /// Fewer samples than this make cross-validation a gamble.
   static let samplesForValidation = 256
   private static let scanStride = 4
@@ -109,7 +115,15 @@ struct KrigingSearch {
     let smooth = try scan(family: 0)
     let likelihood = { (a: KrigingCandidate, b: KrigingCandidate) in a.logLikelihood > b.logLikelihood }
     let likely = try refined(smooth.min(by: likelihood)!, likelihood)
-    guard likely.nugget > Self.roughNugget else { return likely }
+    let length = try basis(likely.basis).horizontal.length
+    guard likely.nugget > Self.roughNugget || length < Self.roughLength * spacing else { return likely }
+    var best = try bestOfRough(smooth)
+    best.isRough = true
+    return best
+  }
+
+  private func bestOfRough(_ smooth: [KrigingCandidate]) throws -> KrigingCandidate {
+    let likelihood = { (a: KrigingCandidate, b: KrigingCandidate) in a.logLikelihood > b.logLikelihood }
     let families = stride(from: 0, to: count, by: Self.lengths)
     guard samples.count >= Self.samplesForValidation else {
       let rough = try smooth + families.dropFirst().flatMap { try scan(family: $0) }

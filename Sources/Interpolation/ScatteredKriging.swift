@@ -89,7 +89,7 @@ public struct ScatteredKriging: Sendable {
       return made
     }
     let best = try KrigingSearch(
-      samples: problem, count: covariances.count * KrigingSearch.lengths, basis: basis
+      samples: problem, spacing: spacing, count: covariances.count * KrigingSearch.lengths, basis: basis
     ).best()
     fit = KrigingFit(best, try basis(best.basis), problem)
   }

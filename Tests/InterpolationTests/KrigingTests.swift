@@ -60,6 +60,29 @@ import Testing
   }
 }
 
+@Suite struct KrigingRoughMapTests {
+  @Test func edgesAreLessCertainThanSmoothParts() throws {
+    // A smooth map with some noise, and a round plateau.
+    let noise = RandomStream(seed: 5, purpose: .test).gaussian(128 * 128)
+    func edge(_ y: Double, _ x: Double) -> Double { hypot(y - 44, x - 60) - 27 }
+    let truth = UpsamplerTests.map(128, 128) { y, x in
+      let smooth = -80 + 2 * sin(x / 19) + 2 * cos(y / 18)
+      return smooth + (edge(y, x) < 0 ? 12 : 0) + 0.2 * Double(noise[Int(128 * y + x)])
+    }
+    let grid = try SamplingGrid(rows: 128, columns: 128, magnification: 8)
+    let kriging = try Kriging(grid: grid)
+    let coarse = try KrigingTests.coarse(truth, 8)
+    let fit = try kriging.fit(coarse)
+    #expect(fit.isRough && fit.crossValidation != nil)
+    let deviation = try #require(try kriging.interpolate(coarse).deviation)
+    func meanVariance(_ isPart: (Double) -> Bool) -> Float {
+      let part = (0..<128 * 128).filter { isPart(edge(Double($0 / 128), Double($0 % 128))) }
+      return part.reduce(0) { $0 + deviation.values[$1] * deviation.values[$1] } / Float(part.count)
+    }
+    #expect(meanVariance { abs($0) < 4 } > 4 * meanVariance { $0 > 25 })
+  }
+}
+
 /// What may come from outside.
 @Suite struct KrigingInputTests {
   @Test func aConstantMapStaysConstantAndIsCertain() throws {
