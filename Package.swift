@@ -156,8 +156,8 @@ let package = Package(
     tests(
       "MultiRankTests",
       [
-        "Essentials", "Checkpoints", "Compression", "Evaluation", "FingerprintModels", "MapStorage", "MessagePassing",
-        "RunRecords", "Tensors", "Training",
+        "Essentials", "Checkpoints", "Compression", "Evaluation", "FingerprintModels", "Interpolation", "MapStorage",
+        "MessagePassing", "RunRecords", "Tensors", "Training",
       ]),
     tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
   ]

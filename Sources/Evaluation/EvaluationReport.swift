@@ -1,13 +1,71 @@
+import Essentials
+import Interpolation
+import MapStorage
 import Metrics
 
-/// What one map's reconstruction and its plain interpolations were found to be.
+/// What one map's reconstructions and its plain interpolations were found to be.
 public struct EvaluationRow: Codable, Equatable, Sendable {
   /// The number of the sample in the data.
   public var sample: Int
-  /// The place of its reconstruction in the reconstruction's file.
+  /// The place of its reconstruction in the first reconstruction's file.
   public var position: Int
   /// One entry a method, in the order of the report's methods.
   public var metrics: [MapMetrics]
+  /// Errors in the interior, without the structural similarity; nil where the map has none, or nothing but its minimum.
+  public var interior: [MapMetrics?]
+  /// The same in the border.
+  public var border: [MapMetrics?]
+  /// Of methods that know how far off they may be.
+  public var calibration: [CalibrationMetrics?]
+}
+
+/// Errors in a part of the maps, means over maps.
+public struct RegionSummary: Codable, Equatable, Sendable {
+  /// On the 0...255 scale.
+  public var mse: Summary
+  /// [dB]
+  public var psnr: Summary
+  /// [dB of channel power]
+  public var rmseDB: Summary
+
+  /// Nil where no map has such a part.
+  init?(_ maps: [MapMetrics?]) {
+    let found = maps.compactMap(\.self)
+    guard !found.isEmpty else { return nil }
+    mse = Summary(found.map(\.mse))
+    psnr = Summary(found.map(\.psnr))
+    rmseDB = Summary(found.map(\.rmseDB))
+  }
+}
+
+/// How well predicted deviations fit the errors, means over maps.
+public struct CalibrationSummary: Codable, Equatable, Sendable {
+  /// The share of pixels in the central interval of each of `CalibrationMetrics.levels`.
+  public var coverage: [Summary]
+  /// Continuous ranked probability score [dB of channel power].
+  public var crps: Summary
+  /// The same on the 0...255 scale.
+  public var crpsGrey: Summary
+  /// What was predicted [dB of channel power], the root of the mean square of each map.
+  public var deviation: Summary
+  /// What came of it: the maps' root of the mean squared error [dB of channel power], measured pixels left out.
+  public var error: Summary
+
+  /// Nil where not all maps have a deviation.
+  init?(_ maps: [CalibrationMetrics?]) {
+    let found = maps.compactMap(\.self)
+    guard !found.isEmpty, found.count == maps.count else { return nil }
+    coverage = CalibrationMetrics.levels.indices.map { level in Summary(found.map { $0.coverage[level] }) }
+    crps = Summary(found.map(\.crps))
+    crpsGrey = Summary(found.map(\.crpsGrey))
+    deviation = Summary(found.map(\.deviation))
+    error = Summary(found.map(\.error))
+  }
+
+  /// The share in the central interval of one of the levels.
+  public func coverage(at level: Double) -> Summary {
+    coverage[CalibrationMetrics.levels.firstIndex { abs($0 - level) < 1e-9 } ?? 0]
+  }
 }
 
 /// One method's means over maps.
@@ -28,9 +86,16 @@ public struct MethodSummary: Codable, Equatable, Sendable {
   public var maeDB: Summary
   /// Maps whose PSNR was held at the ceiling.
   public var cappedMaps: Int
+  /// At least a coarse spacing from every side.
+  public var interior: RegionSummary?
+  /// The rest: all that is extrapolated is in it.
+  public var border: RegionSummary?
+  /// Of methods that know how far off they may be.
+  public var calibration: CalibrationSummary?
 
-  init(_ name: String, _ maps: [MapMetrics]) {
+  init(_ name: String, _ method: Int, _ rows: [EvaluationRow]) {
     self.name = name
+    let maps = rows.map { $0.metrics[method] }
     nmse = Summary(maps.map(\.nmse))
     mse = Summary(maps.map(\.mse))
     psnr = Summary(maps.map(\.psnr))
@@ -38,11 +103,16 @@ public struct MethodSummary: Codable, Equatable, Sendable {
     rmseDB = Summary(maps.map(\.rmseDB))
     maeDB = Summary(maps.map(\.maeDB))
     cappedMaps = maps.count { $0.psnr >= MapMetrics.highestPSNR }
+    interior = RegionSummary(rows.map { $0.interior[method] })
+    border = RegionSummary(rows.map { $0.border[method] })
+    calibration = CalibrationSummary(rows.map { $0.calibration[method] })
   }
 }
 
-/// What the reconstruction gains over the best plain interpolation, map by map.
+/// What a reconstruction gains over the best plain interpolation, map by map.
 public struct PairedGain: Codable, Equatable, Sendable {
+  /// The reconstruction's name.
+  public var of: String
   /// The interpolation with the highest mean PSNR over these maps.
   public var over: String
   /// PSNR of the reconstruction less that of the interpolation [dB]; more than 0 is better.
@@ -53,67 +123,72 @@ public struct PairedGain: Codable, Equatable, Sendable {
   public var betterMaps: Int
 }
 
-/// A reconstruction beside plain interpolation, over all its maps.
+/// Reconstructions beside plain interpolation, over all their maps.
 public struct EvaluationReport: Codable, Equatable, Sendable {
+  /// A file of reconstructed maps, and how they were made.
+  public struct Origin: Codable, Equatable, Sendable {
+    /// The file.
+    public var path: String
+    /// How its maps were made.
+    public var record: ReconstructionRecord
+  }
   /// The data's file.
   public var data: String
-  /// The reconstruction's file.
-  public var reconstruction: String
+  /// What was compared; none for the interpolations alone.
+  public var reconstructions: [Origin]
   /// Fine pixels from one coarse sample to the next.
   public var magnification: Int
-  /// The run or checkpoint that reconstructed.
-  public var model: String
-  /// Its sampler; empty where nothing was sampled.
-  public var sampler: String
-  /// Network evaluations a map.
-  public var steps: Int
-  /// The interpolations, then the reconstruction.
+  /// The interpolations, then the reconstructions.
   public var methods: [MethodSummary]
-  /// The reconstruction against the best interpolation.
-  public var gain: PairedGain
-  /// One row a map, in the order of the reconstruction's file.
+  /// How many of the methods are interpolations.
+  public var interpolations: Int
+  /// Each reconstruction beside the best interpolation.
+  public var gains: [PairedGain]
+  /// One entry a map, in the order of the first reconstruction's file.
   public var rows: [EvaluationRow]
 
-  /// The methods' names, in order; the last is the reconstruction.
+  /// The methods' names, in order.
   var names: [String] { methods.map(\.name) }
 
-  /// The place in `methods` of the interpolation that the gain is counted over.
-  var bestInterpolation: Int { names.firstIndex(of: gain.over) ?? 0 }
+  /// The place in `methods` of the interpolation with the highest mean PSNR, which gains are counted over.
+  var bestInterpolation: Int {
+    (0..<interpolations).max { (methods[$0].psnr.mean ?? 0) < (methods[$1].psnr.mean ?? 0) } ?? 0
+  }
+
+  /// The method that maps are chosen and shown by: the last reconstruction, or else the best interpolation.
+  var shown: Int { reconstructions.isEmpty ? bestInterpolation : methods.count - 1 }
 
   /// - Parameters:
   ///   - source: what was compared.
-  ///   - names: the interpolations' names, then the reconstruction's.
+  ///   - interpolations: how many of the methods are interpolations; they come first.
+  ///   - names: the methods' names.
   ///   - rows: one a map, at least one, with one entry for each name.
-  init(_ source: EvaluationSource, names: [String], rows: [EvaluationRow]) {
+  init(_ source: EvaluationSource, interpolations: Int, names: [String], rows: [EvaluationRow]) {
     data = source.dataPath
-    reconstruction = source.reconstructionPath
-    magnification = source.record.magnification
-    model = source.record.model
-    sampler = source.record.sampler
-    steps = source.record.steps
-    let methods = names.indices.map { method in
-      MethodSummary(names[method], rows.map { $0.metrics[method] })
-    }
-    let last = names.count - 1
-    let best = (0..<last).max { (methods[$0].psnr.mean ?? 0) < (methods[$1].psnr.mean ?? 0) } ?? 0
+    reconstructions = source.reconstructions.map { Origin(path: $0.path, record: $0.record) }
+    magnification = source.grid.magnification
+    methods = names.enumerated().map { MethodSummary($1, $0, rows) }
+    self.interpolations = interpolations
+    self.rows = rows
+    gains = []
+    let best = bestInterpolation
     func values(_ method: Int, _ quantity: (MapMetrics) -> Double) -> [Double] {
       rows.map { quantity($0.metrics[method]) }
     }
-    self.methods = methods
-    gain = PairedGain(
-      over: names[best],
-      psnr: .pairedDifference(values(last, \.psnr), values(best, \.psnr)),
-      rmseDB: .pairedDifference(values(best, \.rmseDB), values(last, \.rmseDB)),
-      betterMaps: rows.count { $0.metrics[last].psnr > $0.metrics[best].psnr })
-    self.rows = rows
+    gains = (interpolations..<names.count).map { method in
+      PairedGain(
+        of: names[method], over: names[best],
+        psnr: .pairedDifference(values(method, \.psnr), values(best, \.psnr)),
+        rmseDB: .pairedDifference(values(best, \.rmseDB), values(method, \.rmseDB)),
+        betterMaps: rows.count { $0.metrics[method].psnr > $0.metrics[best].psnr })
+    }
   }
 
-  /// The maps that stand for the others: the reconstruction's best, median and worst PSNR; fewer where there are not
-  /// three maps.
+  /// The maps that stand for the others: best, median and worst PSNR of the method that is shown; fewer where there are
+  /// not three maps.
   var examples: [(name: String, row: EvaluationRow)] {
-    let last = methods.count - 1
     let falling = rows.sorted {
-      ($0.metrics[last].psnr, $1.position) > ($1.metrics[last].psnr, $0.position)
+      ($0.metrics[shown].psnr, $1.position) > ($1.metrics[shown].psnr, $0.position)
     }
     var chosen = [("best", falling[0])]
     if falling.count > 2 { chosen.append(("median", falling[falling.count / 2])) }

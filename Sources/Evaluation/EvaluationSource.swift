@@ -1,92 +1,177 @@
 import Essentials
+import FingerprintModels
 import Interpolation
 import MapStorage
+import Metrics
 
-/// A data set and a reconstruction of some of its maps, both open: gives map by map what is to be compared.
+/// A fine map that was made of a coarse one, and how far off it may be, where that is known.
+struct Estimate {
+  let map: ChannelFingerprint
+  let predicted: PredictedMap?
+
+  init(_ interpolated: InterpolatedMap) {
+    map = interpolated.map
+    predicted = interpolated.deviation.map { PredictedMap(mean: interpolated.map, deviation: $0) }
+  }
+
+  init(map: ChannelFingerprint, predicted: PredictedMap?) {
+    self.map = map
+    self.predicted = predicted
+  }
+}
+
+/// A data set and reconstructions of some of its maps, all open: gives map by map what is to be compared.
 struct EvaluationSource {
   let dataPath: String
-  let reconstructionPath: String
-  let record: ReconstructionRecord
   let grid: SamplingGrid
-  /// The sample of the data that each reconstructed map belongs to.
+  let geometry: AreaGeometry
+  /// The samples of the data that are compared, in the order of the first reconstruction.
   let samples: [Int]
+  /// None where interpolations alone are compared.
+  let reconstructions: [Reconstruction]
   private let data: MapSetReader
-  private let reconstruction: MapSetReader
 
-  /// One map and its reconstruction.
+  /// A file of reconstructed maps.
+  struct Reconstruction {
+    let path: String
+    let record: ReconstructionRecord
+    fileprivate let reader: MapSetReader
+    /// The place of each sample of the data in the file.
+    fileprivate let positions: [Int: Int]
+    fileprivate let order: [Int]
+
+    fileprivate func estimate(of sample: Int) throws -> Estimate {
+      let position = positions[sample] ?? 0
+      let map = try reader.read(indices: [position])[0]
+      let name = ReconstructionRecord.deviationName
+      guard reader.description.layers.contains(where: { $0.name == name }) else {
+        return Estimate(map: map, predicted: nil)
+      }
+      let deviation = try reader.read(layer: name, indices: [position])[0]
+      return Estimate(
+        map: map,
+        predicted: PredictedMap(
+          mean: map, deviation: deviation, drawCount: record.draws, draws: try reader.draws(of: position)))
+    }
+  }
+
+  /// One map, what it is held against, and what was reconstructed.
   struct Pair {
     let truth: ChannelFingerprint
     /// Which pixels hold a true value; nil: all.
     let valid: [Bool]?
-    let reconstruction: ChannelFingerprint
+    /// One of each file.
+    let reconstructions: [Estimate]
     /// The decimated truth, which the interpolations start from.
     let coarse: CoarseObservation
   }
 
-  /// - Throws: `Fault` when a file cannot be read or the two do not belong together.
-  init(dataPath: String, reconstructionPath: String) throws {
+  /// - Parameters:
+  ///   - dataPath: the data set with the true maps.
+  ///   - reconstructionPaths: what was reconstructed of the same maps at one magnification.
+  ///   - magnification: needed where nothing was reconstructed.
+  /// - Throws: `Fault` when a file cannot be read or they do not belong together.
+  init(dataPath: String, reconstructionPaths: [String], magnification: Int? = nil) throws {
     self.dataPath = dataPath
-    self.reconstructionPath = reconstructionPath
-    data = try MapSetReader(path: dataPath)
-    reconstruction = try MapSetReader(path: reconstructionPath)
-    guard let record = reconstruction.description.reconstruction,
-      let samples = try reconstruction.sampleIndices(indices: Array(0..<reconstruction.count))
-    else {
+    let data = try MapSetReader(path: dataPath)
+    self.data = data
+    reconstructions = try reconstructionPaths.map { try Reconstruction(path: $0, of: data) }
+    guard let wanted = reconstructions.first?.record.magnification ?? magnification else {
       throw Fault(
-        "the file holds no reconstruction", at: reconstructionPath, expected: "a data set sample_index",
-        hint: "write one with: ckm reconstruct --data \(dataPath) --out FILE")
+        "there is nothing to compare", at: dataPath, expected: "a reconstruction, or a magnification",
+        hint: "--reconstruction FILE, or --magnification 4 for the interpolations alone")
     }
-    self.record = record
-    self.samples = samples
-    guard reconstruction.rows == data.rows, reconstruction.columns == data.columns else {
-      throw Fault(
-        "the reconstruction and the data differ in shape", at: reconstructionPath,
-        expected: "\(data.rows)x\(data.columns), as in \(dataPath)",
-        found: "\(reconstruction.rows)x\(reconstruction.columns)")
-    }
-    guard reconstruction.description.units == data.description.units else {
-      throw Fault(
-        "the reconstruction and the data differ in units", at: reconstructionPath,
-        expected: "\(data.description.units), as in \(dataPath)", found: reconstruction.description.units)
-    }
-    try Self.require(samples, below: data.count, at: "\(reconstructionPath):/sample_index", of: dataPath)
-    do {
-      grid = try SamplingGrid(rows: data.rows, columns: data.columns, magnification: record.magnification)
-    } catch let fault as Fault {
-      throw fault.within("\(reconstructionPath):@magnification")
-    }
-  }
-
-  private static func require(
-    _ samples: [Int], below count: Int, at place: String, of dataPath: String
-  ) throws {
-    var seen = Set<Int>()
-    for sample in samples {
-      guard (0..<count).contains(sample) else {
+    for other in reconstructions {
+      let found = other.record.magnification
+      guard found == wanted, found == magnification ?? found else {
         throw Fault(
-          "the reconstruction belongs to other data", at: place,
-          expected: "samples 0 to \(count - 1) of \(dataPath)",
-          found: "\(sample)")
-      }
-      guard seen.insert(sample).inserted else {
-        throw Fault("a sample was reconstructed twice", at: place, expected: "each once", found: "\(sample)")
+          "the reconstructions differ in magnification", at: "\(other.path):@magnification",
+          expected: "x\(magnification ?? wanted)", found: "x\(found)")
       }
     }
+    samples = reconstructions.first?.order ?? Array(0..<data.count)
+    for other in reconstructions.dropFirst() where Set(other.order) != Set(samples) {
+      throw Fault(
+        "the reconstructions are of different maps", at: "\(other.path):/sample_index",
+        expected: "the \(samples.count) samples of \(reconstructions[0].path)", found: "\(other.order.count) others")
+    }
+    do {
+      grid = try SamplingGrid(rows: data.rows, columns: data.columns, magnification: wanted)
+    } catch let fault as Fault {
+      throw fault.within(reconstructions.first.map { "\($0.path):@magnification" } ?? dataPath)
+    }
+    geometry = AreaGeometry(data.description)
   }
 
-  /// Reads one map of the reconstruction and what it is held against.
+  /// Reads one map, its reconstructions and what they are held against.
   ///
-  /// - Parameter position: the place in the reconstruction's file.
+  /// - Parameter position: the place in `samples`.
   func pair(_ position: Int) throws -> Pair {
     let sample = samples[position]
     let truth = try data.read(indices: [sample])[0]
     let valid = try data.valid(indices: [sample])?[0].map { $0 != 0 }
     return Pair(
-      truth: truth, valid: valid, reconstruction: try reconstruction.read(indices: [position])[0],
+      truth: truth, valid: valid, reconstructions: try reconstructions.map { try $0.estimate(of: sample) },
       coarse: CoarseObservation(
         map: ChannelFingerprint(
           rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(truth.values)),
-        valid: valid.map(grid.decimate)))
+        valid: valid.map(grid.decimate), station: try data.stations(indices: [sample])?[0]))
+  }
+
+  /// The methods' names, in the order of a row: the interpolations', then each reconstruction's, none of them twice.
+  func names(_ interpolations: [any Interpolator]) -> [String] {
+    var names = interpolations.map(\.name)
+    for other in reconstructions {
+      var method = other.record.method.isEmpty ? "reconstruction" : other.record.method
+      if interpolations.contains(where: { $0.name == method }) { method = "reconstruction (\(method))" }
+      var name = method, number = 2
+      while names.contains(name) {
+        name = "\(method) (\(number))"
+        number += 1
+      }
+      names.append(name)
+    }
+    return names
+  }
+}
+
+extension EvaluationSource.Reconstruction {
+  /// Opens a file of reconstructed maps.
+  fileprivate init(path: String, of data: MapSetReader) throws {
+    self.path = path
+    reader = try MapSetReader(path: path)
+    guard let record = reader.description.reconstruction,
+      let order = try reader.sampleIndices(indices: Array(0..<reader.count))
+    else {
+      throw Fault(
+        "the file holds no reconstruction", at: path, expected: "a data set sample_index",
+        hint: "write one with: ckm reconstruct --data \(data.path) --out FILE")
+    }
+    self.record = record
+    self.order = order
+    guard reader.rows == data.rows, reader.columns == data.columns else {
+      throw Fault(
+        "the reconstruction and the data differ in shape", at: path,
+        expected: "\(data.rows)x\(data.columns), as in \(data.path)", found: "\(reader.rows)x\(reader.columns)")
+    }
+    guard reader.description.units == data.description.units else {
+      throw Fault(
+        "the reconstruction and the data differ in units", at: path,
+        expected: "\(data.description.units), as in \(data.path)", found: reader.description.units)
+    }
+    var positions: [Int: Int] = [:]
+    for (position, sample) in order.enumerated() {
+      let place = "\(path):/sample_index"
+      guard (0..<data.count).contains(sample) else {
+        throw Fault(
+          "the reconstruction belongs to other data", at: place,
+          expected: "samples 0 to \(data.count - 1) of \(data.path)", found: "\(sample)")
+      }
+      guard positions.updateValue(position, forKey: sample) == nil else {
+        throw Fault("a sample was reconstructed twice", at: place, expected: "each once", found: "\(sample)")
+      }
+    }
+    self.positions = positions
   }
 }
 

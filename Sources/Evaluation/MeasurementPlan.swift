@@ -130,7 +130,7 @@ private struct Draws {
     return result
   }
 
-  /// Several maps of the sample are draws; a single one needs a layer `deviation`. Where the file does not say which
+  /// Several maps of the sample are draws, as are those kept beside a single one; else it needs a layer `deviation`. Where the file does not say which
   /// samples its maps belong to, all are draws.
   init(path: String, for source: PlanSource, rows: Int, columns: Int) throws {
     let reader = try MapSetReader(path: path)
@@ -145,14 +145,17 @@ private struct Draws {
       }
     let all = Array(0..<reader.count)
     let chosen = try reader.sampleIndices(indices: all).map { indices in all.filter { indices[$0] == sample } } ?? all
-    if chosen.count == 1, reader.description.layers.contains(where: { $0.name == "deviation" }) {
+    if chosen.count == 1, reader.description.draws > 1 {
+      maps = try reader.draws(of: chosen[0])
+    } else if chosen.count == 1, reader.description.layers.contains(where: { $0.name == "deviation" }) {
       deviation = try reader.read(layer: "deviation", indices: chosen)[0]
     } else if chosen.count > 1 {
       maps = try reader.read(indices: chosen)
     } else {
       throw Fault(
         "the file does not tell where the map is uncertain", at: path,
-        expected: "several maps of sample \(sample), or one with a layer deviation", found: "\(chosen.count) maps of it"
+        expected: "several maps of sample \(sample), or one with draws or a layer deviation",
+        found: "\(chosen.count) maps of it"
       )
     }
   }

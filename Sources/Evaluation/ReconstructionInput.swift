@@ -30,7 +30,7 @@ public enum ReconstructionInput: Sendable {
   }
 }
 
-/// The maps to reconstruct, open: gives one by one what the network is conditioned on.
+/// The maps to reconstruct, open: gives one by one what is known of them.
 struct ReconstructionSource {
   private enum Maps {
     case fine(MapSetReader)
@@ -40,17 +40,17 @@ struct ReconstructionSource {
   private let path: String
   /// The number of each map in its file.
   let samples: [Int]
-  let conditioner: MapConditioner
   let grid: SamplingGrid
+  /// Where places lie.
+  let area: AreaGeometry
 
   /// - Parameters:
   ///   - input: the file and which of its maps.
-  ///   - trained: the model that will reconstruct.
+  ///   - trained: the model that will reconstruct, which knows its split; nil for none.
   ///   - magnification: fine pixels from one coarse sample to the next.
-  /// - Throws: `Fault` when the file cannot be read, its maps do not fit the magnification or the network.
-  init(_ input: ReconstructionInput, _ trained: TrainedModel, magnification: Int) throws {
+  /// - Throws: `Fault` when the file cannot be read, or its maps do not fit the magnification.
+  init(_ input: ReconstructionInput, _ trained: TrainedModel?, magnification: Int) throws {
     path = input.path
-    let area: AreaGeometry
     switch input {
     case .dataSet(let path, let choice):
       let reader = try MapSetReader(path: path)
@@ -66,26 +66,17 @@ struct ReconstructionSource {
       area = AreaGeometry()
       maps = .coarse(imported)
     }
-    let configuration = trained.configuration
-    let factor = configuration.model.patch << (configuration.model.multipliers.count - 1)
-    guard grid.rows % factor == 0, grid.columns % factor == 0 else {
-      throw Fault(
-        "the fine map does not fit the network's \(configuration.model.multipliers.count) stages", at: path,
-        expected: "rows and columns that are multiples of \(factor)", found: "\(grid.rows)x\(grid.columns)")
-    }
-    conditioner = try MapConditioner(
-      form: configuration.data.form,
-      layout: NetworkLayout(
-        rows: grid.rows, columns: grid.columns, patch: configuration.model.patch,
-        channels: configuration.model.channels),
-      magnifications: [magnification], upsampling: configuration.data.upsampling,
-      normaliser: trained.state.normaliser, area: area)
   }
 
   private static func chosen(
-    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: TrainedModel
+    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: TrainedModel?
   ) throws -> [Int] {
     guard choice != .all else { return Array(0..<reader.count) }
+    guard let trained else {
+      throw Fault(
+        "interpolation has no split", at: "--split", expected: "all", found: choice.rawValue,
+        hint: "the split of maps belongs to a trained run")
+    }
     let split = try Split(MapSetCollection(paths: [reader.path]), seed: trained.configuration.seed)
     try split.require(trained.state.split, at: reader.path)
     let chosen = choice == .train ? split.training : split.test
@@ -96,14 +87,16 @@ struct ReconstructionSource {
   }
 
   /// What the result's file is to hold.
-  func description(_ record: ReconstructionRecord, _ trained: TrainedModel, version: String) -> MapSetDescription {
-    var description = MapSetDescription(
-      rows: grid.rows, columns: grid.columns, softwareVersion: version,
-      hasStations: false)
+  ///
+  /// - Parameters:
+  ///   - record: how the maps are made.
+  ///   - hasDeviation: whether each map has the layer of its deviation.
+  ///   - draws: how many draws stand beside each map.
+  func description(_ record: ReconstructionRecord, hasDeviation: Bool, draws: Int) -> MapSetDescription {
+    var description = MapSetDescription(rows: grid.rows, columns: grid.columns, hasStations: false)
     switch maps {
     case .fine(let reader):
       description = reader.description
-      description.layers = []
       description.hasEnvironments = false
     case .coarse(let imported):
       description.hasStations = imported.hasStations
@@ -113,31 +106,59 @@ struct ReconstructionSource {
     if case .coarse = maps { description.hasValid = false }
     description.longName = "reconstructed " + description.longName
     description.configuration = record.model
-    description.seed = trained.configuration.seed
-    description.softwareVersion = version
     description.reconstruction = record
+    description.draws = draws
+    description.layers =
+      hasDeviation
+      ? [
+        MapLayer(
+          name: ReconstructionRecord.deviationName, longName: "predictive standard deviation",
+          units: description.units)
+      ] : []
     return description
   }
 
-  /// What the network is conditioned on, for one map.
-  func conditioned(_ sample: Int) throws -> ConditionedMap {
-    let place = "\(path), sample \(sample)"
+  /// What a network is conditioned on, for one map.
+  func conditioned(_ sample: Int, _ conditioner: MapConditioner) throws -> ConditionedMap {
     switch maps {
     case .fine(let reader):
       return try conditioner.condition(
-        MapConditioner.FineMap(
-          try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
-          station: try reader.stations(indices: [sample])?[0], at: place),
-        magnification: grid.magnification, training: false)
+        try known(of: sample, reader), magnification: grid.magnification, training: false)
     case .coarse(let imported):
-      let range = sample..<sample + 1
-      return try conditioner.condition(
-        coarse: MapConditioner.FineMap(
-          try imported.read(range)[0], valid: try imported.valid(range)?[0],
-          at: place),  // where its places lie is not known, so a station would not help
-        magnification: grid.magnification)
+      return try conditioner.condition(coarse: try known(of: sample, imported), magnification: grid.magnification)
     }
   }
+
+  /// What an interpolation starts from, for one map.
+  func observation(_ sample: Int) throws -> CoarseObservation {
+    switch maps {
+    case .fine(let reader):
+      let fine = try known(of: sample, reader)
+      let coarse = ChannelFingerprint(
+        rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(fine.map.values))
+      return CoarseObservation(
+        map: coarse, valid: fine.valid.map { grid.decimate($0).map { $0 != 0 } }, station: fine.station)
+    case .coarse(let imported):
+      let coarse = try known(of: sample, imported)
+      return CoarseObservation(map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } })
+    }
+  }
+
+  private func known(of sample: Int, _ reader: MapSetReader) throws -> MapConditioner.FineMap {
+    MapConditioner.FineMap(
+      try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
+      station: try reader.stations(indices: [sample])?[0], at: place(of: sample))
+  }
+
+  /// Where its places lie is not known, so a station would not help.
+  private func known(of sample: Int, _ imported: ImportedMaps) throws -> MapConditioner.FineMap {
+    let range = sample..<sample + 1
+    return MapConditioner.FineMap(
+      try imported.read(range)[0], valid: try imported.valid(range)?[0], at: place(of: sample))
+  }
+
+  /// File and sample, for messages.
+  func place(of sample: Int) -> String { "\(path), sample \(sample)" }
 
   /// Stations and masks that the result takes over.
   func companions(_ samples: [Int]) throws -> (stations: [SIMD3<Float>], valid: [[UInt8]]) {

@@ -1,34 +1,70 @@
 import Essentials
 import Foundation
 import Interpolation
+import Metrics
 import RunRecords
 
 extension EvaluationReport {
-  /// Draws the example maps side by side: coarse, the best interpolation, reconstruction and truth on one scale in dB, and
-  /// the reconstruction's error around zero. Writes `best.png`, `median.png` and `worst.png`.
+  /// Draws the example maps side by side: truth, coarse and the best interpolation, then of each reconstruction the map,
+  /// its error around zero and its deviation where it has one, all in dB. Writes `best.png`, `median.png` and `worst.png`.
   ///
   /// - Throws: `Fault` when a map cannot be read again or a picture cannot be written.
-  func writePictures(_ source: EvaluationSource, _ interpolations: [Upsampler], to directory: String) throws {
+  func writePictures(
+    _ source: EvaluationSource, _ interpolations: [any Interpolator], to directory: String
+  ) throws {
     for (name, row) in examples {
       let pair = try source.pair(row.position)
-      let interpolation = try interpolations[bestInterpolation].interpolate(pair.coarse).map
-      var error = pair.reconstruction
-      for i in error.values.indices { error.values[i] -= pair.truth.values[i] }
-      let (last, best) = (names.count - 1, bestInterpolation)
-      let title = String(
-        format: "sample %d, x%d: PSNR %@ %.2f dB, %@ %.2f dB", row.sample, magnification, names[last],
-        row.metrics[last].psnr, names[best], row.metrics[best].psnr)
-      let coarse = pair.coarse
-      let picture = MapPicture(
-        title: title,
-        panels: [
-          MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, valid: coarse.valid),
-          MapPanel(names[best], interpolation, valid: pair.valid),
-          MapPanel(names[last], pair.reconstruction, valid: pair.valid),
-          MapPanel("truth", pair.truth, valid: pair.valid),
-          MapPanel("error of \(names[last])", error, valid: pair.valid, scale: .diverging),
-        ])
+      let best = bestInterpolation, coarse = pair.coarse
+      let interpolation = Estimate(try interpolations[best].interpolate(coarse))
+      var panels = [
+        MapPanel("truth", pair.truth, valid: pair.valid),
+        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, valid: coarse.valid),
+      ]
+      if pair.reconstructions.isEmpty {
+        panels += Self.panels(names[best], interpolation, pair)
+      } else {
+        panels.append(MapPanel(names[best], interpolation.map, valid: pair.valid))
+      }
+      for (number, estimate) in pair.reconstructions.enumerated() {
+        panels += Self.panels(names[self.interpolations + number], estimate, pair)
+      }
+      var title = String(
+        format: "sample %d, x%d: PSNR %@ %.2f dB", row.sample, magnification, names[shown], row.metrics[shown].psnr)
+      if shown != best { title += String(format: ", %@ %.2f dB", names[best], row.metrics[best].psnr) }
+      let picture = MapPicture(title: title, panels: panels, columns: panels.count > 6 ? 5 : 3)
       try picture.write(to: "\(directory)/\(name).png")
     }
+  }
+
+  private static func panels(
+    _ name: String, _ estimate: Estimate, _ pair: EvaluationSource.Pair
+  ) -> [MapPanel] {
+    var error = estimate.map
+    for i in error.values.indices { error.values[i] -= pair.truth.values[i] }
+    var panels = [
+      MapPanel(name, estimate.map, valid: pair.valid),
+      MapPanel("error of \(name)", error, valid: pair.valid, scale: .diverging),
+    ]
+    if let predicted = estimate.predicted {
+      panels.append(MapPanel("deviation of \(name)", predicted.deviation, valid: pair.valid, scale: .own))
+    }
+    return panels
+  }
+
+  /// The share of pixels in central intervals over the intervals' probability; nil where nothing has a deviation.
+  var calibrationPlot: LinePlot? {
+    let percent = CalibrationMetrics.levels.map { 100 * $0 }
+    let lines = methods.compactMap { method in
+      method.calibration.map { found in
+        LineSeries(
+          method.name, x: percent, y: found.coverage.map { 100 * ($0.mean ?? .nan) },
+          deviation: found.coverage.map { 100 * ($0.standardError ?? 0) }, hasMarkers: true)
+      }
+    }
+    guard !lines.isEmpty else { return nil }
+    return LinePlot(
+      title: "Pixels within central intervals, x\(magnification), \(rows.count) maps ± standard error",
+      xLabel: "probability of the interval, %", yLabel: "pixels within it, %",
+      series: lines + [LineSeries("calibrated", x: [0, 100], y: [0, 100])])
   }
 }

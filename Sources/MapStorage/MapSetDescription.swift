@@ -29,6 +29,7 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   /// The names that the format itself uses; a layer must have another.
   static let reservedNames: Set<String> = [
     "maps", "x", "y", "station", "environment", "valid", ReconstructionRecord.indexName,
+    ReconstructionRecord.drawsName,
   ]
 
   /// Grid lines in y.
@@ -61,6 +62,8 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   public var hasValid: Bool
   /// How the maps were reconstructed, in files of reconstructed maps; then each map has the number of its sample.
   public var reconstruction: ReconstructionRecord?
+  /// How many draws of a generative model stand beside each map, `[sample, draw, y, x]`; 0 for none.
+  public var draws: Int
 
   /// - Parameters:
   ///   - rows: grid lines in y.
@@ -78,11 +81,13 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   ///   - hasEnvironments: whether each map has the number of its environment.
   ///   - hasValid: whether each map has a mask of valid places.
   ///   - reconstruction: how the maps were reconstructed, if they were.
+  ///   - draws: how many draws of a generative model stand beside each map.
   public init(
     rows: Int, columns: Int, spacing: Double = 1, originX: Double = 0, originY: Double = 0,
     longName: String = "channel power", units: String = "dB", configuration: String = "",
     seed: UInt64 = 0, softwareVersion: String = "", layers: [MapLayer] = [], hasStations: Bool = true,
-    hasEnvironments: Bool = false, hasValid: Bool = false, reconstruction: ReconstructionRecord? = nil
+    hasEnvironments: Bool = false, hasValid: Bool = false, reconstruction: ReconstructionRecord? = nil,
+    draws: Int = 0
   ) {
     self.rows = rows
     self.columns = columns
@@ -99,6 +104,7 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
     self.hasEnvironments = hasEnvironments
     self.hasValid = hasValid
     self.reconstruction = reconstruction
+    self.draws = draws
   }
 
   /// Throws unless a file of this description can be written.
@@ -110,16 +116,22 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
         expected: "at least one map, one row and one column, and less than 4 GiB a map",
         found: "\(count) maps of \(rows) x \(columns)")
     }
+    let (drawn, isTooLarge) = values.multipliedReportingOverflow(by: draws)
+    guard draws >= 0, !isTooLarge, drawn <= Int(UInt32.max) / 4 else {
+      throw Fault(
+        "cannot write so many draws of maps", at: place, expected: "less than 4 GiB for all draws of a map",
+        found: "\(draws) draws of \(rows) x \(columns)")
+    }
     guard spacing > 0, spacing.isFinite, originX.isFinite, originY.isFinite else {
       throw Fault(
         "the grid has no sensible spacing", at: place, expected: "a positive number of metres",
         found: "spacing \(spacing), origin (\(originX), \(originY))")
     }
-    if let made = reconstruction, made.magnification < 1 || made.steps < 0 {
+    if let made = reconstruction, made.magnification < 1 || made.steps < 0 || made.draws < 0 {
       throw Fault(
         "the record of the reconstruction makes no sense", at: place,
-        expected: "a magnification of 1 at least and no negative number of steps",
-        found: "magnification \(made.magnification), \(made.steps) steps")
+        expected: "a magnification of 1 at least and no negative number of steps or draws",
+        found: "magnification \(made.magnification), \(made.steps) steps, \(made.draws) draws")
     }
     for (index, layer) in layers.enumerated() {
       let plain = layer.name.utf8.allSatisfy { $0 == 95 || Character(UnicodeScalar($0)).isLetterOrDigit }
@@ -154,6 +166,8 @@ public struct MapBlock: Sendable {
   public var layers: [String: [ChannelFingerprint]]
   /// Which sample of the data each reconstructed map belongs to; empty elsewhere.
   public var sampleIndices: [Int32]
+  /// Each map's draws; empty where the data set has none.
+  public var draws: [[ChannelFingerprint]]
 
   /// - Parameters:
   ///   - first: the number of the first sample.
@@ -163,9 +177,11 @@ public struct MapBlock: Sendable {
   ///   - valid: each map's mask, 1 where the map is valid.
   ///   - layers: the layers by name, one map a sample.
   ///   - sampleIndices: which sample of the data each reconstructed map belongs to.
+  ///   - draws: each map's draws.
   public init(
     first: Int, maps: [ChannelFingerprint], stations: [SIMD3<Float>] = [], environments: [Int32] = [],
-    valid: [[UInt8]] = [], layers: [String: [ChannelFingerprint]] = [:], sampleIndices: [Int32] = []
+    valid: [[UInt8]] = [], layers: [String: [ChannelFingerprint]] = [:], sampleIndices: [Int32] = [],
+    draws: [[ChannelFingerprint]] = []
   ) {
     self.first = first
     self.maps = maps
@@ -174,6 +190,7 @@ public struct MapBlock: Sendable {
     self.valid = valid
     self.layers = layers
     self.sampleIndices = sampleIndices
+    self.draws = draws
   }
 }
 
@@ -197,11 +214,17 @@ extension MapBlock {
     try require("environment", environments.count, description.hasEnvironments)
     try require("valid", valid.count, description.hasValid)
     try require(ReconstructionRecord.indexName, sampleIndices.count, description.reconstruction != nil)
+    try require(ReconstructionRecord.drawsName, draws.count, description.draws > 0)
+    for own in draws where own.count != description.draws {
+      throw Fault(
+        "a map has the wrong number of draws", at: "\(path):/\(ReconstructionRecord.drawsName)",
+        expected: "\(description.draws)", found: "\(own.count)")
+    }
     for (name, _) in layers where !description.layers.contains(where: { $0.name == name }) {
       throw Fault("the file has no such layer", at: "\(path):/\(name)")
     }
     for layer in description.layers { try require(layer.name, layers[layer.name]?.count ?? 0, true) }
-    for map in maps + layers.values.flatMap({ $0 })
+    for map in maps + layers.values.flatMap({ $0 }) + draws.flatMap({ $0 })
     where map.rows != description.rows || map.columns != description.columns {
       throw Fault(
         "a map has the wrong shape", at: path, expected: "\(description.rows) x \(description.columns)",

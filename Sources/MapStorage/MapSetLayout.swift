@@ -43,6 +43,12 @@ struct MapSetLayout {
           file, ReconstructionRecord.indexName, [count], chd_file_int32(), units: "1",
           longName: "number of the sample in the data")
       }
+      if description.draws > 0 {
+        let layer = MapLayer(
+          name: ReconstructionRecord.drawsName, longName: "draws of " + description.longName,
+          units: description.units)
+        try createMaps(file, layer, type: chd_file_float(), draws: description.draws)
+      }
       try check(H5Fflush(file.identifier, H5F_SCOPE_LOCAL), "cannot write the file")
     }
   }
@@ -64,8 +70,10 @@ struct MapSetLayout {
     if let made = description.reconstruction {
       try writeNumber(file, "magnification", UInt64(made.magnification))
       try writeNumber(file, "steps", UInt64(made.steps))
+      try writeNumber(file, "draw_count", UInt64(made.draws))
       for (name, text) in [
         ("data", made.data), ("model", made.model), ("sampler", made.sampler), ("method", made.method),
+        ("estimate", made.estimate),
       ] { try writeText(file, name, text) }
     }
   }
@@ -116,26 +124,29 @@ struct MapSetLayout {
     return try create(file, name, shape, type, creation, units: units, longName: longName)
   }
 
-  /// A data set `[sample, y, x]`, one sample a chunk, packed and checked.
-  private func createMaps(_ file: HierarchicalHandle, _ layer: MapLayer, type: hid_t) throws {
+  /// A data set `[sample, y, x]`, or `[sample, draw, y, x]` where there are draws; one sample a chunk, packed and checked.
+  private func createMaps(
+    _ file: HierarchicalHandle, _ layer: MapLayer, type: hid_t, draws: Int? = nil
+  ) throws {
+    let row = (draws.map { [$0] } ?? []) + [description.rows, description.columns]
     let creation = try handle(H5Pcreate(chd_class_dataset_create()), close: H5Pclose)
-    var chunk = [1, hsize_t(description.rows), hsize_t(description.columns)]
-    try check(H5Pset_chunk(creation.identifier, 3, &chunk), "cannot lay out /\(layer.name)")
+    var chunk = [1] + row.map { hsize_t($0) }
+    try check(H5Pset_chunk(creation.identifier, Int32(chunk.count), &chunk), "cannot lay out /\(layer.name)")
     try check(H5Pset_shuffle(creation.identifier), "cannot lay out /\(layer.name)")
     try check(H5Pset_deflate(creation.identifier, Self.deflateLevel), "cannot lay out /\(layer.name)")
     try check(H5Pset_fletcher32(creation.identifier), "cannot lay out /\(layer.name)")
     // A fill would write every chunk before its content comes.
     try check(H5Pset_fill_time(creation.identifier, H5D_FILL_TIME_NEVER), "cannot lay out /\(layer.name)")
-    let shape = [count, description.rows, description.columns]
     let array = try create(
-      file, layer.name, shape, type, creation, units: layer.units, longName: layer.longName)
-    for (axis, name) in [(UInt32(1), "y"), (UInt32(2), "x")] {
+      file, layer.name, [count] + row, type, creation, units: layer.units, longName: layer.longName)
+    for (axis, name) in [(UInt32(row.count - 1), "y"), (UInt32(row.count), "x")] {
       let scale = try handle(H5Dopen2(file.identifier, name, hid_t(H5P_DEFAULT)), close: H5Dclose)
       try check(
         H5DSattach_scale(array.identifier, scale.identifier, axis), "cannot attach /\(name) to /\(layer.name)"
       )
     }
     try check(H5DSset_label(array.identifier, 0, "sample"), "cannot label /\(layer.name)")
+    if draws != nil { try check(H5DSset_label(array.identifier, 1, "draw"), "cannot label /\(layer.name)") }
   }
 
   private func create(

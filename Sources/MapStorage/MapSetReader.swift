@@ -16,6 +16,7 @@ public final class MapSetReader: @unchecked Sendable {
   private let validity: StoredArray?
   private let sampleIndex: StoredArray?
   private let layers: [String: StoredArray]
+  private let drawn: StoredArray?
 
   /// Grid lines in y.
   public var rows: Int { description.rows }
@@ -49,9 +50,11 @@ public final class MapSetReader: @unchecked Sendable {
       layers[name] = try file.array(name)
     }
     self.layers = layers
+    drawn = try optional(ReconstructionRecord.drawsName)
     description = try Self.describe(
       file, maps: maps, layers: layers, stations: station != nil, environments: environment != nil,
-      valid: validity != nil, reconstruction: try sampleIndex.map { _ in try ReconstructionRecord(file) })
+      valid: validity != nil, reconstruction: try sampleIndex.map { _ in try ReconstructionRecord(file) },
+      draws: try Self.drawCount(drawn, maps))
     try station?.require(shape: [count, 3])
     try environment?.require(shape: [count])
     try validity?.require(shape: maps.shape)
@@ -78,7 +81,7 @@ public final class MapSetReader: @unchecked Sendable {
 
   private static func describe(
     _ file: StoredFile, maps: StoredArray, layers: [String: StoredArray], stations: Bool,
-    environments: Bool, valid: Bool, reconstruction: ReconstructionRecord?
+    environments: Bool, valid: Bool, reconstruction: ReconstructionRecord?, draws: Int
   ) throws -> MapSetDescription {
     let x = try Axis(file, "x", count: maps.shape[2])
     let y = try Axis(file, "y", count: maps.shape[1])
@@ -97,7 +100,15 @@ public final class MapSetReader: @unchecked Sendable {
         MapLayer(name: $0.key, longName: $0.value.longName ?? "", units: $0.value.units ?? "")
       },
       hasStations: stations, hasEnvironments: environments, hasValid: valid,
-      reconstruction: reconstruction)
+      reconstruction: reconstruction, draws: draws)
+  }
+
+  /// The second extent of `[sample, draw, y, x]`, one at least; 0 where there are no draws.
+  private static func drawCount(_ drawn: StoredArray?, _ maps: StoredArray) throws -> Int {
+    guard let drawn else { return 0 }
+    let count = drawn.shape.count == 4 ? max(drawn.shape[1], 1) : 1
+    try drawn.require(shape: [maps.shape[0], count] + maps.shape.dropFirst())
+    return count
   }
 
   /// An evenly spaced dimension scale [m].
@@ -156,6 +167,15 @@ public final class MapSetReader: @unchecked Sendable {
         expected: layers.isEmpty ? "no layer at all" : layers.keys.sorted().joined(separator: ", "))
     }
     return try fingerprints(indices) { try layer.read(rows: [$0], into: $1) }
+  }
+
+  /// Reads the draws of a map by its number; empty where the file holds none.
+  public func draws(of sample: Int) throws -> [ChannelFingerprint] {
+    guard let values = try drawn?.floats(rows: [sample]) else { return [] }
+    let size = rows * columns
+    return (0..<description.draws).map {
+      ChannelFingerprint(rows: rows, columns: columns, values: Array(values[$0 * size..<($0 + 1) * size]))
+    }
   }
 
   /// One map at a time: it is a chunk, and no copy is held beside the result.

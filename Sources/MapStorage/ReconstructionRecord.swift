@@ -11,21 +11,30 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   public var model: String
   /// The sampler's name; empty where nothing was sampled.
   public var sampler: String
-  /// Network evaluations a map; 0 where nothing was sampled.
+  /// Network evaluations of a draw; 0 where nothing was sampled.
   public var steps: Int
   /// As it stands in tables: "CGDM", "bicubic".
   public var method: String
+  /// What the maps are of the draws: "draw", "mean", "direct"; empty where nothing was drawn.
+  public var estimate: String
+  /// Of how many draws the layer `deviation` is; 0 where it comes from a formula, or there is none.
+  ///
+  /// Then what is predicted for a pixel has, about the map's value, Student's distribution of `draws` - 1 degrees of
+  /// freedom, else the normal one, scaled by the deviation.
+  public var draws: Int
 
   /// - Parameters:
   ///   - magnification: fine pixels from one coarse sample to the next.
   ///   - data: the file that the coarse maps came from.
   ///   - model: the run or checkpoint; empty for plain interpolation.
   ///   - sampler: the sampler's name; empty where nothing was sampled.
-  ///   - steps: network evaluations a map.
+  ///   - steps: network evaluations of a draw.
   ///   - method: as it stands in tables.
+  ///   - estimate: what the maps are of the draws; empty where nothing was drawn.
+  ///   - draws: of how many draws the layer `deviation` is.
   public init(
     magnification: Int, data: String, model: String = "", sampler: String = "", steps: Int = 0,
-    method: String
+    method: String, estimate: String = "", draws: Int = 0
   ) {
     self.magnification = magnification
     self.data = data
@@ -33,15 +42,20 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
     self.sampler = sampler
     self.steps = steps
     self.method = method
+    self.estimate = estimate
+    self.draws = draws
   }
 
+  /// The layer of predictive standard deviations.
+  public static let deviationName = "deviation"
   static let indexName = "sample_index"
+  static let drawsName = "draws"
 
   /// Out of a file that has `sample_index`.
   init(_ file: StoredFile) throws {
     func text(_ name: String) throws -> String { try file.text(name) ?? "" }
-    func number(_ name: String, atLeast least: Int) throws -> Int {
-      guard let value = try file.wholeNumber(name), let number = Int(exactly: value), number >= least else {
+    func number(_ name: String, atLeast least: Int, missing: UInt64? = nil) throws -> Int {
+      guard let value = try file.wholeNumber(name) ?? missing, let number = Int(exactly: value), number >= least else {
         throw Fault(
           "the file does not say how it was reconstructed", at: "\(file.path):@\(name)",
           expected: "a whole number from \(least) on")
@@ -51,6 +65,7 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
     self.init(
       magnification: try number("magnification", atLeast: 1), data: try text("data"),
       model: try text("model"), sampler: try text("sampler"), steps: try number("steps", atLeast: 0),
-      method: try text("method"))
+      method: try text("method"), estimate: try text("estimate"),
+      draws: try number("draw_count", atLeast: 0, missing: 0))
   }
 }

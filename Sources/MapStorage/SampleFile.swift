@@ -32,17 +32,22 @@ extension MapSetDescription {
       arrays.append(
         .init(name: ReconstructionRecord.indexName, row: [], isPacked: false, type: chd_native_int32()))
     }
+    if draws > 0 {
+      arrays.append(
+        .init(
+          name: ReconstructionRecord.drawsName, row: [draws] + grid, isPacked: true, type: chd_native_float()))
+    }
     return arrays
   }
 
   /// Bytes of a sample, unpacked: deflate falls back to that.
   var bytesPerSample: Int {
-    rows * columns * (4 * (1 + layers.count) + (hasValid ? 1 : 0)) + 64
+    rows * columns * (4 * (1 + layers.count + draws) + (hasValid ? 1 : 0)) + 64
   }
 
   /// An upper limit of what libhdf5 adds to `samples` samples for its own tables [byte].
   func tableBytes(_ samples: Int) -> Int {
-    let arrays = layers.count + 6
+    let arrays = layers.count + 7
     return configuration.utf8.count + 8 * (rows + columns) + arrays * (samples * 128 + 16 << 10)
   }
 }
@@ -113,6 +118,7 @@ final class SampleFile {
         case "station": try write(block?.stations.flatMap { [$0.x, $0.y, $0.z] } ?? [])
         case "environment": try write(block?.environments ?? [])
         case ReconstructionRecord.indexName: try write(block?.sampleIndices ?? [])
+        case ReconstructionRecord.drawsName: try write(block?.draws.flatMap { $0.flatMap(\.values) } ?? [])
         default: try write(block?.layers[array.name]?.flatMap(\.values) ?? [])
         }
       }

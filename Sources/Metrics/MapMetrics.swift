@@ -62,10 +62,11 @@ extension MapMetrics {
   ///   - valid: pixels that hold a true value, `[row, column]`; others are excluded from everything, also from the range
   ///     and from within the windows of SSIM; nil: all.
   ///   - region: the part in which errors are counted. The range 0...255 is that of all valid pixels in any case.
+  ///   - similarity: whether the structural similarity is taken, which costs ten times the rest.
   /// - Throws: `Fault` when the shapes differ, a counted value is not finite, no pixel is left, or the truth is constant.
   public init(
     comparing estimate: ChannelFingerprint, to truth: ChannelFingerprint, valid: [Bool]? = nil,
-    region: MapRegion = .all
+    region: MapRegion = .all, similarity: Bool = true
   ) throws {
     let scale = try GreyScale(of: truth, valid: valid)
     guard estimate.rows == truth.rows, estimate.columns == truth.columns else {
@@ -105,9 +106,11 @@ extension MapMetrics {
     nmse = greySquares / energy
     mse = greySquares / count
     psnr = min(peakSignalToNoise(mse), Self.highestPSNR)
-    ssim = structuralSimilarity(
-      estimate.values.map(scale.grey), truth.values.map(scale.grey), rows: truth.rows,
-      columns: truth.columns, valid: valid, region: region)
+    ssim =
+      similarity
+      ? structuralSimilarity(
+        estimate.values.map(scale.grey), truth.values.map(scale.grey), rows: truth.rows,
+        columns: truth.columns, valid: valid, region: region) : nil
     rmseDB = (squares / count).squareRoot()
     maeDB = absolutes / count
     self.pixels = pixels

@@ -107,6 +107,7 @@ struct DataSummary {
     for layer in description.layers {
       lines.append(("layer \(layer.name)", (layers[layer.name] ?? Extent()).text(layer.units)))
     }
+    if description.draws > 0 { lines.append(("draws", "\(description.draws) of each map")) }
     lines.append(("seed", "\(description.seed)"))
     if !description.softwareVersion.isEmpty { lines.append(("written by", description.softwareVersion)) }
     let width = lines.map(\.0.count).max() ?? 0
@@ -132,7 +133,8 @@ struct DataSummary {
       "long_name": .text(description.longName), "units": .text(description.units), "values": values.json,
       "span": spans.json, "valid_share": validShare.map { .real($0) } ?? .null, "stations": axes ?? .null,
       "environments": environments.map { .integer($0) } ?? .null,
-      "layers": .object(description.layers.map(json)), "seed": .integer(description.seed),
+      "layers": .object(description.layers.map(json)), "draws": .integer(description.draws),
+      "seed": .integer(description.seed),
       "software_version": .text(description.softwareVersion), "config": .text(description.configuration),
     ]
     return members.map { JSONMember(key: $0.key, value: $0.value) }

@@ -15,8 +15,9 @@ struct ChannelKnowledgeMaps: ParsableCommand {
     version: Software.version,
     subcommands: [
       SimulateCommand.self, ImportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
-      ReconstructCommand.self, EvaluateCommand.self, PlanMeasurementsCommand.self, InspectCommand.self,
-      ConfigCommand.self, BenchCommand.self,
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
+      ReconstructCommand.self, EvaluateCommand.self, ProtocolCommand.self, PlanMeasurementsCommand.self,
+      InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])
 
   static func main() {

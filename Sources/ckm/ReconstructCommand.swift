@@ -2,32 +2,37 @@ import ArgumentParser
 import Checkpoints
 import Essentials
 import Evaluation
+import Interpolation
 import MapStorage
 import MessagePassing
 import RunRecords
 import Tensors
 
 extension SplitChoice: ExpressibleByArgument {}
-extension ReconstructionRequest.SamplerKind: ExpressibleByArgument {}
-extension TrainedModel.Weights: ExpressibleByArgument {}
+extension InterpolationMethod: ExpressibleByArgument {}
 
 /// `ckm reconstruct`: fine maps out of coarse ones.
 struct ReconstructCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "reconstruct", abstract: "Reconstruct fine maps from coarse ones with a trained run.",
+    commandName: "reconstruct",
+    abstract: "Reconstruct fine maps from coarse ones with a trained run, or by interpolation.",
     discussion: """
       --data takes the coarse maps out of a data set's fine ones, to be evaluated; --coarse takes measured coarse maps \
-      alone (HDF5, NumPy, PNG). Results are in dB.
+      alone (HDF5, NumPy, PNG). Results are in dB. Runs on any number of ranks, with the same result.
       """)
 
   @Option(help: "The run's directory.")
-  var model: String
+  var model: String?
+
+  @Option(help: "Interpolation instead of a model: nearest, bilinear, bicubic, spline or kriging.")
+  var method: InterpolationMethod?
 
   @Option(help: "A data set; its maps are decimated.")
   var data: String?
 
-  @Option(help: "Which maps of the data set: train, test or all, as the run was split.")
-  var split = SplitChoice.test
+  @Option(
+    help: "Which maps of the data set: train, test or all, as the run was split. Default: test, and all for --method.")
+  var split: SplitChoice?
 
   @Option(help: "Coarse maps alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
   var coarse: String?
@@ -37,26 +42,13 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
 
-  @Option(help: "The way from noise to a map: ddim, or ancestral with all steps.")
-  var sampler = ReconstructionRequest.SamplerKind.ddim
+  @OptionGroup var sampling: SamplingOptions
 
-  @Option(help: "Network evaluations of ddim.")
-  var steps = 20
+  @Flag(help: "Write all draws of each map as well: the data set draws [sample, draw, y, x].")
+  var keepDraws = false
 
-  @Option(help: "The timestep where a coarse start begins. Default: the run's diffusion.start_timestep.")
-  var startTimestep: Int?
-
-  @Option(help: "ddim's share of noise, 0 to 1.")
-  var eta = 0.0
-
-  @Option(help: "The averaged weights (ema) or the last step's own (model).")
-  var weights = TrainedModel.Weights.ema
-
-  @Option(help: "Keys the sampler's noise. Default: the run's seed.")
-  var seed: UInt64?
-
-  @Option(help: "Maps that a rank has in the network at a time.")
-  var batch = 4
+  @Option(help: "What the method is called in tables. Default: CGDM, or the interpolation's name.")
+  var name: String?
 
   @Option(name: .shortAndLong, help: "The file to write.")
   var out: String
@@ -67,15 +59,18 @@ struct ReconstructCommand: ParsableCommand {
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
+    guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
     guard (data == nil) != (coarse == nil) else {
       throw ValidationError("Give either --data or --coarse.")
     }
-    guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
-    guard startTimestep.map({ $0 >= 1 }) ?? true else {
-      throw ValidationError("--start-timestep must be at least 1.")
-    }
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
+    }
+    guard method == nil || (sampling.draws == 1 && sampling.estimate == nil && !keepDraws) else {
+      throw ValidationError("--samples, --estimate and --keep-draws are a model's.")
+    }
+    guard method == nil || split == nil || split == .all else {
+      throw ValidationError("--split \(split?.rawValue ?? "") is a run's; --method takes all maps.")
     }
   }
 
@@ -83,26 +78,28 @@ struct ReconstructCommand: ParsableCommand {
     let communicator = try Communicator.world()
     let console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
-    let trained = try TrainedModel.load(
-      run: model, weights: weights, communicator: communicator, console: console)
     var request = ReconstructionRequest(input: input, output: out)
+    sampling.apply(to: &request)
     request.magnification = magnification
-    request.sampler = sampler
-    request.steps = steps
-    request.startTimestep = startTimestep
-    request.eta = eta
-    request.batch = batch
-    request.seed = seed
+    request.keepsDraws = keepDraws
+    request.name = name
     request.overwrite = overwrite
     request.softwareVersion = Software.version
     let count = try Reconstructor.run(
-      request, trained, communicator: communicator, engine: Engine(threads),
+      request, try chosenMethod(communicator, console), communicator: communicator, engine: Engine(threads),
       progress: .automatic(isEnabled: communicator.isRoot))
     if communicator.isRoot { print("\(out): \(count) maps at x\(magnification), dB") }
   }
 
+  private func chosenMethod(_ communicator: Communicator, _ console: Console) throws -> ReconstructionMethod {
+    if let method { return .interpolation(method) }
+    return .model(
+      try TrainedModel.load(
+        run: model ?? "", weights: sampling.weights, communicator: communicator, console: console))
+  }
+
   private var input: ReconstructionInput {
-    if let data { return .dataSet(path: data, split: split) }
+    if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
     return .coarse(path: coarse ?? "", options: foreign.options)
   }
 }

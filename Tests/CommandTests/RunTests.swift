@@ -57,9 +57,11 @@ import Testing
     let report = try succeed([
       "evaluate", "--data", maps, "--reconstruction", fine, "--out", folder.place("report"),
     ])
-    for method in ["nearest", "bilinear", "bicubic", "CGDM"] { #expect(report.contains("| \(method)")) }
+    for method in ["nearest", "bilinear", "bicubic", "spline", "kriging", "CGDM"] {
+      #expect(report.contains("| \(method)"))
+    }
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.place("report"))
-    #expect(Set(files) == ["report.md", "report.json", "best.png", "median.png", "worst.png"])
+    #expect(Set(files) == ["report.md", "report.json", "calibration.svg", "best.png", "median.png", "worst.png"])
   }
 
   @Test func dryRunWritesNothing() throws {

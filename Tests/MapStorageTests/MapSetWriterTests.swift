@@ -54,6 +54,45 @@ import Testing
     #expect(try reader.read(layer: "line_of_sight", indices: all) == block(0..<6).layers["line_of_sight"])
   }
 
+  @Test func drawsStandBesideTheirMaps() throws {
+    let path = scratch.file("fine.h5")
+    let made = ReconstructionRecord(
+      magnification: 4, data: "maps.h5", model: "runs/a", sampler: "ddim", steps: 20, method: "CGDM",
+      estimate: "mean", draws: 3)
+    let deviation = MapLayer(name: ReconstructionRecord.deviationName, longName: "deviation", units: "dB")
+    let description = MapSetDescription(
+      rows: 4, columns: 5, layers: [deviation], hasStations: false, reconstruction: made, draws: 3)
+    func draws(_ sample: Int) -> [ChannelFingerprint] { (0..<3).map { Known.map(10 * sample + $0) } }
+    func block(_ samples: Range<Int>) -> MapBlock {
+      MapBlock(
+        first: samples.lowerBound, maps: samples.map(Known.map), layers: ["deviation": samples.map(Known.map)],
+        sampleIndices: samples.map { Int32($0) }, draws: samples.map(draws))
+    }
+    let writer = try MapSetWriter.create(
+      path: path, description: description, count: 2, communicator: communicator)
+    var short = block(0..<1)
+    short.draws[0].removeLast()
+    #expect(fault { try writer.write(short) }?.found == "2")
+    short.draws = []
+    #expect(fault { try writer.write(short) }?.place.hasSuffix("/draws") == true)
+    try writer.write(block(1..<2))
+    try writer.write(block(0..<1))
+    try writer.close()
+    let reader = try MapSetReader(path: path)
+    #expect(reader.description == description)
+    for sample in 0..<2 { #expect(try reader.draws(of: sample) == draws(sample)) }
+    #expect(try reader.read(layer: "deviation", indices: [1]) == [Known.map(1)])
+    #expect(fault { _ = try reader.draws(of: 2) } != nil)
+    // Too many draws for one chunk are an error before anything is made.
+    var large = description
+    large.draws = 1 << 30
+    let refused = fault {
+      _ = try MapSetWriter.create(
+        path: scratch.file("large.h5"), description: large, count: 2, communicator: communicator)
+    }
+    #expect(refused?.what == "cannot write so many draws of maps")
+  }
+
   @Test func reconstructionsTellWhereTheyBelong() throws {
     let path = scratch.file("fine.h5")
     let made = ReconstructionRecord(

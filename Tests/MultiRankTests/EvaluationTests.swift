@@ -46,7 +46,7 @@ extension MultiRank {
 
     private func run(_ directory: String, _ name: String, _ ranks: Communicator) throws -> EvaluationReport {
       try Evaluator.run(
-        dataPath: "\(directory)/maps.h5", reconstructionPath: "\(directory)/fine.h5",
+        dataPath: "\(directory)/maps.h5", reconstructionPaths: ["\(directory)/fine.h5"],
         outputDirectory: "\(directory)/\(name)", communicator: ranks)
     }
   }

@@ -1,0 +1,98 @@
+import Essentials
+import Interpolation
+import MapStorage
+
+/// One map of a reconstruction.
+struct ReconstructedMap {
+  /// The map [dB].
+  var map: ChannelFingerprint
+  /// The standard deviation of what is predicted [dB], where that is known.
+  var deviation: ChannelFingerprint?
+  /// The draws, where they are kept.
+  var draws: [ChannelFingerprint] = []
+}
+
+/// Makes fine maps out of coarse ones, a few at a time.
+protocol MapMaker {
+  /// How the file says that its maps were made.
+  var record: ReconstructionRecord { get }
+  /// Whether each map comes with a deviation.
+  var hasDeviation: Bool { get }
+  /// How many draws come with each map.
+  var keptDraws: Int { get }
+  /// The maps of some samples of the source, in that order.
+  func maps(of samples: [Int], in source: ReconstructionSource) throws -> [ReconstructedMap]
+}
+
+/// Plain interpolation.
+struct InterpolationMaker: MapMaker {
+  let record: ReconstructionRecord
+  let hasDeviation: Bool
+  let keptDraws = 0
+  private let interpolator: any Interpolator
+
+  /// - Throws: `Fault` when draws are asked for, or the grid is too large for the method.
+  init(_ method: InterpolationMethod, _ request: ReconstructionRequest, _ source: ReconstructionSource) throws {
+    guard request.draws == 1, request.estimate == nil, !request.keepsDraws else {
+      throw Fault(
+        "interpolation draws nothing", at: "--method \(method.rawValue)",
+        expected: "no --samples, --estimate or --keep-draws")
+    }
+    interpolator = try method.make(grid: source.grid, geometry: source.area)
+    // A single sample tells kriging nothing of what lies around it.
+    hasDeviation = method == .kriging && source.grid.samples > 1
+    record = ReconstructionRecord(
+      magnification: request.magnification, data: request.input.path, method: request.name ?? interpolator.name)
+  }
+
+  func maps(of samples: [Int], in source: ReconstructionSource) throws -> [ReconstructedMap] {
+    try samples.map { sample in
+      do {
+        let result = try interpolator.interpolate(try source.observation(sample))
+        return ReconstructedMap(map: result.map, deviation: hasDeviation ? result.deviation : nil)
+      } catch let fault as Fault {
+        throw fault.within(source.place(of: sample))
+      }
+    }
+  }
+}
+
+/// Mean and deviation of draws of one map, a draw at a time (B. Welford, Technometrics 4, 1962), in double precision.
+struct DrawMoments {
+  private var count = 0.0
+  private var mean: [Double]
+  private var squares: [Double]
+  private let rows: Int
+  private let columns: Int
+
+  init(rows: Int, columns: Int) {
+    self.rows = rows
+    self.columns = columns
+    mean = [Double](repeating: 0, count: rows * columns)
+    squares = mean
+  }
+
+  mutating func add(_ draw: ChannelFingerprint) {
+    count += 1
+    for pixel in mean.indices {
+      let value = Double(draw.values[pixel]), before = value - mean[pixel]
+      mean[pixel] += before / count
+      squares[pixel] += before * (value - mean[pixel])
+    }
+  }
+
+  /// The mean of all draws.
+  var average: ChannelFingerprint {
+    ChannelFingerprint(rows: rows, columns: columns, values: mean.map { Float($0) })
+  }
+
+  /// The standard deviation of what is predicted about a centre: that of the draws (divisor K - 1), and of their mean where
+  /// that is the centre, which is itself uncertain by 1 / K of the variance.
+  ///
+  /// - Parameter centre: what the map is.
+  func deviation(about centre: ReconstructionRequest.Estimate) -> ChannelFingerprint {
+    let factor = (centre == .mean ? 1 + 1 / count : 1) / (count - 1)
+    return ChannelFingerprint(
+      rows: rows, columns: columns, values: squares.map { Float(($0 * factor).squareRoot()) })
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+/// Reconstruction with deviation, evaluation and protocol by their commands, and what is wrong with them.
+@Suite(.serialized) struct ReconstructionCommandTests {
+  private static let side = 16
+  private let folder: TemporaryDirectory
+  private let maps: String
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    maps = folder.place("maps.h5")
+    let array = try folder.file(
+      "maps.npy",
+      numPy(shape: [6, Self.side, Self.side]) { index in
+        let (map, row, column) = (index / 256, index / 16 % 16, index % 16)
+        return -80 - Float(map + 1) * Float(row) + Float((row * column) % 7)
+      })
+    let imported = try Command.run(["import", array, "--out", maps])
+    try #require(imported.code == 0, "\(imported.transcript)")
+  }
+
+  @discardableResult
+  private func succeed(
+    _ arguments: [String], ranks: Int = 2, location: SourceLocation = #_sourceLocation
+  ) throws -> String {
+    let outcome = try Command.launch(ranks: ranks, arguments, patience: 60)
+    try #require(outcome.code == 0, "\(outcome.transcript)", sourceLocation: location)
+    return outcome.output
+  }
+
+  private func train(_ name: String, _ settings: [String]) throws -> String {
+    let all = ["model.image_size=\(Self.side)", "training.batch=4", "training.steps=2", "validation.every=0"]
+    try succeed(
+      ["train", "--preset", "tiny", "--data", maps, "--out", folder.place(name), "--threads", "1"]
+        + (all + settings).flatMap { ["--set", $0] })
+    return folder.place(name)
+  }
+
+  /// From a model that ends in pure noise to its deviation, its direct estimate, and the table of all.
+  @Test func drawsDeviationsAndTheProtocol() throws {
+    let run = try train(
+      "run",
+      [
+        "diffusion.prediction=velocity", "diffusion.zero_terminal_snr=true", "diffusion.start=noise",
+        "diffusion.start_timestep=null",
+      ])
+    let draw = [
+      "reconstruct", "--data", maps, "--split", "all", "--model", run, "--sampler", "dpm-solver", "--steps", "3",
+    ]
+    let files = ["one.h5", "two.h5", "three.h5"].map(folder.place)
+    for (ranks, file) in zip(1..., files) {
+      try succeed(draw + ["--samples", "2", "--keep-draws", "--out", file], ranks: ranks)
+    }
+    for other in files.dropFirst() {
+      for layer in ["/maps", "/deviation", "/draws"] {
+        // Each rank has another batch: rounding of values about -100.
+        let difference = try Command.start(["h5diff", "-d", "1e-3", files[0], other, layer, layer])
+        #expect(difference.code == 0, "\(difference.transcript)")
+      }
+    }
+    let mean = folder.place("direct.h5"), kriged = folder.place("kriged.h5")
+    try succeed(draw + ["--estimate", "direct", "--name", "direct", "--out", mean])
+    try succeed(["reconstruct", "--data", maps, "--method", "kriging", "--out", kriged])
+    let table = try succeed(
+      ["evaluate", "--data", maps, "--out", folder.place("report")]
+        + [files[0], mean, kriged].flatMap { ["--reconstruction", $0] })
+    for part in ["| direct", "| CGDM", "| reconstruction (kriging)", "in 90 % interval", "interior: MSE"] {
+      #expect(table.contains(part), "lacks \(part):\n\(table)")
+    }
+    let out = folder.place("protocol")
+    let whole = try succeed([
+      "protocol", "--data", "mixed=\(maps)", "--data", "again=\(maps):maps", "--model", run, "--magnification", "2",
+      "4",
+      "--estimate", "direct", "--out", out,
+    ])
+    for part in ["Paired gains", "## mixed", "### again, x4", "| CGDM", "| kriging", "MSE / best"] {
+      #expect(whole.contains(part), "lacks \(part):\n\(whole)")
+    }
+    for name in ["protocol.md", "protocol.json", "mixed-x2/CGDM.h5", "again-x4/report.json", "data/again.h5"] {
+      #expect(FileManager.default.fileExists(atPath: "\(out)/\(name)"), "\(name)")
+    }
+  }
+
+  private func expectFailure(_ arguments: [String], _ parts: [String], code: Int32 = 1) throws {
+    let outcome = try Command.run(ranks: 2, arguments)
+    #expect(outcome.rankCodes == [code, code], "\(outcome.transcript)")
+    for part in parts { #expect(outcome.errors.contains(part), "lacks \(part):\n\(outcome.transcript)") }
+  }
+
+  @Test func whatCannotBeReconstructed() throws {
+    let out = folder.place("out.h5"), run = try train("run", [])
+    let start = ["reconstruct", "--data", maps, "--out", out]
+    let model = start + ["--model", run, "--split", "all"]
+    try expectFailure(start, ["--model or --method"], code: 64)
+    try expectFailure(start + ["--method", "kriging", "--model", run], ["--model or --method"], code: 64)
+    try expectFailure(start + ["--method", "kriging", "--samples", "4"], ["a model's"], code: 64)
+    try expectFailure(start + ["--method", "spline", "--split", "test"], ["--split test"], code: 64)
+    try expectFailure(start + ["--method", "lanczos"], ["lanczos"], code: 64)
+    try expectFailure(model + ["--samples", "0"], ["--samples"], code: 64)
+    try expectFailure(model + ["--samples", "3", "--estimate", "draw"], ["mean or direct"], code: 64)
+    try expectFailure(model + ["--estimate", "direct"], ["no direct estimate", "expected: ", "epsilon"])
+    try expectFailure(
+      model + ["--sampler", "dpm-solver", "--steps", "0"], ["no such number of sampling steps", "found: 0"])
+    try expectFailure(model + ["--eta", "2"], ["eta is out of range", "0...1"])
+    try expectFailure(
+      ["reconstruct", "--coarse", "nowhere.npy", "--method", "kriging", "--out", out], ["nowhere.npy"])
+    #expect(!FileManager.default.fileExists(atPath: out))
+  }
+
+  @Test func whatCannotBeEvaluated() throws {
+    let out = ["--out", folder.place("report")]
+    try expectFailure(["evaluate", "--data", maps] + out, ["--magnification"], code: 64)
+    try expectFailure(["evaluate", "--data", maps, "--magnification", "3"] + out, ["maps.h5", "divisor"])
+    try expectFailure(["evaluate", "--data", maps, "--reconstruction", maps] + out, ["holds no reconstruction"])
+    try expectFailure(["protocol", "--data", maps] + out, ["NAME=FILE"], code: 64)
+    try expectFailure(["protocol", "--data", "a=nowhere.h5"] + out, ["nowhere.h5"])
+    try expectFailure(["protocol", "--data", "a=\(maps):coherent"] + out, ["no such layer", "expected: maps"])
+    try expectFailure(["protocol", "--data", "a/b=\(maps)"] + out, ["cannot have this name"])
+    try expectFailure(["protocol", "--data", "a=\(maps)", "--data", "a=\(maps)"] + out, ["no name twice"])
+    try expectFailure(["protocol", "--data", "a=\(maps)", "--magnification", "5"] + out, ["divisor"])
+    try expectFailure(
+      ["protocol", "--data", "a=\(maps)", "--model", folder.place("none")] + out, ["none"])
+  }
+}
