@@ -143,6 +143,8 @@ extension MultiRank {
           models: [("direct", trained)], outputDirectory: file(name))
         request.magnifications = [2, 4]
         request.sampling.estimate = .direct
+        // Map by map the network's products are the same on any number of ranks, to the last bit.
+        request.sampling.batch = 1
         return try ProtocolEvaluation.run(
           request, communicator: ranks, engine: Engine(threads: 1), console: Console(isEnabled: false),
           progress: .silent)
