@@ -138,8 +138,8 @@ extension MultiRank {
       try runs.clear()
     }
 
-    /// Distillation stopped after half its steps and resumed: everything bit for bit as without the stop; it lowers the
-    /// difference from the teacher; normalised features are another objective.
+    /// Distillation stopped after half its steps and resumed: everything bit for bit as without the stop; it learns;
+    /// normalised features are another objective.
     @Test func distillationResumesBitForBit() throws {
       let trained = try teacher()
       _ = try prune(trained, "pruned", on: world)
@@ -159,9 +159,13 @@ extension MultiRank {
         let sum = ["task_loss", "output_loss", "feature_loss"].reduce(0) { $0 + term($1, record) }
         #expect(abs(sum / term("loss", record) - 1) < 1e-5)
       }
-      // Six batches of 12 draws each: the first against the last.
+      // Six batches of 12 draws each: the first against the last. (A teacher of four steps knows less than the task
+      // teaches, so the two answers need not come nearer.)
       let (first, last) = (records.prefix(6), records.suffix(6))
-      #expect(last.reduce(0) { $0 + term("output_loss", $1) } < first.reduce(0) { $0 + term("output_loss", $1) })
+      for name in ["loss", "task_loss", "feature_loss"] {
+        let (before, after) = (first.reduce(0) { $0 + term(name, $1) }, last.reduce(0) { $0 + term(name, $1) })
+        #expect(after < 0.9 * before, "\(name)")
+      }
       try runs.clear()
     }
 
