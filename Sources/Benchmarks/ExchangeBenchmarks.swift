@@ -58,12 +58,14 @@ public enum ScalingBenchmark {
   ///   - settings: `batch` is each rank's share.
   ///   - world: the ranks.
   ///   - bucketBytes: the least size of a bucket.
-  ///   - way: how gradients get to the other ranks.
+  ///   - way: how gradients get to the other ranks; nil: as training chooses.
   public static func run(
     _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator,
-    bucketBytes: Int, way: ExchangeWay
+    bucketBytes: Int, way wanted: ExchangeWay?
   ) throws -> BenchmarkReport {
     let rig = try StepRig(configuration, settings, isTrained: true)
+    let isShared = try SharedGradientReducer.isPossible(world, count: rig.model.arena.count)
+    let way = wanted ?? (isShared ? .shared : .polled)
     let exchange = try Exchange(rig.model, world, bucketBytes: bucketBytes, way: way)
     var together: [Double] = [], apart: [Double] = [], hidden: [Double] = [], total: [Double] = []
     for step in 0...settings.steps {

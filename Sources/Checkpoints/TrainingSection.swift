@@ -20,7 +20,9 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   }
   /// How gradients are summed over the ranks.
   public enum Reducer: String, CaseIterable, Sendable {
-    /// While backward goes on.
+    /// In shared memory where all ranks are on one node that has room, overlapped elsewhere.
+    case automatic
+    /// By messages, while backward goes on.
     case overlapped
     /// After backward has ended: the same sums, bit for bit.
     case naive
@@ -66,7 +68,7 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   /// Steps between lines of the metrics log.
   public var logEvery = 1
   /// How gradients are summed over the ranks.
-  public var reducer = Reducer.overlapped
+  public var reducer = Reducer.automatic
   /// A bucket of gradients has at least so many MiB.
   public var bucketMiB = 8.0
   /// How convolutions may be computed.

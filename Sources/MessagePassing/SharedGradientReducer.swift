@@ -24,9 +24,20 @@ public final class SharedGradientReducer: GradientReducer {
   /// How long this rank added up slices, and waited in `finish` for others, in the last reduction [s].
   public private(set) var lastTotalSeconds = 0.0
 
-  /// Whether the ranks can share memory: more than one, all on one node.
-  public static func isPossible(_ communicator: Communicator) -> Bool {
-    communicator.size > 1 && communicator.localSize == communicator.size
+  /// Collective. Whether the ranks can share memory for their gradients: more than one, all on one node, which has room.
+  ///
+  /// - Parameters:
+  ///   - communicator: the ranks.
+  ///   - count: gradients of a rank.
+  public static func isPossible(_ communicator: Communicator, count: Int) throws -> Bool {
+    guard communicator.size > 1 else { return false }
+    // Open MPI keeps shared windows here; containers often have 64 MB of it.
+    var room = statvfs()
+    let isKnown = statvfs("/dev/shm", &room) == 0
+    let bytes = communicator.size * count * MemoryLayout<Float>.stride
+    let fits = isKnown && Int(room.f_bavail) * Int(room.f_frsize) > bytes + bytes / 8
+    let isLocal = communicator.localSize == communicator.size
+    return try communicator.allReduce(fits && isLocal ? 1 : 0 as Int32, .minimum) == 1
   }
 
   /// Collective: makes zeroed gradients on every rank.

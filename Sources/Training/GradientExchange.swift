@@ -35,13 +35,17 @@ final class GradientExchange {
       throw Fault("there are no gradients to sum", at: "training", expected: "a trained model")
     }
     let buffer = UnsafeMutableBufferPointer(start: gradients.base, count: arena.count)
-    switch section.reducer {
+    var choice = section.reducer
+    if choice == .automatic {
+      choice = try SharedGradientReducer.isPossible(communicator, count: arena.count) ? .shared : .overlapped
+    }
+    switch choice {
     case .shared:
       let shared = try SharedGradientReducer(communicator, count: arena.count, buckets: buckets.ranges)
       arena.placeGradients(in: Storage(borrowing: shared.gradients))
       reducer = shared
     case .naive: reducer = try NaiveGradientReducer(communicator, arena: buffer, buckets: buckets.ranges)
-    case .overlapped:
+    case .overlapped, .automatic:
       reducer = try OverlappedGradientReducer(
         communicator, arena: buffer, buckets: buckets.ranges, progress: hasSpareCore ? .thread : .polled)
     }

@@ -154,8 +154,11 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The least size of a bucket of gradients, MiB.")
     var bucket = 25
     @Option(
-      help: "Exchange by messages, polled between operations or by a thread of their own, or by memory that is shared.")
-    var exchange = ExchangeWay.polled
+      help: """
+        Exchange by messages, polled between operations or by a thread of their own, or by memory that is shared. \
+        Default: as training chooses.
+        """)
+    var exchange: ExchangeWay?
 
     func validate() throws {
       guard (1...4096).contains(bucket) else {

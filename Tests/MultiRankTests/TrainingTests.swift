@@ -65,6 +65,7 @@ extension MultiRank {
       run.training.warmUp = 3
       run.training.decay = .constant
       run.training.bucketMiB = 0.01
+      run.training.reducer = .overlapped
       run.validation.every = 10
       run.validation.maps = 2
       run.checkpoints.every = 10
@@ -90,7 +91,9 @@ extension MultiRank {
       _ configuration: RunConfiguration, _ name: String, data: String, on communicator: Communicator,
       resume: TrainingRequest.Resume = .never, hasSpareCore: Bool = false
     ) throws -> TrainingOutcome {
-      var request = TrainingRequest(configuration: configuration, data: data.split(separator: ",").map(String.init), output: folder + "/" + name)
+      var request = TrainingRequest(
+        configuration: configuration, data: data.split(separator: ",").map(String.init),
+        output: folder + "/" + name)
       request.resume = resume
       request.hasSpareCore = hasSpareCore
       return try Trainer(
