@@ -62,7 +62,7 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
     try ReportDirectory.make(request.outputDirectory)
     let known = try KnownSamples(request.source)
     let kriging = try known.kriging()
-    let interpolated = try kriging.interpolated(rows: known.rows, columns: known.columns)
+    let interpolated = try kriging.interpolated(rows: known.rows, columns: known.columns, scalesLocally: false)
     var (planner, uncertainty) = try planner(request, known, kriging, interpolated)
     known.exclude(from: &planner)
     var plan = MeasurementPlan(
@@ -92,15 +92,13 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
         known: kriging, rows: known.rows, columns: known.columns, scale: scale, valid: known.valid, noise: noise)
     }
     guard let path = request.draws else {
-      let scale = kriging.fit.isRough ? try kriging.localScale(rows: known.rows, columns: known.columns) : nil
-      return (try planner(scale), ("kriging", deviation))
+      return (try planner(nil), ("kriging", deviation))
     }
     let draws = try Draws(path: path, for: request.source, rows: known.rows, columns: known.columns)
     if let given = draws.deviation {
       // Around samples the process is certain, whatever the draws say.
-      let own = try kriging.interpolated(rows: known.rows, columns: known.columns, scalesLocally: false).deviation
-      let least = (own?.values.max() ?? 0) * 1e-3
-      let scale = zip(given.values, own?.values ?? []).map { $1 > least ? $0 / $1 : 1 }
+      let least = (deviation.values.max() ?? 0) * 1e-3
+      let scale = zip(given.values, deviation.values).map { $1 > least ? $0 / $1 : 1 }
       return (try planner(scale), ("kriging, scaled by the deviation of \(path)", given))
     }
     let spacing = (Double(known.rows * known.columns) / Double(known.samples.values.count)).squareRoot()

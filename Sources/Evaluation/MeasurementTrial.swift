@@ -137,11 +137,8 @@ public struct MeasurementTrial: Codable, Equatable, Sendable {
   ) throws -> KnownSamples {
     var measured = known
     for round in 0..<rounds {
-      let kriging = try measured.kriging()
       var planner = try MeasurementPlanner(
-        known: kriging, rows: truth.rows, columns: truth.columns,
-        scale: try kriging.fit.isRough ? kriging.localScale(rows: truth.rows, columns: truth.columns) : nil,
-        valid: known.valid)
+        known: try measured.kriging(), rows: truth.rows, columns: truth.columns, valid: known.valid)
       measured.exclude(from: &planner)
       var next: [(row: Int, column: Int)] = []
       let share = Share.range(of: count, rank: round, size: rounds).count

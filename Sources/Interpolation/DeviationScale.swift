@@ -41,7 +41,7 @@ extension ScatteredKriging {
   ///   - columns: columns of the map.
   /// - Returns: factors of the deviation, row after row; the mean of their squares is near 1.
   /// - Throws: `Fault` when the covariance cannot be inverted.
-  public func localScale(rows: Int, columns: Int) throws -> [Float] {
+  func localScale(rows: Int, columns: Int) throws -> [Float] {
     let count = samples.values.count
     let errors = try process(Array(0..<count)).standardisedErrors()
     let mean = errors.reduce(0, +) / Double(count)

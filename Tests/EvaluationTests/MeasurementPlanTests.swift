@@ -29,6 +29,17 @@ import Testing
       })
   }
 
+  /// Long waves, four times the area.
+  static func smooth(_ sample: Int) -> ChannelFingerprint {
+    let (side, phase) = (2 * side, Double(sample))
+    return ChannelFingerprint(
+      rows: side, columns: side,
+      values: (0..<side * side).map { place in
+        let (y, x) = (Double(place / side), Double(place % side))
+        return Float(-90 + 5 * sin(y / 9 + phase) * cos(x / 11 - phase) + 3 * sin((x + y) / 14 + 2 * phase))
+      })
+  }
+
   private func write(
     _ name: String, _ maps: [ChannelFingerprint], samples: [Int32]? = nil, valid: [[UInt8]]? = nil,
     deviation: [ChannelFingerprint]? = nil
@@ -118,9 +129,9 @@ import Testing
   }
 
   @Test func theTrialFindsPlansBetterThanRandomPlaces() throws {
-    let data = try write("maps.h5", (0..<4).map(Self.truth))
+    let data = try write("smooth.h5", (0..<4).map(Self.smooth))
     var request = MeasurementTrial.Request(
-      dataPath: data, magnification: 8, count: 9, outputDirectory: "\(folder)/trial")
+      dataPath: data, magnification: 8, count: 12, outputDirectory: "\(folder)/trial")
     request.rounds = 3
     let trial = try MeasurementTrial.run(request, communicator: communicator)
     #expect(trial.rows.count == 4)
