@@ -38,6 +38,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var microbatch = 0
   /// Magnifications that samples are trained at, each as often as it stands here; empty: data.magnification.
   public var magnifications: [Int] = []
+  /// Whether each sample is turned and mirrored at random before the network sees it.
+  public var symmetries = false
   /// Share of the samples that are trained at T, where one answer is the mean of all maps that fit; the others' timesteps
   /// are drawn evenly from 1...T.
   public var terminalShare = 0.0
@@ -103,6 +105,7 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .integers(
         "magnifications", \.magnifications, in: 2...64, count: 0...64,
         "magnifications to train at, each as often as listed; []: data.magnification"),
+      .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
       .number("terminal_share", \.terminalShare, in: 0...1, "share of the samples that are trained at T"),
       .choice("optimiser", \.optimiser, "rule that turns gradients into steps"),
       .number("learning_rate", \.learningRate, in: 0...10, "step size after warm-up"),

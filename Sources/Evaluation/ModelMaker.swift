@@ -18,6 +18,8 @@ final class ModelMaker: MapMaker {
   private let conditioner: MapConditioner
   private let engine: Engine
   private let ranksOnNode: Int
+  /// How the network is shown each map: direct estimates are averaged over all, draws take turns.
+  private let views: [GridSymmetry]
   private var prepared: PreparedWeights?
   /// Draws maps.
   private let driver: SamplingDriver
@@ -55,6 +57,12 @@ final class ModelMaker: MapMaker {
         channels: configuration.model.channels),
       magnifications: [grid.magnification], upsampling: configuration.data.upsampling,
       normaliser: trained.state.normaliser, area: source.area)
+    views = request.usesSymmetries ? GridSymmetry.allCases : [.identity]
+    guard !request.usesSymmetries || configuration.training.symmetries else {
+      throw Fault(
+        "the network has not seen turned maps in training", at: "--symmetries",
+        expected: "a run with training.symmetries", found: trained.path)
+    }
     let drivers = try Self.drivers(request, trained)
     driver = drivers.draws
     direct = drivers.direct
@@ -63,7 +71,8 @@ final class ModelMaker: MapMaker {
       magnification: request.magnification, data: request.input.path, model: trained.path,
       sampler: isDrawn ? request.sampler.rawValue : "direct",
       steps: isDrawn ? driver.sampler.timesteps.count : 1, method: request.name ?? "CGDM",
-      estimate: request.chosenEstimate.rawValue, draws: request.drawCount > 1 ? request.drawCount : 0)
+      estimate: request.chosenEstimate.rawValue, draws: request.drawCount > 1 ? request.drawCount : 0,
+      views: views.count)
   }
 
   private static func drivers(
@@ -113,12 +122,13 @@ final class ModelMaker: MapMaker {
     var moments = samples.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
     var kept = samples.map { _ in [ChannelFingerprint]() }
     for draw in 0..<request.drawCount {
-      for (place, map) in try maps(of: samples, conditioned, driver, draw: draw).enumerated() {
+      let seen = conditioned.map { $0.seen(as: views[draw % views.count]) }
+      for (place, map) in try maps(of: samples, seen, driver, draw: draw).enumerated() {
         moments[place].add(map)
         if keptDraws > 0 { kept[place].append(map) }
       }
     }
-    let estimates = try direct.map { try maps(of: samples, conditioned, $0, draw: 0) }
+    let estimates = try direct.map { try directMaps(of: samples, conditioned, $0) }
     let estimate = request.chosenEstimate
     return samples.indices.map { place in
       ReconstructedMap(
@@ -127,12 +137,25 @@ final class ModelMaker: MapMaker {
     }
   }
 
-  /// One draw of each sample, in dB.
+  /// The network's own estimate of each sample, in dB, the mean over all views.
+  private func directMaps(
+    of samples: [Int], _ conditioned: [ConditionedMap], _ driver: SamplingDriver
+  ) throws -> [ChannelFingerprint] {
+    let grid = conditioner.layout
+    var moments = samples.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
+    for view in views {
+      let seen = conditioned.map { $0.seen(as: view) }
+      for (place, map) in try maps(of: samples, seen, driver, draw: 0).enumerated() { moments[place].add(map) }
+    }
+    return moments.map(\.average)
+  }
+
+  /// One draw of each sample, in dB; all are seen the same way.
   private func maps(
     of samples: [Int], _ conditioned: [ConditionedMap], _ driver: SamplingDriver, draw: Int
   ) throws -> [ChannelFingerprint] {
-    let layout = conditioner.layout, width = model.configuration.mapWidth
-    let size = [layout.rows / layout.patch, layout.columns / layout.patch]
+    let layout = conditioned[0].layout, width = model.configuration.mapWidth
+    let size = [layout.placeRows, layout.placeColumns]
     let start = engine.tensor([samples.count] + size + [width], conditioned.flatMap(\.start))
     let state = engine.tensor(start.shape)
     let schedule = driver.schedule
@@ -154,7 +177,7 @@ final class ModelMaker: MapMaker {
       output.baseAddress?.update(from: estimate.value.base, count: output.count)
       // Every step of every map asks the same network. How much room there is for its transformed weights shows when
       // all other memory is taken: after one evaluation.
-      let evaluations = driver.sampler.timesteps.count * max(request.drawCount, 1)
+      let evaluations = driver.sampler.timesteps.count * max(request.drawCount, views.count)
       if prepared == nil, evaluations >= Self.fewestEvaluationsWithKeptWeights {
         prepared = PreparedWeights(ranksOnNode: ranksOnNode)
       }

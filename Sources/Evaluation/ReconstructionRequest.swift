@@ -51,6 +51,9 @@ public struct ReconstructionRequest: Sendable {
   public var draws = 1
   /// What the maps are of the draws; nil: the mean where there are several.
   public var estimate: Estimate?
+  /// Whether the network is shown each map turned and mirrored in all eight ways: direct estimates are averaged over them,
+  /// draws take turns.
+  public var usesSymmetries = false
   /// Whether the draws themselves go into the file.
   public var keepsDraws = false
   /// Maps that a rank has in the network at a time.

@@ -110,6 +110,7 @@ extension EvaluationReport {
     if !record.model.isEmpty { parts.append("model `\(record.model)`") }
     if !record.sampler.isEmpty { parts.append("\(record.sampler), \(record.steps) steps") }
     if !record.estimate.isEmpty { parts.append("estimate: \(record.estimate)") }
+    if record.views > 1 { parts.append("seen in \(record.views) ways") }
     if record.draws > 0 { parts.append("deviation of \(record.draws) draws") }
     return parts.isEmpty ? "" : " (" + parts.joined(separator: "; ") + ")"
   }
@@ -143,7 +144,7 @@ extension EvaluationReport {
     return .members([
       "file": .text(origin.path), "method": .text(record.method), "model": .text(record.model),
       "sampler": .text(record.sampler), "steps": .integer(record.steps), "estimate": .text(record.estimate),
-      "draws": .integer(record.draws),
+      "draws": .integer(record.draws), "views": .integer(record.views),
     ])
   }
 

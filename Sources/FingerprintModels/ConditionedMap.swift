@@ -11,7 +11,8 @@ public struct ConditionedMap: Sendable {
   public var target: [Float]?
   /// What the network's units stand for.
   var units: Units
-  var layout: NetworkLayout
+  /// How planes lie in the arrays.
+  public private(set) var layout: NetworkLayout
 
   /// From the network's units to dB.
   enum Units {
@@ -19,6 +20,17 @@ public struct ConditionedMap: Sendable {
     case range(ValueRange)
     /// Deviations from an interpolated map, in units of its own predictive deviation; both [dB], by pixel.
     case residual(base: [Float], deviation: [Float])
+  }
+
+  /// The same map, turned or mirrored before the network sees it; what the network draws is turned back by `decibels`.
+  public func seen(as symmetry: GridSymmetry) -> ConditionedMap {
+    guard symmetry != layout.symmetry else { return self }
+    var turned = self
+    turned.layout = layout.seen(as: symmetry)
+    turned.condition = turned.layout.arrange(condition, of: layout)
+    turned.start = turned.layout.arrange(start, of: layout)
+    turned.target = target.map { turned.layout.arrange($0, of: layout) }
+    return turned
   }
 
   /// A map that the network has drawn, in dB.

@@ -22,6 +22,8 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   /// Then what is predicted for a pixel has, about the map's value, Student's distribution of `draws` - 1 degrees of
   /// freedom, else the normal one, scaled by the deviation.
   public var draws: Int
+  /// In how many ways a network was shown each map, turned and mirrored: 1 for as it is.
+  public var views: Int
 
   /// - Parameters:
   ///   - magnification: fine pixels from one coarse sample to the next.
@@ -32,9 +34,10 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   ///   - method: as it stands in tables.
   ///   - estimate: what the maps are of the draws; empty where nothing was drawn.
   ///   - draws: of how many draws the layer `deviation` is.
+  ///   - views: in how many ways a network was shown each map.
   public init(
     magnification: Int, data: String, model: String = "", sampler: String = "", steps: Int = 0,
-    method: String, estimate: String = "", draws: Int = 0
+    method: String, estimate: String = "", draws: Int = 0, views: Int = 1
   ) {
     self.magnification = magnification
     self.data = data
@@ -44,6 +47,7 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
     self.method = method
     self.estimate = estimate
     self.draws = draws
+    self.views = views
   }
 
   /// The layer of predictive standard deviations.
@@ -66,6 +70,6 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
       magnification: try number("magnification", atLeast: 1), data: try text("data"),
       model: try text("model"), sampler: try text("sampler"), steps: try number("steps", atLeast: 0),
       method: try text("method"), estimate: try text("estimate"),
-      draws: try number("draw_count", atLeast: 0, missing: 0))
+      draws: try number("draw_count", atLeast: 0, missing: 0), views: try number("views", atLeast: 1, missing: 1))
   }
 }

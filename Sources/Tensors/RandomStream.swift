@@ -13,6 +13,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case magnification = 9
   case validation = 10
   case sensitivity = 12
+  case symmetry = 13
   case stations = 16
   case largeScaleFields = 17
   case smallScaleFields = 18

@@ -14,7 +14,9 @@ public struct TrainingData: Sendable {
   public let split: Split
   /// From dB to the network's units.
   public let conditioner: MapConditioner
-  private let magnifications: [Int]
+  /// The magnifications to train at, each as often as it stands here.
+  let magnifications: [Int]
+  private let symmetries: [GridSymmetry]
   private let seed: UInt64
 
   /// Collective. Opens the data sets and looks at every training map once, each rank at its share: a hole in the data
@@ -43,6 +45,7 @@ public struct TrainingData: Sendable {
       ? try ValueRange.covering(maps, samples: split.training, communicator: communicator) : nil
     let listed = configuration.training.magnifications
     magnifications = listed.isEmpty ? [data.magnification] : listed
+    symmetries = configuration.training.symmetries ? GridSymmetry.allCases : [.identity]
     seed = configuration.seed
     conditioner = try MapConditioner(
       form: data.form,
@@ -51,11 +54,11 @@ public struct TrainingData: Sendable {
       magnifications: magnifications, upsampling: data.upsampling,
       normaliser: Normaliser(data.normalisation, fixed: fixed, margin: data.margin),
       area: AreaGeometry(maps.description))
-    try communicator.agree("look at the training maps") { [maps, split, conditioner, magnifications] in
+    try communicator.agree("look at the training maps") { [maps, split, conditioner, magnifications = Set(magnifications)] in
       let share = Share.range(of: split.training.count, rank: communicator.rank, size: communicator.size)
       for number in split.training[share] {
         let fine = MapConditioner.FineMap(try maps.read(number))
-        for magnification in Set(magnifications) { try conditioner.check(fine, magnification: magnification) }
+        for magnification in magnifications { try conditioner.check(fine, magnification: magnification) }
       }
     }
   }
@@ -76,11 +79,15 @@ public struct TrainingData: Sendable {
     }
   }
 
-  /// A training map as the network sees it; its magnification is drawn for its place in the batch.
+  /// A training map as the network sees it; its magnification, and how it is turned, are drawn for its place in the batch.
   public func sample(_ number: Int, position: Int, step: Int) throws -> TrainingSample {
-    let drawn = RandomStream(seed: seed, purpose: .magnification)
-      .integer(below: magnifications.count, sample: position, step: step)
-    return try sample(number, position: position, magnification: magnifications[drawn])
+    func draw<Choice>(_ choices: [Choice], _ purpose: RandomPurpose) -> Choice {
+      choices[
+        RandomStream(seed: seed, purpose: purpose).integer(below: choices.count, sample: position, step: step)]
+    }
+    var drawn = try sample(number, position: position, magnification: draw(magnifications, .magnification))
+    drawn.map = drawn.map.seen(as: draw(symmetries, .symmetry))
+    return drawn
   }
 
   /// The maps of a rank's share of some held-out ones, with their place among them; magnifications take turns.

@@ -40,6 +40,13 @@ struct SamplingOptions: ParsableArguments {
       """)
   var estimate: ReconstructionRequest.Estimate?
 
+  @Flag(
+    help: """
+      Show the network each map turned and mirrored in all eight ways: a direct estimate is the mean over them (eight \
+      evaluations), draws take turns. Needs a run with training.symmetries.
+      """)
+  var symmetries = false
+
   @Option(help: "The averaged weights (ema) or the last step's own (model).")
   var weights = TrainedModel.Weights.ema
 
@@ -69,6 +76,7 @@ struct SamplingOptions: ParsableArguments {
     request.eta = eta
     request.draws = draws
     request.estimate = estimate
+    request.usesSymmetries = symmetries
     request.batch = batch
     request.seed = seed
   }

@@ -22,6 +22,26 @@ import Testing
     #expect(layout.pack(map).withUnsafeBufferPointer(layout.unpack) == map)
     #expect(layout.places * patch * patch == 96)
   }
+
+  @Test func theEightViewsOfASquareAreDifferentAndTurnBack() {
+    let map = (0..<64).map { Float($0) }
+    let plain = NetworkLayout(rows: 8, columns: 8, patch: 2, channels: 1)
+    let views = GridSymmetry.allCases.map { plain.seen(as: $0).pack(map) }
+    #expect(Set(views).count == 8 && GridSymmetry.allCases[0] == .identity)
+    for (view, symmetry) in zip(views, GridSymmetry.allCases) {
+      #expect(view.withUnsafeBufferPointer(plain.seen(as: symmetry).unpack) == map)
+    }
+  }
+
+  @Test func aViewIsTheMapTurned() {
+    // 0 1 2    transposed, the grid's last row first: 3 0 / 4 1 / 5 2
+    // 3 4 5
+    let symmetry = GridSymmetry.allCases.first { $0.transposes && $0.mirrorsRows && !$0.mirrorsColumns }
+    let layout = NetworkLayout(
+      rows: 2, columns: 3, patch: 1, channels: 1, symmetry: symmetry ?? .identity)
+    #expect(layout.placeRows == 3 && layout.placeColumns == 2)
+    #expect(layout.pack([0, 1, 2, 3, 4, 5]) == [3, 0, 4, 1, 5, 2])
+  }
 }
 
 @Suite struct ResidualFormTests {
@@ -57,6 +77,18 @@ import Testing
         #expect(abs(none[row, column] - Self.map[row, column]) < 1e-3)
       }
     }
+  }
+
+  @Test(arguments: GridSymmetry.allCases)
+  func whatIsSeenTurnedComesBackAsItWas(_ symmetry: GridSymmetry) throws {
+    let plain = try Self.conditioner(2).condition(.init(Self.map, at: "map"), magnification: 4, training: true)
+    let seen = plain.seen(as: symmetry)
+    func map(_ conditioned: ConditionedMap) throws -> ChannelFingerprint {
+      try #require(conditioned.target).withUnsafeBufferPointer(conditioned.decibels)
+    }
+    #expect(try map(seen).values == map(plain).values)
+    #expect(seen.seen(as: .identity).condition == plain.condition)
+    #expect(symmetry == .identity || seen.condition != plain.condition)
   }
 
   @Test func planesSayWhereSamplesLieAndWhetherTheStationIsKnown() throws {
