@@ -54,11 +54,12 @@ public struct TrainingData: Sendable {
       magnifications: magnifications, upsampling: data.upsampling,
       normaliser: Normaliser(data.normalisation, fixed: fixed, margin: data.margin),
       area: AreaGeometry(maps.description))
-    try communicator.agree("look at the training maps") { [maps, split, conditioner, magnifications = Set(magnifications)] in
+    let asked = Set(magnifications)
+    try communicator.agree("look at the training maps") { [maps, split, conditioner] in
       let share = Share.range(of: split.training.count, rank: communicator.rank, size: communicator.size)
       for number in split.training[share] {
         let fine = MapConditioner.FineMap(try maps.read(number))
-        for magnification in magnifications { try conditioner.check(fine, magnification: magnification) }
+        for magnification in asked { try conditioner.check(fine, magnification: magnification) }
       }
     }
   }
@@ -79,7 +80,8 @@ public struct TrainingData: Sendable {
     }
   }
 
-  /// A training map as the network sees it; its magnification, and how it is turned, are drawn for its place in the batch.
+  /// A training map as the network sees it: its magnification, and how it is turned, are drawn for its place in the
+  /// batch.
   public func sample(_ number: Int, position: Int, step: Int) throws -> TrainingSample {
     func draw<Choice>(_ choices: [Choice], _ purpose: RandomPurpose) -> Choice {
       choices[

@@ -66,8 +66,8 @@ struct ReconstructCommand: ParsableCommand {
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
     }
-    guard method == nil || (sampling.draws == 1 && sampling.estimate == nil && !keepDraws) else {
-      throw ValidationError("--samples, --estimate and --keep-draws are a model's.")
+    guard method == nil || !(sampling.areModels || keepDraws) else {
+      throw ValidationError("--samples, --estimate, --symmetries and --keep-draws are a model's.")
     }
     guard method == nil || split == nil || split == .all else {
       throw ValidationError("--split \(split?.rawValue ?? "") is a run's; --method takes all maps.")

@@ -67,6 +67,9 @@ struct SamplingOptions: ParsableArguments {
     }
   }
 
+  /// Whether something is asked for that only a model can do.
+  var areModels: Bool { draws > 1 || estimate != nil || symmetries }
+
   /// Puts the options into a request.
   func apply(to request: inout ReconstructionRequest) {
     request.sampler = sampler

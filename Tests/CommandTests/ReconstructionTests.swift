@@ -43,7 +43,7 @@ import Testing
       "run",
       [
         "diffusion.prediction=velocity", "diffusion.zero_terminal_snr=true", "diffusion.start=noise",
-        "diffusion.start_timestep=null",
+        "diffusion.start_timestep=null", "training.symmetries=true",
       ])
     let draw = [
       "reconstruct", "--data", maps, "--split", "all", "--model", run, "--sampler", "dpm-solver", "--steps", "3",
@@ -60,7 +60,7 @@ import Testing
       }
     }
     let mean = folder.place("direct.h5"), kriged = folder.place("kriged.h5")
-    try succeed(draw + ["--estimate", "direct", "--name", "direct", "--out", mean])
+    try succeed(draw + ["--estimate", "direct", "--symmetries", "--name", "direct", "--out", mean])
     try succeed(["reconstruct", "--data", maps, "--method", "kriging", "--out", kriged])
     let table = try succeed(
       ["evaluate", "--data", maps, "--out", folder.place("report")]
@@ -100,6 +100,8 @@ import Testing
     try expectFailure(model + ["--samples", "0"], ["--samples"], code: 64)
     try expectFailure(model + ["--samples", "3", "--estimate", "draw"], ["mean or direct"], code: 64)
     try expectFailure(model + ["--estimate", "direct"], ["no direct estimate", "expected: ", "epsilon"])
+    try expectFailure(model + ["--symmetries"], ["turned maps", "training.symmetries"])
+    try expectFailure(start + ["--method", "kriging", "--symmetries"], ["a model's"], code: 64)
     try expectFailure(
       model + ["--sampler", "dpm-solver", "--steps", "0"], ["no such number of sampling steps", "found: 0"])
     try expectFailure(model + ["--eta", "2"], ["eta is out of range", "0...1"])
