@@ -113,9 +113,7 @@ struct EvaluationSource {
     return Pair(
       truth: truth, valid: valid, reconstructions: try reconstructions.map { try $0.estimate(of: sample) },
       coarse: CoarseObservation(
-        map: ChannelFingerprint(
-          rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(truth.values)),
-        valid: valid.map(grid.decimate), station: try data.stations(indices: [sample])?[0]))
+        map: grid.decimate(truth), valid: valid.map(grid.decimate), station: try data.stations(indices: [sample])?[0]))
   }
 
   /// The methods' names, in the order of a row: the interpolations', then each reconstruction's, none of them twice.

@@ -87,12 +87,7 @@ public enum Evaluator {
   /// The valid pixels that are not samples: what is measured is known, and tells nothing of a prediction.
   private static func unmeasured(_ pair: EvaluationSource.Pair, _ grid: SamplingGrid) -> [Bool] {
     var counted = pair.valid ?? [Bool](repeating: true, count: grid.pixels)
-    for row in 0..<grid.coarseRows {
-      for column in 0..<grid.coarseColumns {
-        counted[
-          (grid.offset + row * grid.magnification) * grid.columns + grid.offset + column * grid.magnification] = false
-      }
-    }
+    for pixel in grid.samplePixels { counted[pixel] = false }
     return counted
   }
 }

@@ -66,12 +66,7 @@ struct KnownSamples {
     self.station = station
     self.geometry = geometry
     self.valid = valid
-    let places = values.indices.filter { mask?[$0] ?? true }
-    samples = ScatteredSamples(
-      positions: places.map { place in
-        let (row, column) = (place / grid.coarseColumns, place % grid.coarseColumns)
-        return SIMD2(Double(grid.offset + row * grid.magnification), Double(grid.offset + column * grid.magnification))
-      }, values: places.map { values[$0] })
+    samples = ScatteredSamples(values, on: grid, valid: mask)
   }
 
   private static func require(_ sample: Int, below count: Int, at path: String) throws {

@@ -33,14 +33,21 @@ struct InterpolationMaker: MapMaker {
 
   /// - Throws: `Fault` when draws are asked for, or the grid is too large for the method.
   init(_ method: InterpolationMethod, _ request: ReconstructionRequest, _ source: ReconstructionSource) throws {
-    guard request.draws == 1, request.estimate == nil, !request.keepsDraws else {
-      throw Fault(
-        "interpolation draws nothing", at: "--method \(method.rawValue)",
-        expected: "no --samples, --estimate or --keep-draws")
-    }
-    interpolator = try method.make(grid: source.grid, geometry: source.area)
     // A single sample tells kriging nothing of what lies around it.
-    hasDeviation = method == .kriging && source.grid.samples > 1
+    try self.init(
+      method.make(grid: source.grid, geometry: source.area), request,
+      hasDeviation: method == .kriging && source.grid.samples > 1)
+  }
+
+  /// - Throws: `Fault` when draws are asked for.
+  init(_ interpolator: any Interpolator, _ request: ReconstructionRequest, hasDeviation: Bool) throws {
+    guard request.draws == 1, request.estimate == nil, !request.keepsDraws, !request.usesSymmetries else {
+      throw Fault(
+        "interpolation draws nothing", at: interpolator.name,
+        expected: "no --samples, --estimate, --symmetries or --keep-draws")
+    }
+    self.interpolator = interpolator
+    self.hasDeviation = hasDeviation
     record = ReconstructionRecord(
       magnification: request.magnification, data: request.input.path, method: request.name ?? interpolator.name)
   }

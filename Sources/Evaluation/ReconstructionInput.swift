@@ -134,10 +134,9 @@ struct ReconstructionSource {
     switch maps {
     case .fine(let reader):
       let fine = try known(of: sample, reader)
-      let coarse = ChannelFingerprint(
-        rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(fine.map.values))
       return CoarseObservation(
-        map: coarse, valid: fine.valid.map { grid.decimate($0).map { $0 != 0 } }, station: fine.station)
+        map: grid.decimate(fine.map), valid: fine.valid.map { grid.decimate($0).map { $0 != 0 } }, station: fine.station
+      )
     case .coarse(let imported):
       let coarse = try known(of: sample, imported)
       return CoarseObservation(map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } })

@@ -9,6 +9,8 @@ public enum ReconstructionMethod {
   case model(TrainedModel)
   /// Plain interpolation.
   case interpolation(InterpolationMethod)
+  /// Kriging with the mean and the covariance of many maps of the same kind.
+  case ensembleKriging(MapEnsemble)
 }
 
 /// What a reconstruction is asked to do.

@@ -1,5 +1,6 @@
 import Checkpoints
 import Essentials
+import Interpolation
 import MapStorage
 import MessagePassing
 import RunRecords
@@ -34,6 +35,10 @@ public enum Reconstructor {
       case .interpolation(let method):
         let source = try ReconstructionSource(request.input, nil, magnification: request.magnification)
         return (source, try InterpolationMaker(method, request, source))
+      case .ensembleKriging(let ensemble):
+        let source = try ReconstructionSource(request.input, nil, magnification: request.magnification)
+        let kriging = try EnsembleKriging(grid: source.grid, ensemble: ensemble, geometry: source.area)
+        return (source, try InterpolationMaker(kriging, request, hasDeviation: true))
       }
     }
     var description = source.description(

@@ -91,10 +91,8 @@ public struct MapConditioner: Sendable {
   public func condition(_ fine: FineMap, magnification: Int, training: Bool) throws -> ConditionedMap {
     let grid = try grid(magnification)
     try requireShape(fine)
-    let coarse = ChannelFingerprint(
-      rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(fine.map.values))
     let observed = FineMap(
-      coarse, valid: fine.valid.map(grid.decimate), station: fine.station, at: fine.place)
+      grid.decimate(fine.map), valid: fine.valid.map(grid.decimate), station: fine.station, at: fine.place)
     return try condition(coarse: observed, fine: fine, magnification: magnification, training: training)
   }
 

@@ -57,11 +57,7 @@ public struct ResidualForm: Sendable {
   /// 1 where a valid sample lies, 0 elsewhere.
   private func sampled(_ grid: SamplingGrid, _ valid: [Bool]?) -> [Float] {
     var plane = [Float](repeating: 0, count: grid.pixels)
-    for row in 0..<grid.coarseRows {
-      for column in 0..<grid.coarseColumns where valid?[row * grid.coarseColumns + column] ?? true {
-        plane[(grid.offset + row * grid.magnification) * grid.columns + grid.offset + column * grid.magnification] = 1
-      }
-    }
+    for (sample, pixel) in grid.samplePixels.enumerated() where valid?[sample] ?? true { plane[pixel] = 1 }
     return plane
   }
 

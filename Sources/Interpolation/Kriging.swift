@@ -6,9 +6,9 @@ import Essentials
 /// The model is y = β₁ + β₂ lg d + f + e, with d the distance to the station (only where it is known), f a field with
 /// a separable covariance σ² k(Δx) k(Δy), and e what is not correlated from pixel to pixel, of variance g σ². Trend
 /// and σ² are profiled out by generalised least squares; length and g are those of the highest restricted likelihood of
-/// the first family, or, where that finds the map rough, all families compete (see `KrigingSearch.best`). As the covariance of samples on a grid is a Kronecker product, all of it, the deviation too, goes
-/// through the eigenvectors of the two axes (Y. Saatçi, thesis, Cambridge 2011, chapter 5): no matrix of all samples is
-/// ever made. Everything is in double: smooth fields make covariances with condition numbers of 1e10.
+/// the first family, or, where that finds the map rough, all families compete (see `KrigingSearch.best`). As the
+/// covariance of samples on a grid is a Kronecker product, all of it, the deviation too, goes through the eigenvectors of
+/// the two axes (Y. Saatçi, thesis, Cambridge 2011, chapter 5): no matrix of all samples is ever made. Everything is in double: smooth fields make covariances with condition numbers of 1e10.
 ///
 /// A stationary process is equally sure of a smooth part of a map and of one with edges. On rough maps the deviation is
 /// therefore scaled, around each pixel, to the errors that samples there have when they are predicted from all others.
@@ -131,16 +131,9 @@ public struct Kriging: Interpolator {
   /// Samples with holes are scattered ones.
   private func scattered(_ coarse: CoarseObservation, _ valid: [Bool]) throws -> ScatteredKriging {
     try grid.requireShape(of: coarse.map)
-    let places = valid.indices.filter { valid[$0] }
-    let step = grid.magnification
     return try ScatteredKriging(
-      ScatteredSamples(
-        positions: places.map {
-          SIMD2(
-            Double(grid.offset + $0 / grid.coarseColumns * step), Double(grid.offset + $0 % grid.coarseColumns * step))
-        }, values: places.map { coarse.map.values[$0] }),
-      extent: Double(max(grid.rows, grid.columns)), station: coarse.station, geometry: geometry, kind: samples,
-      covariances: covariances)
+      ScatteredSamples(coarse.map.values, on: grid, valid: valid), extent: Double(max(grid.rows, grid.columns)),
+      station: coarse.station, geometry: geometry, kind: samples, covariances: covariances)
   }
 
   /// The samples of a whole coarse map, all of them finite.

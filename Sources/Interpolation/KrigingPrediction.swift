@@ -62,12 +62,9 @@ extension Kriging {
 
   /// Exact samples are known exactly.
   func restoreSamples(_ coarse: ChannelFingerprint, _ result: inout InterpolatedMap) {
-    for row in 0..<grid.coarseRows {
-      for column in 0..<grid.coarseColumns {
-        let (y, x) = (grid.offset + row * grid.magnification, grid.offset + column * grid.magnification)
-        result.map[y, x] = coarse[row, column]
-        result.deviation?[y, x] = 0
-      }
+    for (value, pixel) in zip(coarse.values, grid.samplePixels) {
+      result.map.values[pixel] = value
+      result.deviation?.values[pixel] = 0
     }
   }
 }

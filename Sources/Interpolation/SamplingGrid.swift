@@ -69,33 +69,23 @@ public struct SamplingGrid: Equatable, Sendable {
   /// Samples of the coarse map.
   public var samples: Int { coarseRows * coarseColumns }
 
-  /// Takes the coarse samples out of a fine map.
-  ///
-  /// - Parameters:
-  ///   - fine: `[rows, columns]`, row after row; values, flags or anything else given per pixel.
-  ///   - coarse: receives `[coarseRows, coarseColumns]`.
-  public func decimate<Element: BitwiseCopyable>(
-    _ fine: UnsafeBufferPointer<Element>, into coarse: UnsafeMutableBufferPointer<Element>
-  ) {
-    precondition(fine.count == pixels && coarse.count == samples, "buffers of the wrong size")
-    var out = 0
-    for row in 0..<coarseRows {
-      let line = (offset + row * magnification) * columns + offset
-      for column in 0..<coarseColumns {
-        coarse[out] = fine[line + column * magnification]
-        out += 1
-      }
+  /// The number of each sample's pixel in the fine map, row after row.
+  public var samplePixels: [Int] {
+    (0..<samples).map { sample in
+      let (row, column) = sample.quotientAndRemainder(dividingBy: coarseColumns)
+      return (offset + row * magnification) * columns + offset + column * magnification
     }
   }
 
   /// The coarse samples of what is given per pixel: values or flags, row after row.
-  public func decimate<Element: BitwiseCopyable>(_ fine: [Element]) -> [Element] {
-    [Element](unsafeUninitializedCapacity: samples) { buffer, filled in
-      fine.withUnsafeBufferPointer {
-        decimate($0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<samples]))
-      }
-      filled = samples
-    }
+  public func decimate<Element>(_ fine: [Element]) -> [Element] {
+    precondition(fine.count == pixels, "a value for each pixel")
+    return samplePixels.map { fine[$0] }
+  }
+
+  /// The coarse samples of a fine map.
+  public func decimate(_ fine: ChannelFingerprint) -> ChannelFingerprint {
+    ChannelFingerprint(rows: coarseRows, columns: coarseColumns, values: decimate(fine.values))
   }
 
   /// Throws a `Fault` unless a coarse map has this grid's shape.
@@ -126,8 +116,6 @@ public struct SamplingGrid: Equatable, Sendable {
 public func decimate(
   _ map: ChannelFingerprint, magnification: Int, offset: Int = 0
 ) throws -> ChannelFingerprint {
-  let grid = try SamplingGrid(
-    rows: map.rows, columns: map.columns, magnification: magnification, offset: offset)
-  return ChannelFingerprint(
-    rows: grid.coarseRows, columns: grid.coarseColumns, values: grid.decimate(map.values))
+  try SamplingGrid(rows: map.rows, columns: map.columns, magnification: magnification, offset: offset)
+    .decimate(map)
 }

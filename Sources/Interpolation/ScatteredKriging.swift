@@ -17,6 +17,19 @@ public struct ScatteredSamples: Equatable, Sendable {
     self.positions = positions
     self.values = values
   }
+
+  /// The valid samples of a grid.
+  ///
+  /// - Parameters:
+  ///   - values: `[coarseRows, coarseColumns]`, in dB.
+  ///   - grid: where they lie.
+  ///   - valid: which of them hold a value; nil: all.
+  public init(_ values: [Float], on grid: SamplingGrid, valid: [Bool]? = nil) {
+    let pixels = grid.samplePixels, chosen = values.indices.filter { valid?[$0] ?? true }
+    self.init(
+      positions: chosen.map { SIMD2(Double(pixels[$0] / grid.columns), Double(pixels[$0] % grid.columns)) },
+      values: chosen.map { values[$0] })
+  }
 }
 
 /// Kriging of samples at any places: the model of `Kriging`, with dense matrices.

@@ -27,6 +27,12 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "Interpolation instead of a model: nearest, bilinear, bicubic, spline or kriging.")
   var method: InterpolationMethod?
 
+  @Option(
+    help: ArgumentHelp(
+      "Kriging with the mean over the distance and the covariance of all maps of a data set, and not those of each map.",
+      valueName: "maps"))
+  var covarianceOf: String?
+
   @Option(help: "A data set; its maps are decimated.")
   var data: String?
 
@@ -66,6 +72,9 @@ struct ReconstructCommand: ParsableCommand {
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
     }
+    guard covarianceOf == nil || method == .kriging else {
+      throw ValidationError("--covariance-of is for --method kriging.")
+    }
     guard method == nil || !(sampling.areModels || keepDraws) else {
       throw ValidationError("--samples, --estimate, --symmetries and --keep-draws are a model's.")
     }
@@ -92,6 +101,9 @@ struct ReconstructCommand: ParsableCommand {
   }
 
   private func chosenMethod(_ communicator: Communicator, _ console: Console) throws -> ReconstructionMethod {
+    if let covarianceOf {
+      return .ensembleKriging(try MapEnsemble.measured(on: covarianceOf, communicator: communicator))
+    }
     if let method { return .interpolation(method) }
     return .model(
       try TrainedModel.load(

@@ -1,0 +1,39 @@
+import Essentials
+import Interpolation
+import MapStorage
+import MessagePassing
+
+extension MapEnsemble {
+  /// Collective. Measures mean and covariance over the maps of a data set, each rank its share.
+  ///
+  /// - Parameters:
+  ///   - path: the data set.
+  ///   - communicator: the ranks.
+  /// - Throws: `Fault` on all ranks: a file that cannot be read, maps that do not vary.
+  public static func measured(on path: String, communicator: Communicator) throws -> MapEnsemble {
+    let reader = try communicator.agree("open the ensemble") { try MapSetReader(path: path) }
+    let share = Share.range(of: reader.count, rank: communicator.rank, size: communicator.size)
+    let geometry = AreaGeometry(reader.description)
+    func member(_ number: Int) throws -> MapEnsembleSums.Member {
+      (
+        try reader.read(indices: [number])[0], try reader.valid(indices: [number])?[0],
+        try reader.stations(indices: [number])?[0]
+      )
+    }
+    var trend = MapEnsembleSums.Trend(hasStations: reader.description.hasStations, geometry: geometry)
+    try communicator.agree("measure the mean") { for number in share { trend.add(try member(number)) } }
+    trend.sums = try communicator.allReduce(trend.sums)
+    let coefficients = try communicator.agree("fit the mean") { [trend] in
+      try trend.coefficients()
+    }
+    var sums = MapEnsembleSums(
+      trend: coefficients, extent: min(reader.rows, reader.columns), geometry: geometry)
+    try communicator.agree("measure the covariance") { for number in share { sums.add(try member(number)) } }
+    sums.sums = try communicator.allReduce(sums.sums)
+    do {
+      return try communicator.agree("fit the covariance") { [sums] in try sums.ensemble() }
+    } catch let fault as Fault {
+      throw fault.within(path)
+    }
+  }
+}
