@@ -100,8 +100,8 @@ let package = Package(
     library(
       "Compression",
       [
-        "Essentials", "Training", "Checkpoints", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
-        "RunRecords",
+        "Essentials", "Training", "Checkpoints", "FingerprintModels", "NeuralNetworks", "Metrics", "Tensors",
+        "MessagePassing", "RunRecords",
       ]),
 
     library(

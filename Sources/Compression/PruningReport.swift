@@ -73,7 +73,8 @@ public struct PruningReport: Sendable {
       let layer = row.sensitivity.layer
       table.add([
         "\(index + 1)", layer.name, "\(layer.parameters)", Self.billions(layer.multiplyAccumulates),
-        Units.number(row.sensitivity.value), Units.number(row.sensitivity.standardError), row.isChosen ? "yes" : "",
+        Units.number(row.sensitivity.value),
+        row.sensitivity.standardError.map { Units.number($0) } ?? "-", row.isChosen ? "yes" : "",
       ])
     }
     let gone = teacher.parameters - student.parameters
@@ -115,7 +116,8 @@ public struct PruningReport: Sendable {
           .members([
             "name": .text(row.sensitivity.layer.name), "parameters": .integer(row.sensitivity.layer.parameters),
             "multiply_accumulates": .integer(row.sensitivity.layer.multiplyAccumulates),
-            "value": .real(row.sensitivity.value), "standard_error": .real(row.sensitivity.standardError),
+            "value": .real(row.sensitivity.value),
+            "standard_error": row.sensitivity.standardError.map { .real($0) } ?? .null,
             "pruned": .flag(row.isChosen),
           ])
         }),

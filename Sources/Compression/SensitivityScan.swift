@@ -2,6 +2,7 @@ import Checkpoints
 import Essentials
 import FingerprintModels
 import MessagePassing
+import Metrics
 import RunRecords
 import Tensors
 import Training
@@ -13,7 +14,7 @@ public struct LayerSensitivity: Sendable {
   /// E ||eps_teacher - eps_without_layer||², mean over elements.
   public var value: Double
   /// The standard error of that mean over the draws.
-  public var standardError: Double
+  public var standardError: Double?
 }
 
 /// The sensitivity scan (Algorithm 3): every prunable layer is taken away alone, over a fixed sample.
@@ -100,16 +101,14 @@ public final class SensitivityScan {
     }
     errors = try communicator.allReduce(errors, .sum)
     return try layers.enumerated().map { index, layer in
-      let own = errors[index * draws..<(index + 1) * draws]
-      let mean = own.reduce(0, +) / Double(draws)
+      let summary = Summary(Array(errors[index * draws..<(index + 1) * draws]))
+      let mean = summary.mean ?? .nan
       guard mean.isFinite else {
         throw Fault(
           "the network's answer is not finite", at: "without \(layer.name)", expected: "finite numbers",
           found: "\(mean)", hint: "has the run diverged?")
       }
-      let squares = own.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      let error = draws > 1 ? (squares / Double(draws * (draws - 1))).squareRoot() : 0
-      return LayerSensitivity(layer: layer, value: mean, standardError: error)
+      return LayerSensitivity(layer: layer, value: mean, standardError: summary.standardError)
     }
   }
 

@@ -118,18 +118,13 @@ private struct Draws {
 
   /// The standard deviation of the draws.
   var spread: ChannelFingerprint {
-    var result = maps[0]
-    for pixel in result.values.indices {
-      let values = maps.map { Double($0.values[pixel]) }
-      let mean = values.reduce(0, +) / Double(values.count)
-      let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      result.values[pixel] = Float((squares / Double(values.count - 1)).squareRoot())
-    }
-    return result
+    var moments = DrawMoments(rows: maps[0].rows, columns: maps[0].columns)
+    for map in maps { moments.add(map) }
+    return moments.deviation(about: .draw)
   }
 
-  /// Several maps of the sample are draws, as are those kept beside a single one; else it needs a layer `deviation`. Where the file does not say which
-  /// samples its maps belong to, all are draws.
+  /// Several maps of the sample are draws, as are those kept beside a single one; else it needs a layer `deviation`.
+  /// Where the file does not say which samples its maps belong to, all are draws.
   init(path: String, for source: PlanSource, rows: Int, columns: Int) throws {
     let reader = try MapSetReader(path: path)
     guard reader.rows == rows, reader.columns == columns else {
@@ -143,10 +138,11 @@ private struct Draws {
       }
     let all = Array(0..<reader.count)
     let chosen = try reader.sampleIndices(indices: all).map { indices in all.filter { indices[$0] == sample } } ?? all
+    let layer = ReconstructionRecord.deviationName
     if chosen.count == 1, reader.description.draws > 1 {
       maps = try reader.draws(of: chosen[0])
-    } else if chosen.count == 1, reader.description.layers.contains(where: { $0.name == "deviation" }) {
-      deviation = try reader.read(layer: "deviation", indices: chosen)[0]
+    } else if chosen.count == 1, reader.description.layers.contains(where: { $0.name == layer }) {
+      deviation = try reader.read(layer: layer, indices: chosen)[0]
     } else if chosen.count > 1 {
       maps = try reader.read(indices: chosen)
     } else {

@@ -50,12 +50,8 @@ final class ModelMaker: MapMaker {
         at: request.input.path, expected: "rows and columns that are multiples of \(factor)",
         found: "\(grid.rows)x\(grid.columns)")
     }
-    conditioner = try MapConditioner(
-      form: configuration.data.form,
-      layout: NetworkLayout(
-        rows: grid.rows, columns: grid.columns, patch: configuration.model.patch,
-        channels: configuration.model.channels),
-      magnifications: [grid.magnification], upsampling: configuration.data.upsampling,
+    conditioner = try configuration.conditioner(
+      rows: grid.rows, columns: grid.columns, magnifications: [grid.magnification],
       normaliser: trained.state.normaliser, area: source.area)
     views = request.usesSymmetries ? GridSymmetry.allCases : [.identity]
     guard !request.usesSymmetries || configuration.training.symmetries else {

@@ -15,8 +15,6 @@ public enum MapForm: String, CaseIterable, Codable, Sendable {
 ///
 /// Decimation from offset 0, grid-aligned interpolation, and the normalisation of the run (eq. 53 for `fine`).
 public struct MapConditioner: Sendable {
-  /// What the network draws.
-  public let form: MapForm
   /// How planes lie in its tensors.
   public let layout: NetworkLayout
   /// Which range a map gets.
@@ -36,7 +34,6 @@ public struct MapConditioner: Sendable {
     form: MapForm = .map, layout: NetworkLayout, magnifications: [Int], upsampling: UpsamplingMethod,
     normaliser: Normaliser, area: AreaGeometry
   ) throws {
-    self.form = form
     self.layout = layout
     self.normaliser = normaliser
     let method = form == .map ? upsampling : .bilinear

@@ -47,11 +47,8 @@ public struct TrainingData: Sendable {
     magnifications = listed.isEmpty ? [data.magnification] : listed
     symmetries = configuration.training.symmetries ? GridSymmetry.allCases : [.identity]
     seed = configuration.seed
-    conditioner = try MapConditioner(
-      form: data.form,
-      layout: NetworkLayout(
-        rows: size, columns: size, patch: configuration.model.patch, channels: configuration.model.channels),
-      magnifications: magnifications, upsampling: data.upsampling,
+    conditioner = try configuration.conditioner(
+      rows: size, columns: size, magnifications: magnifications,
       normaliser: Normaliser(data.normalisation, fixed: fixed, margin: data.margin),
       area: AreaGeometry(maps.description))
     let asked = Set(magnifications)

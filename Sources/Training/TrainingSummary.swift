@@ -16,11 +16,12 @@ extension Trainer {
         Share.range(of: training.batch, rank: $0, size: communicator.size).count
       }
     ).sorted()
+    let magnifications = Set(data.magnifications).sorted().map { "x\($0)" }.joined(separator: " ")
     return [
       "network: \(Units.count(arena.parameterCount)) parameters, "
         + "\(Units.count(operations)) multiply-accumulates a map of \(configuration.model.imageSize)²",
       "data: \(data.maps.path), \(split.training.count) maps to train on, \(split.test.count) held out, "
-        + "x\(configuration.data.magnification), normalised by the \(configuration.data.normalisation.rawValue) map",
+        + "\(magnifications), normalised by the \(configuration.data.normalisation.rawValue) map",
       "steps: \(training.steps) of \(training.batch) maps (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
         + "with \(shares.map(String.init).joined(separator: " or ")) maps a step, \(engine.threads.count) threads each",
       "memory: \(Units.bytes(perRank)) a rank for weights, gradients and moments; activations come on top",
