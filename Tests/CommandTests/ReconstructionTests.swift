@@ -62,10 +62,15 @@ import Testing
     let mean = folder.place("direct.h5"), kriged = folder.place("kriged.h5")
     try succeed(draw + ["--estimate", "direct", "--symmetries", "--name", "direct", "--out", mean])
     try succeed(["reconstruct", "--data", maps, "--method", "kriging", "--out", kriged])
+    let ensemble = folder.place("ensemble.h5")
+    try succeed(["reconstruct", "--data", maps, "--method", "kriging", "--covariance-of", maps, "--out", ensemble])
     let table = try succeed(
       ["evaluate", "--data", maps, "--out", folder.place("report")]
-        + [files[0], mean, kriged].flatMap { ["--reconstruction", $0] })
-    for part in ["| direct", "| CGDM", "| reconstruction (kriging)", "in 90 % interval", "interior: MSE"] {
+        + [files[0], mean, kriged, ensemble].flatMap { ["--reconstruction", $0] })
+    let parts = [
+      "| direct", "| CGDM", "| reconstruction (kriging)", "| kriging (ensemble)", "in 90 % interval", "interior: MSE",
+    ]
+    for part in parts {
       #expect(table.contains(part), "lacks \(part):\n\(table)")
     }
     let out = folder.place("protocol")
@@ -102,6 +107,8 @@ import Testing
     try expectFailure(model + ["--estimate", "direct"], ["no direct estimate", "expected: ", "epsilon"])
     try expectFailure(model + ["--symmetries"], ["turned maps", "training.symmetries"])
     try expectFailure(start + ["--method", "kriging", "--symmetries"], ["a model's"], code: 64)
+    try expectFailure(start + ["--method", "spline", "--covariance-of", maps], ["--method kriging"], code: 64)
+    try expectFailure(start + ["--method", "kriging", "--covariance-of", "nowhere.h5"], ["nowhere.h5"])
     try expectFailure(
       model + ["--sampler", "dpm-solver", "--steps", "0"], ["no such number of sampling steps", "found: 0"])
     try expectFailure(model + ["--eta", "2"], ["eta is out of range", "0...1"])
