@@ -107,8 +107,8 @@ let package = Package(
     library(
       "Benchmarks",
       [
-        "Essentials", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors", "MessagePassing",
-        "RunRecords", "CKernels",
+        "Essentials", "Training", "Checkpoints", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors",
+        "MessagePassing", "RunRecords", "CKernels",
       ]),
 
     // Floor 7: the command

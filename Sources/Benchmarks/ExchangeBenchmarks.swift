@@ -1,8 +1,10 @@
+import Checkpoints
 import FingerprintModels
 import MessagePassing
 import NeuralNetworks
 import RunRecords
 import Tensors
+import Training
 
 /// The gradient exchange of a model between the ranks, with nothing beside it.
 public enum AllReduceBenchmark {
@@ -16,7 +18,7 @@ public enum AllReduceBenchmark {
     var table = MarkdownTable(["bucket", "buckets", "median", "rate"], alignments: [.right, .right, .right, .right])
     var rows: [JSONValue] = []
     for target in [1 << 20, 4 << 20, 25 << 20, 100 << 20] {
-      let buckets = Exchange.buckets(arena, targetBytes: target)
+      let buckets = GradientExchange.buckets(of: arena, bytes: target)
       let reducer = try NaiveGradientReducer(
         world, arena: UnsafeMutableBufferPointer(start: gradients.base, count: arena.count),
         buckets: buckets.ranges)
@@ -64,21 +66,28 @@ public enum ScalingBenchmark {
     bucketBytes: Int, way wanted: ExchangeWay?
   ) throws -> BenchmarkReport {
     let rig = try StepRig(configuration, settings, isTrained: true)
-    let isShared = try SharedGradientReducer.isPossible(world, count: rig.model.arena.count)
-    let way = wanted ?? (isShared ? .shared : .polled)
-    let exchange = try Exchange(rig.model, world, bucketBytes: bucketBytes, way: way)
+    let reducer: TrainingSection.Reducer =
+      switch wanted {
+      case .polled, .thread: .overlapped
+      case .shared: .shared
+      case nil: .automatic
+      }
+    let exchange = try GradientExchange(
+      rig.model.arena, by: reducer, bucketBytes: bucketBytes, hasSpareCore: wanted == .thread,
+      communicator: world)
+    let way = wanted ?? (exchange.way == .shared ? .shared : .polled)
     var together: [Double] = [], apart: [Double] = [], hidden: [Double] = [], total: [Double] = []
     for step in 0...settings.steps {
       try world.barrier()
-      let joint = try seconds { try rig.train(exchange.attach, reduce: exchange.finish) }
+      let joint = try seconds { try rig.train(exchange) }
       try world.barrier()
       let alone = try seconds { try rig.train() }
       let slowest = try world.allReduce([joint, alone], .maximum)
       if step == 0 { continue }  // fresh memory
       together.append(slowest[0])
       apart.append(slowest[1])
-      hidden.append(exchange.reducer.lastHiddenSeconds)
-      total.append(exchange.reducer.lastTotalSeconds)
+      hidden.append(exchange.lastHiddenSeconds)
+      total.append(exchange.lastTotalSeconds)
     }
     let efficiency = median(apart) / median(together), sum = total.reduce(0, +)
     let share = sum > 0 ? hidden.reduce(0, +) / sum : 1
@@ -115,59 +124,4 @@ public enum ExchangeWay: String, CaseIterable, Sendable {
   case thread
   /// Memory that the ranks of one node share.
   case shared
-}
-
-/// Marks buckets ready as backward completes their parameters.
-final class Exchange {
-  let reducer: any GradientReducer
-  private let bucketOfParameter: [Int], sizes: [Int]
-  private var pending: [Int] = []
-  private var failure: (any Error)?
-
-  init(
-    _ model: CGDM, _ world: Communicator, bucketBytes: Int, way: ExchangeWay
-  ) throws {
-    guard let gradients = model.arena.gradients else { preconditionFailure("a trained model has gradients") }
-    let buckets = Self.buckets(model.arena, targetBytes: bucketBytes)
-    if way == .shared {
-      let shared = try SharedGradientReducer(world, count: model.arena.count, buckets: buckets.ranges)
-      model.arena.placeGradients(in: Storage(borrowing: shared.gradients))
-      reducer = shared
-    } else {
-      reducer = try OverlappedGradientReducer(
-        world, arena: UnsafeMutableBufferPointer(start: gradients.base, count: model.arena.count),
-        buckets: buckets.ranges, progress: way == .thread ? .thread : .polled)
-    }
-    bucketOfParameter = buckets.bucketOfParameter
-    sizes = buckets.ranges.indices.map { bucket in buckets.bucketOfParameter.count { $0 == bucket } }
-  }
-
-  /// Buckets of whole parameters, the gaps between them included.
-  static func buckets(_ arena: ParameterArena, targetBytes: Int) -> GradientBuckets {
-    let starts = arena.ranges.map(\.lowerBound) + [arena.count]
-    return GradientBuckets(
-      parameterCounts: arena.ranges.indices.map { starts[$0 + 1] - starts[$0] }, targetBytes: targetBytes)
-  }
-
-  func attach(_ tape: Tape) throws {
-    pending = sizes
-    failure = nil
-    try reducer.begin()
-    tape.onParameterReady = { [self] parameter in
-      let bucket = bucketOfParameter[parameter.index]
-      pending[bucket] -= 1
-      if pending[bucket] == 0 { attempt { try reducer.markReady(bucket: bucket) } }
-    }
-    tape.betweenOperations = { [self] in attempt { try reducer.poll() } }
-  }
-
-  func finish() throws {
-    try reducer.finish()
-    if let failure { throw failure }
-  }
-
-  private func attempt(_ body: () throws -> Void) {
-    guard failure == nil else { return }
-    do { try body() } catch { failure = error }
-  }
 }

@@ -3,6 +3,7 @@ import Foundation
 import NeuralNetworks
 import RunRecords
 import Tensors
+import Training
 
 /// A model, its optimiser and a batch of random maps: what a training step needs.
 final class StepRig {
@@ -52,30 +53,35 @@ final class StepRig {
       stride: all.stride)
   }
 
-  /// Forward, backward and Adam; returns the loss. `prepare` gets the tape of the last backward; `reduce` stands between
-  /// that and Adam.
+  /// Forward, backward, the exchange between the ranks where there is one, and Adam; returns the loss.
   @discardableResult
-  func train(_ prepare: (Tape) throws -> Void = { _ in }, reduce: () throws -> Void = {}) throws -> Double {
+  func train(_ exchange: GradientExchange? = nil) throws -> Double {
     profile?.restart()
     model.arena.clearGradients()
     profile?.lap("clear gradients", "", work: .init(passes: 1, over: model.arena.count))
+    var sum = 0.0
+    if let exchange { try exchange.exchange { sum = addGradients($0) } } else { sum = addGradients { _ in } }
+    profile?.restart()
+    optimiser?.step(learningRate: 5e-5, threads: engine.threads)
+    profile?.lap("Adam", "", work: .init(passes: 7, over: model.arena.count))
+    step += 1
+    return sum / Double(batch)
+  }
+
+  /// Forward and backward; returns the sum of the losses. `watch` gets the tape of the last backward.
+  private func addGradients(_ watch: (Tape) -> Void) -> Double {
     var sum = 0.0
     for first in stride(from: 0, to: batch, by: microbatch) {
       let maps = first..<min(batch, first + microbatch)
       let tape = Tape(engine: engine, isRecording: true)
       tape.profile = profile
       tape.dropoutKeys = DropoutKeys(seed: 1, step: step, samples: Array(maps))
-      if maps.upperBound == batch { try prepare(tape) }
+      if maps.upperBound == batch { watch(tape) }
       let loss = tape.meanSquaredError(answer(maps, tape), target: some(maps, of: noise))
       tape.backward(from: loss, seed: 1 / Float(batch))
       sum += loss.value.values().reduce(0) { $0 + Double($1) }
     }
-    try reduce()
-    profile?.restart()
-    optimiser?.step(learningRate: 5e-5, threads: engine.threads)
-    profile?.lap("Adam", "", work: .init(passes: 7, over: model.arena.count))
-    step += 1
-    return sum / Double(batch)
+    return sum
   }
 
   /// A forward pass without a tape, as the samplers run it.

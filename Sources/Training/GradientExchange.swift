@@ -5,7 +5,7 @@ import NeuralNetworks
 import Tensors
 
 /// Sums gradients over the ranks, bucket by bucket, as the tape completes them.
-final class GradientExchange {
+public final class GradientExchange {
   private let reducer: any GradientReducer
   private let buckets: GradientBuckets
   private var pending: [Int] = []
@@ -13,21 +13,24 @@ final class GradientExchange {
   private var failure: Fault?
   private let isAlone: Bool
 
+  /// How the gradients get to the other ranks; never `automatic`.
+  public let way: TrainingSection.Reducer
+
   /// Collective.
   ///
   /// - Parameters:
   ///   - arena: the gradients.
-  ///   - section: which reducer, and how large buckets are.
+  ///   - wanted: how they get to the other ranks; `automatic` looks at the ranks' machines.
+  ///   - bucketBytes: the least size of a bucket.
   ///   - hasSpareCore: whether a thread of its own may move messages.
   ///   - communicator: the ranks.
-  init(
-    _ arena: ParameterArena, _ section: TrainingSection, hasSpareCore: Bool, communicator: Communicator
+  /// - Throws: `Fault` on all ranks.
+  public init(
+    _ arena: ParameterArena, by wanted: TrainingSection.Reducer, bucketBytes: Int, hasSpareCore: Bool,
+    communicator: Communicator
   ) throws {
     isAlone = communicator.size == 1
-    let starts = arena.ranges.map(\.lowerBound) + [arena.count]
-    buckets = GradientBuckets(
-      parameterCounts: zip(starts, starts.dropFirst()).map { $1 - $0 },
-      targetBytes: Int(section.bucketMiB * 1_048_576))
+    buckets = Self.buckets(of: arena, bytes: bucketBytes)
     var sizes = [Int](repeating: 0, count: buckets.ranges.count)
     for bucket in buckets.bucketOfParameter { sizes[bucket] += 1 }
     self.sizes = sizes
@@ -35,11 +38,12 @@ final class GradientExchange {
       throw Fault("there are no gradients to sum", at: "training", expected: "a trained model")
     }
     let buffer = UnsafeMutableBufferPointer(start: gradients.base, count: arena.count)
-    var choice = section.reducer
-    if choice == .automatic {
-      choice = try SharedGradientReducer.isPossible(communicator, count: arena.count) ? .shared : .overlapped
+    var way = wanted
+    if way == .automatic {
+      way = try SharedGradientReducer.isPossible(communicator, count: arena.count) ? .shared : .overlapped
     }
-    switch choice {
+    self.way = way
+    switch way {
     case .shared:
       let shared = try SharedGradientReducer(communicator, count: arena.count, buckets: buckets.ranges)
       arena.placeGradients(in: Storage(borrowing: shared.gradients))
@@ -51,15 +55,29 @@ final class GradientExchange {
     }
   }
 
-  /// Seconds that the last exchange kept the step waiting, and that backward hid.
-  var lastWaitSeconds: Double { reducer.lastWaitSeconds }
-  var lastHiddenSeconds: Double { reducer.lastHiddenSeconds }
+  /// Buckets of whole parameters, the gaps between them included.
+  ///
+  /// - Parameters:
+  ///   - arena: the parameters.
+  ///   - bytes: the least size of a bucket.
+  public static func buckets(of arena: ParameterArena, bytes: Int) -> GradientBuckets {
+    let starts = arena.ranges.map(\.lowerBound) + [arena.count]
+    return GradientBuckets(
+      parameterCounts: zip(starts, starts.dropFirst()).map { $1 - $0 }, targetBytes: bytes)
+  }
+
+  /// Seconds that the last exchange kept the step waiting.
+  public var lastWaitSeconds: Double { reducer.lastWaitSeconds }
+  /// Seconds of it that backward hid.
+  public var lastHiddenSeconds: Double { reducer.lastHiddenSeconds }
+  /// Seconds that it took in all.
+  public var lastTotalSeconds: Double { reducer.lastTotalSeconds }
 
   /// Runs the rank's part of a step between opening and closing the exchange.
   ///
   /// - Parameter body: computes all gradients; `watch` is to be called on the tape of the last backward.
   /// - Throws: on every rank, when the part of any rank failed.
-  func exchange(_ body: (_ watch: (Tape) -> Void) throws -> Void) throws {
+  public func exchange(_ body: (_ watch: (Tape) -> Void) throws -> Void) throws {
     pending = sizes
     failure = nil
     try reducer.begin()

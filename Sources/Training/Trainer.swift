@@ -130,7 +130,8 @@ public final class Trainer {
       data: data, sampler: sampler,
       share: sampler.share(rank: communicator.rank, size: communicator.size))
     let exchange = try GradientExchange(
-      arena, configuration.training, hasSpareCore: request.hasSpareCore, communicator: communicator)
+      arena, by: configuration.training.reducer, bucketBytes: Int(configuration.training.bucketMiB * 1_048_576),
+      hasSpareCore: request.hasSpareCore, communicator: communicator)
     let validator = try Validator(self)
 
     // 3. The steps.
