@@ -89,9 +89,11 @@ public struct TrainingData: Sendable {
     return drawn
   }
 
-  /// The maps of a rank's share of some held-out ones, with their place among them; magnifications take turns.
+  /// The maps of a rank's share of some held-out ones, with their place among them: spread evenly over all, so that every
+  /// data set has its share; magnifications take turns.
   func heldOut(_ limit: Int, _ communicator: Communicator) throws -> [TrainingSample] {
-    let chosen = Array(split.test.prefix(limit))
+    let count = min(limit, split.test.count)
+    let chosen = (0..<count).map { split.test[$0 * split.test.count / count] }
     let share = Share.range(of: chosen.count, rank: communicator.rank, size: communicator.size)
     return try share.map { place in
       try sample(chosen[place], position: place, magnification: magnifications[place % magnifications.count])
