@@ -37,7 +37,8 @@ public struct ResidualForm: Sendable {
     let planes = [
       base.map(range.normalise), deviation.map(log10),
       base.indices.map { Self.difference(upsampled.values[$0], base[$0], deviation[$0]) },
-      sampled(kriging.grid, coarse.valid), distances(coarse.station, layout),
+      sampled(kriging.grid, coarse.valid),
+      area.logDistances(rows: layout.rows, columns: layout.columns, coarse.station).map { Float($0) },
       [Float](repeating: coarse.station == nil ? 0 : 1, count: base.count),
     ]
     let target = fine.map { fine in
@@ -59,14 +60,5 @@ public struct ResidualForm: Sendable {
     var plane = [Float](repeating: 0, count: grid.pixels)
     for (sample, pixel) in grid.samplePixels.enumerated() where valid?[sample] ?? true { plane[pixel] = 1 }
     return plane
-  }
-
-  private func distances(_ station: SIMD3<Float>?, _ layout: NetworkLayout) -> [Float] {
-    guard let station else { return [Float](repeating: 0, count: layout.rows * layout.columns) }
-    let antenna = SIMD3<Double>(station)
-    return (0..<layout.rows * layout.columns).map { pixel -> Float in
-      let (row, column) = pixel.quotientAndRemainder(dividingBy: layout.columns)
-      return Float(area.logDistance(SIMD2(Double(row), Double(column)), antenna))
-    }
   }
 }

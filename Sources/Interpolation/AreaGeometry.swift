@@ -34,4 +34,17 @@ public struct AreaGeometry: Equatable, Sendable {
     let apart = SIMD3(originX + spacing * place.y, originY + spacing * place.x, userHeight) - station
     return log10(max((apart * apart).sum().squareRoot(), spacing / 2))
   }
+  /// lg of each pixel's distance to a station / m, row after row; zeros without one.
+  ///
+  /// - Parameters:
+  ///   - rows: rows of the map.
+  ///   - columns: columns of the map.
+  ///   - station: (x, y, z) [m]; nil where that is not known.
+  public func logDistances(rows: Int, columns: Int, _ station: SIMD3<Float>?) -> [Double] {
+    guard let station else { return [Double](repeating: 0, count: rows * columns) }
+    let antenna = SIMD3<Double>(station)
+    return (0..<rows * columns).map { pixel in
+      logDistance(SIMD2(Double(pixel / columns), Double(pixel % columns)), antenna)
+    }
+  }
 }

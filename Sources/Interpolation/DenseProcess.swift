@@ -109,13 +109,7 @@ struct DenseProcess: Sendable {
     let (correlations, open) = whitened(rows: rows, columns: columns)
     let places = open.count
     let mean = correlations.times(whitened, transposed: true)
-    var explained = [Double](repeating: 0, count: places)
-    for sample in 0..<correlations.rows {
-      for place in 0..<places {
-        let value = correlations.values[sample * places + place]
-        explained[place] += value * value
-      }
-    }
+    let explained = correlations.squaredColumns
     let own = kind == .exact ? 1 + fit.nugget : 1
     return KrigingPosterior(
       mean: (0..<places).map { level + mean[$0, 0] + (trend * open[$0]).sum() },

@@ -29,6 +29,18 @@ struct DoubleMatrix: Sendable {
   /// The square of each element.
   var squared: DoubleMatrix { DoubleMatrix(rows: rows, columns: columns, values: values.map { $0 * $0 }) }
 
+  /// The sum of the squares of each column.
+  var squaredColumns: [Double] {
+    var sums = [Double](repeating: 0, count: columns)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let value = values[row * columns + column]
+        sums[column] += value * value
+      }
+    }
+    return sums
+  }
+
   /// op(self) · op(other).
   func times(_ other: DoubleMatrix, transposed: Bool = false, otherTransposed: Bool = false) -> DoubleMatrix {
     let (m, k) = transposed ? (columns, rows) : (rows, columns)

@@ -68,10 +68,12 @@ public struct EnsembleKriging: Interpolator {
         "the map's station is not known", at: "kriging (ensemble)",
         expected: "a station, as the maps have that the covariance was measured on")
     }
-    let usable = try usable(coarse)
+    let usable = try coarse.usableSamples()
+    guard !usable.isEmpty else {
+      throw Fault("no sample is valid", at: "coarse map", expected: "one at least")
+    }
     let known = usable.count == grid.samples ? whole : try Self.conditioned(usable, grid, covariances)
-    let fine = ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: 0)
-    let mean = geometry.logDistances(fine, coarse.station).map(ensemble.mean)
+    let mean = geometry.logDistances(rows: grid.rows, columns: grid.columns, coarse.station).map(ensemble.mean)
     var weights = known.samples.indices.map {
       Double(coarse.map.values[known.samples[$0]]) - mean[known.pixels[$0]]
     }
@@ -79,25 +81,8 @@ public struct EnsembleKriging: Interpolator {
     var posterior = KrigingPosterior(mean: mean, variance: known.variance)
     posterior.mean.withUnsafeMutableBufferPointer { add(weights, known.pixels, to: $0) }
     var result = posterior.interpolated(rows: grid.rows, columns: grid.columns)
-    for (sample, pixel) in zip(known.samples, known.pixels) {
-      result.map.values[pixel] = coarse.map.values[sample]
-      result.deviation?.values[pixel] = 0
-    }
+    result.restore(known.samples.map { coarse.map.values[$0] }, at: known.pixels)
     return result
-  }
-
-  private func usable(_ coarse: CoarseObservation) throws -> [Int] {
-    let usable = coarse.map.values.indices.filter { coarse.valid?[$0] ?? true }
-    for sample in usable where !coarse.map.values[sample].isFinite {
-      throw Fault(
-        "a sample is no number",
-        at: "row \(sample / coarse.map.columns), column \(sample % coarse.map.columns) of the coarse map",
-        expected: "dB", found: "\(coarse.map.values[sample])", hint: "mark places without a value as not valid")
-    }
-    guard !usable.isEmpty else {
-      throw Fault("no sample is valid", at: "coarse map", expected: "one at least")
-    }
-    return usable
   }
 
   /// Adds to each pixel the covariances with the samples, weighted.
@@ -134,14 +119,7 @@ public struct EnsembleKriging: Interpolator {
       let columns = min(Self.block, grid.pixels - first)
       var whitened = DoubleMatrix(rows: pixels.count, columns: columns) { covariance(pixels[$0], first + $1) }
       ck_solve_lower(0, factor.values, pixels.count, &whitened.values, columns, pixels.count, columns)
-      var explained = [Double](repeating: 0, count: columns)
-      for sample in pixels.indices {
-        for place in 0..<columns {
-          let value = whitened.values[sample * columns + place]
-          explained[place] += value * value
-        }
-      }
-      variance += explained.map { max(covariances[0, 0] - $0, 0) }
+      variance += whitened.squaredColumns.map { max(covariances[0, 0] - $0, 0) }
     }
     return Conditioned(samples: samples, pixels: pixels, factor: factor, variance: variance)
   }

@@ -19,6 +19,19 @@ public struct CoarseObservation: Equatable, Sendable {
     self.valid = valid
     self.station = station
   }
+
+  /// The numbers of the valid samples.
+  ///
+  /// - Throws: `Fault` when one of them is not finite.
+  func usableSamples() throws -> [Int] {
+    let usable = map.values.indices.filter { valid?[$0] ?? true }
+    if let place = usable.first(where: { !map.values[$0].isFinite }) {
+      throw Fault(
+        "a sample is no number", at: "row \(place / map.columns), column \(place % map.columns) of the coarse map",
+        expected: "dB", found: "\(map.values[place])", hint: "mark places without a value as not valid")
+    }
+    return usable
+  }
 }
 
 /// A fine map inferred from a coarse one.
@@ -34,6 +47,14 @@ public struct InterpolatedMap: Equatable, Sendable {
   public init(map: ChannelFingerprint, deviation: ChannelFingerprint? = nil) {
     self.map = map
     self.deviation = deviation
+  }
+
+  /// Puts exact samples, which are known exactly, at their pixels.
+  mutating func restore(_ samples: [Float], at pixels: [Int]) {
+    for (value, pixel) in zip(samples, pixels) {
+      map.values[pixel] = value
+      deviation?.values[pixel] = 0
+    }
   }
 }
 

@@ -110,7 +110,7 @@ public struct Kriging: Interpolator {
       posterior.scaleVariance(by: localFactors(fit.standardisedErrors(basis, problem.rotated(basis))))
     }
     var result = posterior.interpolated(rows: grid.rows, columns: grid.columns)
-    if samples == .exact { restoreSamples(coarse.map, &result) }
+    if samples == .exact { result.restore(coarse.map.values, at: grid.samplePixels) }
     return result
   }
 
@@ -140,11 +140,7 @@ public struct Kriging: Interpolator {
   func prepared(_ coarse: CoarseObservation) throws -> KrigingSamples {
     let map = coarse.map
     try grid.requireShape(of: map)
-    if let place = map.values.firstIndex(where: { !$0.isFinite }) {
-      throw Fault(
-        "a sample is no number", at: "row \(place / map.columns), column \(place % map.columns) of the coarse map",
-        expected: "dB", found: "\(map.values[place])", hint: "mark places without a value as not valid")
-    }
+    _ = try coarse.usableSamples()
     let station = map.values.count >= Self.samplesForSlope ? coarse.station : nil
     return KrigingSamples(
       values: DoubleMatrix(rows: map.rows, columns: map.columns, values: map.values.map(Double.init)),

@@ -59,14 +59,6 @@ extension Kriging {
     }
     return posterior
   }
-
-  /// Exact samples are known exactly.
-  func restoreSamples(_ coarse: ChannelFingerprint, _ result: inout InterpolatedMap) {
-    for (value, pixel) in zip(coarse.values, grid.samplePixels) {
-      result.map.values[pixel] = value
-      result.deviation?.values[pixel] = 0
-    }
-  }
 }
 
 extension KrigingCandidate {

@@ -73,7 +73,7 @@ public struct MapEnsembleSums: Sendable {
 
     /// Adds a map.
     public mutating func add(_ member: Member) {
-      let distances = geometry.logDistances(member.map, member.station)
+      let distances = geometry.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
       for pixel in member.map.values.indices where member.valid?[pixel] != 0 {
         var powers = SIMD4(1.0, 0, 0, 0)
         if terms > 1 { for term in 1..<terms { powers[term] = powers[term - 1] * distances[pixel] } }
@@ -120,7 +120,7 @@ public struct MapEnsembleSums: Sendable {
   public mutating func add(_ member: Member) {
     let (rows, columns) = (member.map.rows, member.map.columns)
     let about = MapEnsemble(trend: trend, nugget: 0, structures: [])
-    let distances = geometry.logDistances(member.map, member.station)
+    let distances = geometry.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
     let errors = member.map.values.indices.map { Double(member.map.values[$0]) - about.mean(distances[$0]) }
     for (number, lag) in lags.enumerated() {
       for (kind, steps) in [[(0, lag), (lag, 0)], [(lag, lag), (lag, -lag)]].enumerated() {
@@ -204,16 +204,5 @@ public struct MapEnsembleSums: Sendable {
       if change < 1e-16 { break }
     }
     return weights
-  }
-}
-
-extension AreaGeometry {
-  /// lg of each pixel's distance to the station / m; zeros without one.
-  func logDistances(_ map: ChannelFingerprint, _ station: SIMD3<Float>?) -> [Double] {
-    guard let station else { return [Double](repeating: 0, count: map.values.count) }
-    let antenna = SIMD3<Double>(station)
-    return map.values.indices.map { pixel in
-      logDistance(SIMD2(Double(pixel / map.columns), Double(pixel % map.columns)), antenna)
-    }
   }
 }

@@ -44,7 +44,7 @@ import Testing
     var sums = MapEnsembleSums.Trend(hasStations: true, geometry: geometry)
     for station in [Self.station, SIMD3(20, 30, 25)] {
       var map = ChannelFingerprint(rows: 24, columns: 40, repeating: 0)
-      for (pixel, distance) in geometry.logDistances(map, station).enumerated() {
+      for (pixel, distance) in geometry.logDistances(rows: 24, columns: 40, station).enumerated() {
         map.values[pixel] = Float(Self.truth.mean(distance))
       }
       sums.add((map, nil, station))
@@ -69,8 +69,7 @@ import Testing
   /// Maps of the very process.
   static func maps(_ count: Int) throws -> [ChannelFingerprint] {
     let truth = MapEnsembleTests.truth, geometry = AreaGeometry()
-    let plain = ChannelFingerprint(rows: side, columns: side, repeating: 0)
-    let mean = geometry.logDistances(plain, MapEnsembleTests.station).map(truth.mean)
+    let mean = geometry.logDistances(rows: side, columns: side, MapEnsembleTests.station).map(truth.mean)
     var factor = DoubleMatrix(rows: side * side, columns: side * side) { one, other in
       let apart = SIMD2(Double(one / side - other / side), Double(one % side - other % side))
       return truth.variance - truth.variogram((apart * apart).sum().squareRoot())
