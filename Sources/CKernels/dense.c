@@ -132,23 +132,24 @@ CK_CLONES void ck_softmax_rows_gradient(float *dp, const float *p, size_t rows, 
   }
 }
 
-CK_CLONES double ck_squared_error(const float *x, size_t x_stride, const float *target, size_t target_stride,
-                                  size_t pixels, size_t channels) {
+CK_CLONES double ck_squared_error(const float *x, size_t x_stride, const float *target, const float *weights,
+                                  size_t target_stride, size_t pixels, size_t channels) {
   double total = 0;
   for (size_t p = 0; p < pixels; p++)
     for (size_t c = 0; c < channels; c++) {
       double d = (double)x[p * x_stride + c] - (double)target[p * target_stride + c];
-      total += d * d;
+      total += weights ? weights[p * target_stride + c] * d * d : d * d;
     }
   return total;
 }
 
 CK_CLONES void ck_difference(float *dx, size_t dx_stride, const float *x, size_t x_stride, const float *target,
-                             size_t target_stride, size_t pixels, size_t channels, float factor,
-                             int accumulate) {
+                             const float *weights, size_t target_stride, size_t pixels, size_t channels,
+                             float factor, int accumulate) {
   for (size_t p = 0; p < pixels; p++)
     for (size_t c = 0; c < channels; c++) {
-      float d = factor * (x[p * x_stride + c] - target[p * target_stride + c]);
+      float w = weights ? weights[p * target_stride + c] : 1;
+      float d = factor * w * (x[p * x_stride + c] - target[p * target_stride + c]);
       float *to = dx + p * dx_stride + c;
       *to = accumulate ? *to + d : d;
     }

@@ -36,6 +36,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var batch = 8
   /// Samples that a rank has in flight; gradients of more are accumulated. 0 for all of its share.
   public var microbatch = 0
+  /// How often an epoch visits each map of the data sets, in their order; empty: once.
+  public var repeats: [Int] = []
   /// Magnifications that samples are trained at, each as often as it stands here; empty: data.magnification.
   public var magnifications: [Int] = []
   /// Whether each sample is turned and mirrored at random before the network sees it.
@@ -102,6 +104,9 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .integer("steps", \.steps, in: 1...1_000_000_000, "steps of the whole run"),
       .integer("batch", \.batch, in: 1...1_048_576, "global batch: samples of a step over all ranks"),
       .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share"),
+      .integers(
+        "repeats", \.repeats, in: 1...1000, count: 0...1024,
+        "visits an epoch to each data set's maps, in the order of the data sets; []: one"),
       .integers(
         "magnifications", \.magnifications, in: 2...64, count: 0...64,
         "magnifications to train at, each as often as listed; []: data.magnification"),

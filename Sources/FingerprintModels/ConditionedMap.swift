@@ -9,6 +9,9 @@ public struct ConditionedMap: Sendable {
   public var start: [Float]
   /// The fine map in the network's units, where there is one: `[h, w, mapWidth]`.
   public var target: [Float]?
+  /// How much more a squared error counts in dB² than in the network's units, its mean over the map 1, where that is not
+  /// the same all over: `[h, w, mapWidth]`.
+  public var weights: [Float]?
   /// What the network's units stand for.
   var units: Units
   /// How planes lie in the arrays.
@@ -30,6 +33,7 @@ public struct ConditionedMap: Sendable {
     turned.condition = turned.layout.arrange(condition, of: layout)
     turned.start = turned.layout.arrange(start, of: layout)
     turned.target = target.map { turned.layout.arrange($0, of: layout) }
+    turned.weights = weights.map { turned.layout.arrange($0, of: layout) }
     return turned
   }
 

@@ -21,8 +21,7 @@ public struct ResidualForm: Sendable {
   ///   - grids: where samples lie, by magnification.
   ///   - area: where places lie.
   init(_ grids: [Int: SamplingGrid], _ area: AreaGeometry) throws {
-    // A network finds rough places itself; a unit that is the same all over a map leaves the squared error's weights alone.
-    interpolators = try grids.mapValues { try Kriging(grid: $0, geometry: area, deviation: .stationary) }
+    interpolators = try grids.mapValues { try Kriging(grid: $0, geometry: area, deviation: .local) }
     self.area = area
   }
 
@@ -48,7 +47,15 @@ public struct ResidualForm: Sendable {
     }
     return ConditionedMap(
       condition: layout.pack(planes), start: [Float](repeating: 0, count: base.count * layout.channels),
-      target: target.map(layout.pack), units: .residual(base: base, deviation: deviation), layout: layout)
+      target: target.map(layout.pack), weights: fine.map { _ in layout.pack(Self.weights(deviation)) },
+      units: .residual(base: base, deviation: deviation), layout: layout)
+  }
+
+  /// The squares of deviations over their mean.
+  private static func weights(_ deviation: [Float]) -> [Float] {
+    let squares = deviation.map { $0 * $0 }
+    let mean = squares.reduce(0, +) / Float(squares.count)
+    return squares.map { $0 / mean }
   }
 
   private static func difference(_ value: Float, _ base: Float, _ deviation: Float) -> Float {

@@ -56,9 +56,12 @@ public final class MapSetCollection: Sendable {
     public var place: String
   }
 
+  /// Which of the data sets holds a map, by its number in the collection.
+  public func set(of number: Int) -> Int { readers.indices.last { firsts[$0] <= number } ?? 0 }
+
   /// Reads a map by its number in the collection.
   public func read(_ number: Int) throws -> Sample {
-    let set = readers.indices.last { firsts[$0] <= number } ?? 0
+    let set = set(of: number)
     let reader = readers[set], index = number - firsts[set]
     return Sample(
       map: try reader.read(indices: [index])[0], valid: try reader.valid(indices: [index])?[0],

@@ -58,7 +58,7 @@ final class BatchLoader {
   }
 
   private func start(_ step: Int) -> Ahead {
-    let numbers = sampler.positions(step: step, share: share).map { data.split.training[$0] }
+    let numbers = sampler.positions(step: step, share: share).map { data.epoch[$0] }
     let next = Ahead(step: step)
     queue.async(group: next.group) { [data, share] in
       let result = Result { try zip(numbers, share).map { try data.sample($0, position: $1, step: step) } }

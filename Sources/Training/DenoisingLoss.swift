@@ -66,6 +66,8 @@ public struct DenoisingLoss {
     public var timesteps: [Float]
     /// The right answer, `[N, h, w, mapWidth]`.
     public var target: Tensor
+    /// What the squared error of each element is multiplied by, of the target's shape; nil for 1.
+    public var weights: Tensor?
   }
 
   /// The losses of some samples, `[n, 1]`.
@@ -78,7 +80,7 @@ public struct DenoisingLoss {
   func callAsFunction(_ samples: [TrainingSample], step: Int, keys: Keys, _ tape: Tape) throws -> Variable {
     let batch = assemble(samples, step: step, keys: keys)
     let estimate = model(tape.constant(batch.input), timesteps: batch.timesteps, tape)
-    return tape.meanSquaredError(estimate, target: batch.target)
+    return tape.meanSquaredError(estimate, target: batch.target, weights: batch.weights)
   }
 
   /// Draws timesteps and noise for some samples and puts the network's input together.
@@ -93,9 +95,14 @@ public struct DenoisingLoss {
     let conditionWidth = configuration.conditionWidth
     let input = engine.tensor([samples.count, size, size, conditionWidth + width])
     let target = engine.tensor([samples.count, size, size, width])
+    let weights = samples.contains { $0.map.weights != nil } ? engine.tensor([samples.count, size, size, width]) : nil
     let perMap = size * size * width
     let timesteps = samples.map { timestep(of: $0.position, step: step, keys) }
     engine.threads.run(samples.count) { n, _ in
+      if let weights {
+        let own = UnsafeMutableBufferPointer(start: weights.sample(n), count: perMap)
+        fill(own, weights: samples[n].map.weights, isInformative: schedule.alphaBar[timesteps[n]] > 0)
+      }
       let own = UnsafeMutableBufferPointer(start: target.sample(n), count: perMap)
       keys.noise.fillGaussian(own, sample: samples[n].position, step: step)
       withUnsafeTemporaryAllocation(of: Float.self, capacity: perMap) { noisy in
@@ -109,7 +116,14 @@ public struct DenoisingLoss {
           isInformative: schedule.alphaBar[timesteps[n]] > 0, places: size * size)
       }
     }
-    return Batch(input: input, timesteps: timesteps.map(Float.init), target: target)
+    return Batch(input: input, timesteps: timesteps.map(Float.init), target: target, weights: weights)
+  }
+
+  /// How errors count: where the network draws the least-squares map, as in dB²; where it denoises, half so and half by
+  /// the network's own units, in which draws have to have the right spread everywhere.
+  private func fill(_ own: UnsafeMutableBufferPointer<Float>, weights: [Float]?, isInformative: Bool) {
+    guard let weights else { return own.update(repeating: 1) }
+    for place in own.indices { own[place] = isInformative ? (1 + weights[place]) / 2 : weights[place] }
   }
 
   private func timestep(of position: Int, step: Int, _ keys: Keys) -> Int {

@@ -36,8 +36,8 @@ struct DistillationObjective: TrainingObjective {
     let taught = teacher.evaluate(silent.constant(batch.input), timesteps: batch.timesteps, silent)
     let own = task.model.evaluate(tape.constant(batch.input), timesteps: batch.timesteps, tape)
 
-    let taskLoss = tape.meanSquaredError(own.output, target: batch.target)
-    let outputLoss = tape.meanSquaredError(own.output, target: taught.output.value)
+    let taskLoss = tape.meanSquaredError(own.output, target: batch.target, weights: batch.weights)
+    let outputLoss = tape.meanSquaredError(own.output, target: taught.output.value, weights: batch.weights)
     let differences = zip(own.features, taught.features).map { student, teacher in
       tape.meanSquaredError(
         student, target: teacher.value,

@@ -125,7 +125,7 @@ public final class Trainer {
 
     // 2. What every step needs.
     let batch = configuration.training.batch
-    let sampler = BatchSampler(count: data.split.training.count, batch: batch, seed: configuration.seed)
+    let sampler = BatchSampler(count: data.epoch.count, batch: batch, seed: configuration.seed)
     let loader = BatchLoader(
       data: data, sampler: sampler,
       share: sampler.share(rank: communicator.rank, size: communicator.size))

@@ -14,6 +14,8 @@ public struct TrainingData: Sendable {
   public let split: Split
   /// From dB to the network's units.
   public let conditioner: MapConditioner
+  /// The training maps, each as often as an epoch visits it.
+  let epoch: [Int]
   /// The magnifications to train at, each as often as it stands here.
   let magnifications: [Int]
   private let symmetries: [GridSymmetry]
@@ -38,6 +40,15 @@ public struct TrainingData: Sendable {
           hint: "--set model.image_size=\(maps.rows)")
       }
       return (maps, try Split(maps, seed: configuration.seed))
+    }
+    let repeats = configuration.training.repeats
+    guard repeats.isEmpty || repeats.count == maps.readers.count else {
+      throw Fault(
+        "the repeats do not fit the data sets", at: "training.repeats",
+        expected: "\(maps.readers.count) of them, one for each data set", found: "\(repeats.count)")
+    }
+    epoch = split.training.flatMap { [maps] number in
+      Array(repeating: number, count: repeats.isEmpty ? 1 : repeats[maps.set(of: number)])
     }
     let data = configuration.data
     let fixed =

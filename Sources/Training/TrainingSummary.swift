@@ -10,7 +10,7 @@ extension Trainer {
     let costs = CGDM.costs(configuration.model)
     let operations = costs.reduce(0) { $0 + $1.multiplyAccumulates }
     let perRank = arena.count * 4 * 4  // weights, gradients, two moments
-    let epochs = Double(training.steps * training.batch) / Double(split.training.count)
+    let epochs = Double(training.steps * training.batch) / Double(data.epoch.count)
     let shares = Set(
       (0..<communicator.size).map {
         Share.range(of: training.batch, rank: $0, size: communicator.size).count

@@ -53,6 +53,14 @@ import Testing
       return -80 - 0.3 * row + 0.01 * column * column - (column + row > 17 ? 12 : 0)
     })
 
+  static var plain: MapConditioner {
+    get throws {
+      try MapConditioner(
+        layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4], upsampling: .bicubic,
+        normaliser: Normaliser(), area: AreaGeometry())
+    }
+  }
+
   static func conditioner(_ patch: Int) throws -> MapConditioner {
     try MapConditioner(
       form: .residual, layout: NetworkLayout(rows: 16, columns: 16, patch: patch, channels: 1),
@@ -88,7 +96,29 @@ import Testing
     }
     #expect(try map(seen).values == map(plain).values)
     #expect(seen.seen(as: .identity).condition == plain.condition)
+    #expect(seen.weights.map { $0.sorted() } == plain.weights.map { $0.sorted() })
+    #expect(seen.seen(as: .identity).weights == plain.weights)
     #expect(symmetry == .identity || seen.condition != plain.condition)
+  }
+
+  /// Weighted squared errors in the network's units are squared errors in dB, but for one factor a map; and the unit is
+  /// larger where the map is rough.
+  @Test(arguments: [1, 2]) func weightsMakeDecibelsOfUnits(patch: Int) throws {
+    let conditioned = try Self.conditioner(patch).condition(.init(Self.map, at: "map"), magnification: 4, training: true)
+    let weights = try #require(conditioned.weights)
+    #expect(abs(weights.reduce(0, +) / 256 - 1) < 1e-5)
+    func decibels(_ value: Float) -> [Float] {
+      [Float](repeating: value, count: 256).withUnsafeBufferPointer(conditioned.decibels).values
+    }
+    let units = zip(decibels(1), decibels(0)).map { $0 - $1 }
+    let weightMap = weights.withUnsafeBufferPointer(conditioned.layout.unpack)
+    let mean = units.map { $0 * $0 }.reduce(0, +) / 256
+    for (unit, weight) in zip(units, weightMap) { #expect(abs(unit * unit / mean - weight) < 1e-2) }
+    func across(_ columns: Range<Int>) -> Float {
+      columns.reduce(0) { sum, column in sum + (0..<8).reduce(0) { $0 + units[$1 * 16 + column] } } / Float(columns.count)
+    }
+    #expect(across(11..<15) > 1.5 * across(1..<5))
+    #expect(try Self.plain.condition(.init(Self.map, at: "map"), magnification: 4, training: true).weights == nil)
   }
 
   @Test func planesSayWhereSamplesLieAndWhetherTheStationIsKnown() throws {

@@ -7,7 +7,8 @@ import MessagePassing
 import RunRecords
 import Tensors
 import Testing
-import Training
+
+@testable import Training
 
 extension MultiRank {
   @Suite struct TrainingRuns {
@@ -83,6 +84,7 @@ extension MultiRank {
       run.diffusion.prediction = .velocity
       run.diffusion.zeroTerminalSNR = true
       run.training.magnifications = [2, 4]
+      run.training.repeats = [2, 1]
       run.training.terminalShare = 0.5
       return run
     }
@@ -156,6 +158,23 @@ extension MultiRank {
       let many = try losses("many"), one = try losses("alone")
       #expect(many.count == 20 && zip(many, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
       #expect(many[15...].reduce(0, +) < many[..<5].reduce(0, +))
+      try clear()
+    }
+
+    @Test func anEpochVisitsADataSetAsOftenAsAsked() throws {
+      let path = try makeData()
+      func data(_ repeats: [Int]) throws -> TrainingData {
+        var run = residualConfiguration()
+        run.training.repeats = repeats
+        return try TrainingData(paths: [path, path], configuration: run, communicator: world)
+      }
+      let plain = try data([]), uneven = try data([3, 1])
+      #expect(plain.epoch == plain.split.training)
+      for number in 0..<36 {
+        let visits = uneven.epoch.count { $0 == number }
+        #expect(visits == (plain.epoch.contains(number) ? number < 18 ? 3 : 1 : 0))
+      }
+      #expect(throws: Fault.self) { try data([3]) }
       try clear()
     }
 

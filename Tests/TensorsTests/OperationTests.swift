@@ -167,6 +167,19 @@ import Testing
         let squares = zip(v, target).map { ($0 - $1) * ($0 - $1) }
         return [squares[0..<24].reduce(0, +) * 3 / 24, squares[24..<48].reduce(0, +) * 0.25 / 24]
       }),
+    Simple(
+      testDescription: "mean squared error with weights",
+      operation: {
+        $0.meanSquaredError(
+          $1, target: $0.engine.tensor([2, 2, 4, 3], randomValues(48, 22)),
+          weights: $0.engine.tensor([2, 2, 4, 3], randomValues(48, 23).map { $0 * $0 }))
+      },
+      reference: { v in
+        let target = randomValues(48, 22).map(Double.init)
+        let weights = randomValues(48, 23).map { Double($0 * $0) }
+        let squares = v.indices.map { weights[$0] * (v[$0] - target[$0]) * (v[$0] - target[$0]) }
+        return [squares[0..<24].reduce(0, +) / 24, squares[24..<48].reduce(0, +) / 24]
+      }),
   ]
 
   @Test(arguments: simple) func derivative(_ simple: Simple) {

@@ -35,12 +35,13 @@ void ck_swish_gradient(float *dx, const float *dy, const float *x, size_t count,
 void ck_softmax_rows(float *x, size_t rows, size_t n);
 /// ds[r][i] = p (dp - sum_j dp_j p_j), in place over dp.
 void ck_softmax_rows_gradient(float *dp, const float *p, size_t rows, size_t n);
-/// Sum of (x - target)^2 over pixels x channels, in double.
-double ck_squared_error(const float *x, size_t x_stride, const float *target, size_t target_stride,
-                        size_t pixels, size_t channels);
-/// dx (+)= factor (x - target).
+/// Sum of w (x - target)^2 over pixels x channels, in double; w as target lies, null for 1.
+double ck_squared_error(const float *x, size_t x_stride, const float *target, const float *weights,
+                        size_t target_stride, size_t pixels, size_t channels);
+/// dx (+)= factor w (x - target).
 void ck_difference(float *dx, size_t dx_stride, const float *x, size_t x_stride, const float *target,
-                   size_t target_stride, size_t pixels, size_t channels, float factor, int accumulate);
+                   const float *weights, size_t target_stride, size_t pixels, size_t channels, float factor,
+                   int accumulate);
 /// y[2i + a][2j + b] = x[i][j]: one image [h, w, c] to [2h, 2w, c], rows `first_row` to `first_row + rows` of x.
 void ck_upsample_nearest(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
                          size_t channels, size_t first_row, size_t rows);

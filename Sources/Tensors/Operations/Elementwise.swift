@@ -96,24 +96,29 @@ extension Tape {
   /// - Parameters:
   ///   - x: `[N, H, W, C]`.
   ///   - target: the same shape.
+  ///   - weights: what each element's square is multiplied by, laid out as `target`, constants; nil for 1.
   ///   - factors: what each sample's error is multiplied by, constants; nil for 1.
-  public func meanSquaredError(_ x: Variable, target: Tensor, factors: [Float]? = nil) -> Variable {
+  public func meanSquaredError(
+    _ x: Variable, target: Tensor, weights: Tensor? = nil, factors: [Float]? = nil
+  ) -> Variable {
     let input = x.value
     precondition(input.shape == target.shape, "\(input.shape) against \(target.shape)")
+    precondition(
+      weights.map { $0.shape == target.shape && $0.stride == target.stride } ?? true, "a weight for each element")
     precondition(factors.map { $0.count == input.batch } ?? true, "a factor for each sample")
     let pixels = input.pixelsPerSample, perSample = pixels * input.channels
     let y = engine.tensor([input.batch, 1])
     engine.threads.run(input.batch) { n, _ in
       let error = ck_squared_error(
-        input.sample(n), input.stride, target.sample(n), target.stride, pixels, input.channels)
+        input.sample(n), input.stride, target.sample(n), weights?.sample(n), target.stride, pixels, input.channels)
       y.base[n] = Float(error / Double(perSample) * Double(factors?[n] ?? 1))
     }
     return output(y, inputs: [x]) { [engine] dy in
       let (dx, accumulate) = x.gradientDestination(engine)
       engine.threads.run(input.batch) { n, _ in
         ck_difference(
-          dx.sample(n), dx.stride, input.sample(n), input.stride, target.sample(n), target.stride,
-          pixels, input.channels, 2 * dy.base[n * dy.stride] * (factors?[n] ?? 1) / Float(perSample),
+          dx.sample(n), dx.stride, input.sample(n), input.stride, target.sample(n), weights?.sample(n),
+          target.stride, pixels, input.channels, 2 * dy.base[n * dy.stride] * (factors?[n] ?? 1) / Float(perSample),
           accumulate ? 1 : 0)
       }
     }
