@@ -104,7 +104,8 @@ import Testing
   /// Weighted squared errors in the network's units are squared errors in dB, but for one factor a map; and the unit is
   /// larger where the map is rough.
   @Test(arguments: [1, 2]) func weightsMakeDecibelsOfUnits(patch: Int) throws {
-    let conditioned = try Self.conditioner(patch).condition(.init(Self.map, at: "map"), magnification: 4, training: true)
+    let fine = MapConditioner.FineMap(Self.map, at: "map")
+    let conditioned = try Self.conditioner(patch).condition(fine, magnification: 4, training: true)
     let weights = try #require(conditioned.weights)
     #expect(abs(weights.reduce(0, +) / 256 - 1) < 1e-5)
     func decibels(_ value: Float) -> [Float] {
@@ -115,10 +116,11 @@ import Testing
     let mean = units.map { $0 * $0 }.reduce(0, +) / 256
     for (unit, weight) in zip(units, weightMap) { #expect(abs(unit * unit / mean - weight) < 1e-2) }
     func across(_ columns: Range<Int>) -> Float {
-      columns.reduce(0) { sum, column in sum + (0..<8).reduce(0) { $0 + units[$1 * 16 + column] } } / Float(columns.count)
+      let sums = columns.map { column in (0..<8).reduce(0) { $0 + units[$1 * 16 + column] } }
+      return sums.reduce(0, +) / Float(columns.count)
     }
     #expect(across(11..<15) > 1.5 * across(1..<5))
-    #expect(try Self.plain.condition(.init(Self.map, at: "map"), magnification: 4, training: true).weights == nil)
+    #expect(try Self.plain.condition(fine, magnification: 4, training: true).weights == nil)
   }
 
   @Test func planesSayWhereSamplesLieAndWhetherTheStationIsKnown() throws {
