@@ -23,17 +23,18 @@ extension MapEnsemble {
     var trend = MapEnsembleSums.Trend(hasStations: reader.description.hasStations, geometry: geometry)
     try communicator.agree("measure the mean") { for number in share { trend.add(try member(number)) } }
     trend.sums = try communicator.allReduce(trend.sums)
-    let coefficients = try communicator.agree("fit the mean") { [trend] in
-      try trend.coefficients()
+    let coefficients = try within(path) {
+      try communicator.agree("fit the mean") { [trend] in try trend.coefficients() }
     }
     var sums = MapEnsembleSums(
       trend: coefficients, extent: min(reader.rows, reader.columns), geometry: geometry)
     try communicator.agree("measure the covariance") { for number in share { sums.add(try member(number)) } }
     sums.sums = try communicator.allReduce(sums.sums)
-    do {
-      return try communicator.agree("fit the covariance") { [sums] in try sums.ensemble() }
-    } catch let fault as Fault {
-      throw fault.within(path)
-    }
+    return try within(path) { try communicator.agree("fit the covariance") { [sums] in try sums.ensemble() } }
+  }
+
+  /// Faults of a fit name the file that it was made on.
+  private static func within<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let fault as Fault { throw fault.within(path) }
   }
 }
