@@ -144,15 +144,11 @@ public struct Kriging: Interpolator {
     let station = map.values.count >= Self.samplesForSlope ? coarse.station : nil
     return KrigingSamples(
       values: DoubleMatrix(rows: map.rows, columns: map.columns, values: map.values.map(Double.init)),
-      distances: station.map { logDistances(rows: map.rows, columns: map.columns, step: grid.magnification, $0) })
-  }
-
-  /// lg of the distances to the station, of the samples (`step` pixels apart from the grid's offset) or of all pixels.
-  func logDistances(rows: Int, columns: Int, step: Int, _ station: SIMD3<Float>) -> DoubleMatrix {
-    let offset = step == 1 ? 0 : grid.offset
-    return DoubleMatrix(rows: rows, columns: columns) { row, column in
-      geometry.logDistance(
-        SIMD2(Double(offset + row * step), Double(offset + column * step)), SIMD3<Double>(station))
-    }
+      distances: station.map {
+        DoubleMatrix(
+          rows: map.rows, columns: map.columns,
+          values: geometry.logDistances(
+            rows: map.rows, columns: map.columns, offset: grid.offset, step: grid.magnification, $0))
+      })
   }
 }

@@ -41,10 +41,10 @@ extension Kriging {
     let correlated = spread(fields[..<count])
     let constant = spread(fields[count..<2 * count])
     let explained = weights.transformed(left: vertical.squared, right: horizontal.squared)
-    var (distance, away): (DoubleMatrix?, DoubleMatrix?)
+    var (distance, away): (DoubleMatrix?, [Double]?)
     if problem.trends == 2, let station {
       distance = spread(fields[(2 * count)...])
-      away = logDistances(rows: grid.rows, columns: grid.columns, step: 1, station)
+      away = geometry.logDistances(rows: grid.rows, columns: grid.columns, station)
     }
     let own = samples == .exact ? 1 + fit.nugget : 1
     var posterior = KrigingPosterior(mean: [], variance: [])
@@ -53,7 +53,7 @@ extension Kriging {
     for pixel in 0..<grid.pixels {
       let open = SIMD2(
         1 - constant.values[pixel],
-        (away?.values[pixel] ?? problem.meanDistance) - problem.meanDistance - (distance?.values[pixel] ?? 0))
+        (away?[pixel] ?? problem.meanDistance) - problem.meanDistance - (distance?.values[pixel] ?? 0))
       posterior.mean.append(problem.level + correlated.values[pixel] + (fit.trend * open).sum())
       posterior.variance.append(fit.variance * max(own - explained.values[pixel] + fit.trendVariance(open), 0))
     }
