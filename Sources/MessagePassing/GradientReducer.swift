@@ -95,8 +95,11 @@ public final class OverlappedGradientReducer: GradientReducer {
     _ communicator: Communicator, arena: UnsafeMutableBufferPointer<Float>, buckets: [Range<Int>],
     progress: Progress, requestLimit: Int = 4
   ) throws {
-    queue = try ReductionQueue.make(communicator, arena, buckets, requestLimit)
-    pump = progress == .thread ? queue.map(ReductionThread.init) : nil
+    let queue = try ReductionQueue.make(communicator, arena, buckets, requestLimit)
+    self.queue = queue
+    pump = try communicator.agree("start the reducer's thread") {
+      progress == .thread ? try queue.map(ReductionThread.init) : nil
+    }
   }
 
   deinit { pump?.stop() }

@@ -17,12 +17,11 @@ final class ReductionThread: @unchecked Sendable {
   // Both guarded by the condition.
   private var state = State.idle
   private var failure: Fault?
+  private var thread: JoinedThread?
 
-  init(_ queue: ReductionQueue) {
+  init(_ queue: ReductionQueue) throws {
     self.queue = queue
-    let thread = Thread { [self] in work() }
-    thread.name = "gradient reduction"
-    thread.start()
+    thread = try JoinedThread("gradients") { [self] in work() }
   }
 
   func start() {
@@ -47,9 +46,12 @@ final class ReductionThread: @unchecked Sendable {
     if let failure { throw failure }
   }
 
+  /// Ends the thread, and with it what it holds; once, as the last call.
   func stop() {
     condition.withLock { state = .stopped }
     condition.broadcast()
+    thread?.join()
+    thread = nil
   }
 
   private func work() {

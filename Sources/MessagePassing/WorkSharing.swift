@@ -38,7 +38,7 @@ extension Communicator {
   ///   - isStopped: asked now and then, on every rank; once it is so on one, the pieces in hand are ended and no
   ///     further ones begun.
   ///   - progress: called on rank 0 with the number of jobs done so far.
-  ///   - body: the work on one piece; must not exchange messages.
+  ///   - body: the work on one piece; must not exchange messages. Nobody runs or holds it any more when the call is over.
   /// - Returns: whether all jobs are done; else the work was stopped.
   /// - Throws: on all ranks the `Fault` that `body` threw on one, after the others have ended the pieces in hand.
   public func share(
@@ -47,8 +47,9 @@ extension Communicator {
   ) throws -> Bool {
     var finished: Bool?
     let failure: Fault?
-    if isRoot {
-      let local = LocalWorker(Worker(pieces), body)
+    let local = try agree("start a worker") { isRoot ? try LocalWorker(Worker(pieces), body) : nil }
+    if let local {
+      defer { local.end() }
       finished = try handOut(jobs, to: local, isStopped, progress)
       failure = local.failure
     } else {
@@ -195,28 +196,44 @@ private struct Ledger {
 }
 
 /// Rank 0's own worker, on a thread of its own, since the calling thread hands out.
-private final class LocalWorker: @unchecked Sendable {
-  private let condition = NSCondition()
-  // All three guarded by the condition.
-  private var worker: Worker
-  private var pending: Request?
-  private var piece: Range<Int>?
-  private let body: @Sendable (Range<Int>) throws -> Void
+private final class LocalWorker {
+  private let desk: Desk
+  private let thread: JoinedThread
 
-  init(_ worker: Worker, _ body: @escaping @Sendable (Range<Int>) throws -> Void) {
-    self.worker = worker
-    self.body = body
-    let thread = Thread { [self] in work() }
-    thread.name = "shared work"
-    // What the main thread has.
-    thread.stackSize = 8 << 20
-    thread.start()
+  init(_ worker: Worker, _ body: @escaping @Sendable (Range<Int>) throws -> Void) throws {
+    let desk = Desk(worker)
+    self.desk = desk
+    thread = try JoinedThread("shared work") { desk.work(worker, body) }
   }
 
   /// What the worker failed with.
-  var failure: Fault? { condition.withLock { worker.failure } }
+  var failure: Fault? { desk.failure }
 
   /// The worker's request when it is free, once.
+  func request() -> Request? { desk.request() }
+
+  func answer(_ next: Range<Int>) { desk.answer(next) }
+
+  /// Returns when the piece in hand, if any, is done and the thread has ended.
+  func end() {
+    desk.close()
+    thread.join()
+  }
+}
+
+/// Where the worker's thread and the one that hands out meet.
+private final class Desk: @unchecked Sendable {
+  private let condition = NSCondition()
+  // All four guarded by the condition.
+  private var worker: Worker
+  private var pending: Request?
+  private var piece: Range<Int>?
+  private var isClosed = false
+
+  init(_ worker: Worker) { self.worker = worker }
+
+  var failure: Fault? { condition.withLock { worker.failure } }
+
   func request() -> Request? {
     condition.withLock {
       defer { pending = nil }
@@ -229,18 +246,24 @@ private final class LocalWorker: @unchecked Sendable {
     condition.signal()
   }
 
-  private func work() {
-    var own = condition.withLock { worker }
-    while true {
-      condition.lock()
-      worker = own
-      pending = own.request
-      while piece == nil { condition.wait() }
-      let next = piece ?? 0..<0
-      piece = nil
-      condition.unlock()
-      guard !next.isEmpty else { return }
-      own.run(next, body)
-    }
+  func close() {
+    condition.withLock { isClosed = true }
+    condition.signal()
+  }
+
+  /// The worker's thread: one piece after the other, until it is given an empty one or the desk closes.
+  func work(_ start: Worker, _ body: (Range<Int>) throws -> Void) {
+    var own = start
+    while let next = next(after: own) { own.run(next, body) }
+  }
+
+  private func next(after own: Worker) -> Range<Int>? {
+    condition.lock()
+    defer { condition.unlock() }
+    worker = own
+    pending = own.request
+    while piece == nil, !isClosed { condition.wait() }
+    defer { piece = nil }
+    return piece.flatMap { $0.isEmpty ? nil : $0 }
   }
 }

@@ -48,6 +48,9 @@ final class BatchLoader {
     self.share = share
   }
 
+  /// What is being read is not wanted any more, but the maps stay open until it ends.
+  deinit { ahead?.group.wait() }
+
   /// This rank's samples of a step; reading of the next step starts.
   func load(step: Int) throws -> [TrainingSample] {
     if ahead?.step != step { ahead = start(step) }

@@ -48,6 +48,20 @@ extension MultiRank {
       #expect(try world.share([], pieces: pieces) { _ in Issue.record("there is no job") })
     }
 
+    /// What the pieces left behind is released before the call returns, not some time later on another thread.
+    @Test func nothingIsHeldAfterwards() throws {
+      final class Left: Sendable {}
+      for _ in 0..<300 {
+        weak var left: Left?
+        do {
+          let held = Left()
+          left = held
+          _ = try world.share([0..<3], pieces: pieces) { _ in withExtendedLifetime(held) {} }
+        }
+        #expect(left == nil)
+      }
+    }
+
     /// One rank is slow, others do its part.
     @Test func freeRanksTakeMore() throws {
       let rank = world.rank
