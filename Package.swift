@@ -126,7 +126,7 @@ let package = Package(
     tests("TensorsTests", ["Essentials", "Tensors", "CKernels"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
     tests("RunRecordsTests", ["Essentials", "RunRecords", "CKernels"]),
-    tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors"]),
+    tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors", "CKernels"]),
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
     tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
     tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),

@@ -9,7 +9,7 @@ import Training
 final class StepRig {
   let engine: Engine
   let model: CGDM
-  private let optimiser: AdamOptimiser?
+  private let optimiser: Optimiser?
   private let batch: Int, microbatch: Int
   private let condition: Tensor, noisy: Tensor, noise: Tensor
   private var step = 0
@@ -27,7 +27,7 @@ final class StepRig {
     engine = Engine(threads: settings.threads, convolution: convolution)
     model = CGDM(configuration, isTrained: isTrained)
     try Initialisation.kaiming.apply(to: model.arena, seed: settings.seed)
-    optimiser = isTrained ? AdamOptimiser(model.arena, rule: AdamOptimiser.Rule()) : nil
+    optimiser = isTrained ? Optimiser(model.arena, rule: Optimiser.Rule()) : nil
     batch = settings.batch
     microbatch = settings.microbatch == 0 ? settings.batch : settings.microbatch
     let size = configuration.imageSize, channels = configuration.channels

@@ -19,6 +19,20 @@ CK_CLONES void ck_adam_step(float *weights, const float *gradients, float *first
   }
 }
 
+CK_CLONES void ck_momentum_step(float *direction, float *first, const float *gradients, size_t count,
+                                float gradient_scale, float momentum) {
+  for (size_t i = 0; i < count; i++) {
+    float g = gradients[i] * gradient_scale;
+    float m = first[i] + (1.0f - momentum) * (g - first[i]);
+    first[i] = m;
+    direction[i] = g + momentum * (m - g);
+  }
+}
+
+CK_CLONES void ck_descend(float *weights, const float *direction, size_t count, float step_size, float decay) {
+  for (size_t i = 0; i < count; i++) weights[i] = weights[i] - decay * weights[i] - step_size * direction[i];
+}
+
 CK_CLONES void ck_average_step(float *ema, const float *weights, size_t count, float one_minus_decay) {
   for (size_t i = 0; i < count; i++) ema[i] = ema[i] + one_minus_decay * (weights[i] - ema[i]);
 }

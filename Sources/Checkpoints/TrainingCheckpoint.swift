@@ -12,7 +12,7 @@ public enum TrainingCheckpoint {
   public static let modelFile = "model.safetensors"
   /// Their exponential moving average: what sampling uses.
   public static let averageFile = "ema.safetensors"
-  /// Adam's moments, `first.` and `second.` before each name.
+  /// The optimiser's moments, `first.` and `second.` before each name.
   public static let optimiserFile = "optimizer.safetensors"
 
   /// Saves a step; when it returns the checkpoint is whole and on the disk.
@@ -22,7 +22,7 @@ public enum TrainingCheckpoint {
   ///   - state: what to remember.
   ///   - arena: the weights.
   ///   - average: their average.
-  ///   - moments: Adam's first and second, laid out like the weights.
+  ///   - moments: the optimiser's first and second, laid out like the weights.
   ///   - section: which checkpoints stay.
   public static func save(
     to directory: RunDirectory, state: TrainingState, arena: ParameterArena, average: Storage,
@@ -46,7 +46,7 @@ public enum TrainingCheckpoint {
   ///
   /// - Throws: `Fault` when a file is damaged or belongs to another network.
   public static func restore(
-    _ saved: SavedStep, arena: ParameterArena, average: Storage, optimiser: AdamOptimiser
+    _ saved: SavedStep, arena: ParameterArena, average: Storage, optimiser: Optimiser
   ) throws -> TrainingState {
     let state = try TrainingState(saved)
     try ModelFile.read(saved.file(modelFile), arena, into: arena.weights)

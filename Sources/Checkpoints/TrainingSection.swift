@@ -1,4 +1,5 @@
 import Essentials
+import NeuralNetworks
 import RunRecords
 import Tensors
 
@@ -10,6 +11,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     case adam
     /// Loshchilov and Hutter 2019: decoupled weight decay.
     case adamw
+    /// Jordan et al. 2024: matrices by orthogonalised momentum, the rest by Adam.
+    case muon
   }
   /// What the learning rate does after warm-up.
   public enum Decay: String, CaseIterable, Sendable {
@@ -59,7 +62,9 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var beta1 = 0.9
   /// Decay of the second moment.
   public var beta2 = 0.999
-  /// Decoupled weight decay of AdamW.
+  /// Decay of Muon's momentum.
+  public var momentum = 0.95
+  /// Decoupled weight decay of AdamW and Muon.
   public var weightDecay = 1e-2
   /// Gradients of a greater norm are scaled down to it; 0 for none.
   public var clipNorm = 1.0
@@ -119,7 +124,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .choice("decay", \.decay, "what the rate does after warm-up"),
       .number("beta1", \.beta1, in: 0...0.999999, "decay of the first moment"),
       .number("beta2", \.beta2, in: 0...0.999999, "decay of the second moment"),
-      .number("weight_decay", \.weightDecay, in: 0...10, "decoupled weight decay of adamw"),
+      .number("momentum", \.momentum, in: 0...0.999999, "decay of muon's momentum"),
+      .number("weight_decay", \.weightDecay, in: 0...10, "decoupled weight decay of adamw and muon"),
       .number("clip_norm", \.clipNorm, in: 0...1e9, "largest norm of the gradient; 0: any"),
       .number("average_decay", \.averageDecay, in: 0...0.9999999, "decay of the weights' average (EMA)"),
       .integer("average_start", \.averageStart, in: 0...1_000_000_000, "step at which averaging starts"),
@@ -129,6 +135,17 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .number("bucket_mib", \.bucketMiB, in: 0.001...4096, "least size of a bucket of gradients, MiB"),
       .choice("convolution", \.convolution, "how convolutions may be computed: gathered is slower, to compare with"),
     ]
+  }
+
+  /// The optimiser's numbers.
+  public var rule: NeuralNetworks.Optimiser.Rule {
+    var rule = NeuralNetworks.Optimiser.Rule()
+    rule.isMuon = optimiser == .muon
+    rule.momentum = momentum
+    rule.beta1 = beta1
+    rule.beta2 = beta2
+    rule.weightDecay = optimiser == .adam ? 0 : weightDecay
+    return rule
   }
 
   /// The learning rate of a step, from 0.

@@ -61,7 +61,7 @@ public final class Trainer {
   let console: Console
   let data: TrainingData
   let model: CGDM
-  let optimiser: AdamOptimiser
+  let optimiser: Optimiser
   let average: BackgroundAverage?
   /// The squared error of the answer: what is compared over runs, whatever is trained on.
   let taskLoss: DenoisingLoss
@@ -93,11 +93,7 @@ public final class Trainer {
     }
     data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
     model = CGDM(configuration.model, isTrained: true)
-    var rule = AdamOptimiser.Rule()
-    rule.beta1 = configuration.training.beta1
-    rule.beta2 = configuration.training.beta2
-    rule.weightDecay = configuration.training.optimiser == .adamw ? configuration.training.weightDecay : 0
-    optimiser = AdamOptimiser(model.arena, rule: rule)
+    optimiser = Optimiser(model.arena, rule: configuration.training.rule)
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
     let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
     self.taskLoss = taskLoss

@@ -147,13 +147,15 @@ extension MultiRank {
       try clear()
     }
 
-    /// The same of residuals: what a sample is does not depend on who computes it.
+    /// The same of residuals and Muon: what a sample is does not depend on who computes it.
     @Test func manyRanksTrainResidualsAsOne() throws {
       let data = try makeData()
       let both = data + "," + data
-      _ = try train(residualConfiguration(), "many", data: both, on: world)
+      var configuration = residualConfiguration()
+      configuration.training.optimiser = .muon
+      _ = try train(configuration, "many", data: both, on: world)
       let alone = try world.split(color: world.isRoot ? 0 : nil)
-      if let alone { _ = try train(residualConfiguration(), "alone", data: both, on: alone) }
+      if let alone { _ = try train(configuration, "alone", data: both, on: alone) }
       try world.barrier()
       let many = try losses("many"), one = try losses("alone")
       #expect(many.count == 20 && zip(many, one).allSatisfy { abs($0 / $1 - 1) < 1e-4 })
@@ -179,13 +181,16 @@ extension MultiRank {
     }
 
     /// Stopped after ten steps and resumed: everything bit for bit as without the stop.
-    @Test func resumedEqualsUninterrupted() throws {
+    @Test(arguments: [TrainingSection.Optimiser.adamw, .muon])
+    func resumedEqualsUninterrupted(_ optimiser: TrainingSection.Optimiser) throws {
       let data = try makeData()
-      _ = try train(configuration(), "whole", data: data, on: world)
-      var half = configuration()
+      var whole = configuration()
+      whole.training.optimiser = optimiser
+      _ = try train(whole, "whole", data: data, on: world)
+      var half = whole
       half.training.steps = 10
       _ = try train(half, "halves", data: data, on: world)
-      _ = try train(configuration(), "halves", data: data, on: world, resume: .latest)
+      _ = try train(whole, "halves", data: data, on: world, resume: .latest)
       try world.barrier()
       for file in Self.files { #expect(try bytes("whole", file) == bytes("halves", file)) }
       try clear()

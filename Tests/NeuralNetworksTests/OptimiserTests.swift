@@ -1,3 +1,4 @@
+import CKernels
 import NeuralNetworks
 import Tensors
 import Testing
@@ -13,9 +14,9 @@ import Testing
   /// Two steps of AdamW against the definition in double.
   @Test func adamFollowsItsDefinition() {
     let arena = arena(), threads = Threads(count: 2)
-    var rule = AdamOptimiser.Rule()
+    var rule = Optimiser.Rule()
     rule.weightDecay = 0.1
-    let optimiser = AdamOptimiser(arena, rule: rule)
+    let optimiser = Optimiser(arena, rule: rule)
     var w = (0..<arena.count).map { Double(arena.weights.base[$0]) }
     var m = [Double](repeating: 0, count: w.count), v = m
     for step in 1...2 {
@@ -32,6 +33,90 @@ import Testing
       optimiser.step(learningRate: 0.01, threads: threads)
     }
     for i in w.indices { #expect(abs(Double(arena.weights.base[i]) - w[i]) < 1e-6) }
+  }
+
+  /// A step of Muon against its definition in double, with the iteration on the matrix itself: one tall, one wide, one
+  /// with sides that are no whole vectors. Vectors and narrow matrices go by Adam. The same bits for any threads.
+  @Test func muonFollowsItsDefinition() {
+    let shapes = [[3, 3, 8, 16], [8, 40], [1, 1, 23, 9], [16], [3, 3, 8, 4]]
+    func trained(threads count: Int, muon: Bool) -> ParameterArena {
+      let arena = ParameterArena(shapes.enumerated().map { Parameter("p\($0)", $1) }, isTrained: true)
+      var rule = Optimiser.Rule()
+      rule.isMuon = muon
+      rule.weightDecay = 0.1
+      let optimiser = Optimiser(arena, rule: rule), threads = Threads(count: count)
+      for step in 1...2 {
+        for range in arena.ranges { for i in range { arena.gradients!.base[i] = gradient(i, step) } }
+        optimiser.step(learningRate: 0.01, gradientScale: 0.5, threads: threads)
+      }
+      return arena
+    }
+    let muon = trained(threads: 2, muon: true), alone = trained(threads: 1, muon: true)
+    let adam = trained(threads: 2, muon: false)
+    for i in 0..<muon.count { #expect(muon.weights.base[i] == alone.weights.base[i]) }
+    for (range, shape) in zip(muon.ranges, shapes) {
+      let columns = shape.last!, rows = range.count / columns
+      guard shape.count > 1, min(rows, columns) >= 8 else {
+        for i in range { #expect(muon.weights.base[i] == adam.weights.base[i]) }
+        continue
+      }
+      var w = [Double](repeating: 0, count: range.count), m = w
+      for step in 1...2 {
+        let g = range.map { 0.5 * Double(gradient($0, step)) }
+        m = zip(m, g).map { $0 + 0.05 * ($1 - $0) }
+        let direction = orthogonalised(zip(g, m).map { $0 + 0.95 * ($1 - $0) }, rows, columns)
+        let length = 0.01 * 0.2 * Double(max(rows, columns)).squareRoot()
+        w = zip(w, direction).map { $0 - 0.01 * 0.1 * $0 - length * $1 }
+      }
+      for (i, expected) in zip(range, w) { #expect(abs(Double(muon.weights.base[i]) - expected) < 2e-6) }
+    }
+  }
+
+  private func gradient(_ place: Int, _ step: Int) -> Float {
+    RandomStream(seed: 5, purpose: .test).gaussian(1, sample: place, step: step)[0]
+  }
+
+  /// Five quintic Newton-Schulz iterations on the matrix itself.
+  private func orthogonalised(_ matrix: [Double], _ rows: Int, _ columns: Int) -> [Double] {
+    let norm = matrix.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    var x = matrix.map { $0 / norm }
+    /// y = x xT z.
+    func twice(_ z: [Double]) -> [Double] {
+      var inner = [Double](repeating: 0, count: columns * columns), y = z.map { _ in 0.0 }
+      for r in 0..<rows {
+        for i in 0..<columns {
+          for j in 0..<columns { inner[i * columns + j] += x[r * columns + i] * z[r * columns + j] }
+        }
+      }
+      for r in 0..<rows {
+        for i in 0..<columns {
+          for j in 0..<columns { y[r * columns + j] += x[r * columns + i] * inner[i * columns + j] }
+        }
+      }
+      return y
+    }
+    for _ in 0..<5 {
+      let cubic = twice(x), quintic = twice(cubic)
+      x = x.indices.map { 3.4445 * x[$0] - 4.7750 * cubic[$0] + 2.0315 * quintic[$0] }
+    }
+    return x
+  }
+
+  /// A matrix of singular values 1 keeps its directions; rank-one and zero matrices make no NaN.
+  @Test func polarFactorOfSpecialMatrices() {
+    let rows = 40, columns = 24
+    var scratch = [Float](repeating: 0, count: ck_polar_scratch(rows, columns))
+    var zeros = [Float](repeating: 0, count: rows * columns)
+    ck_polar_factor(&zeros, rows, columns, &scratch)
+    #expect(zeros.allSatisfy { $0 == 0 })
+    var one = (0..<rows * columns).map { Float($0 / columns - 7) * Float($0 % columns + 1) * 1e-20 }
+    let before = one
+    ck_polar_factor(&one, rows, columns, &scratch)
+    let norm = one.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
+    #expect(norm > 0.6 && norm < 1.3)
+    let dot = zip(one, before).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    let length = before.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+    #expect(dot / (norm * length) > 0.999)
   }
 
   @Test func averageConverges() {

@@ -57,6 +57,18 @@ typedef struct {
 } ck_adam;
 void ck_adam_step(float *weights, const float *gradients, float *first, float *second, size_t count,
                   ck_adam rule);
+/// Muon's momentum with Nesterov's look ahead (Jordan et al. 2024): m += (1 - momentum)(g - m), then
+/// direction = g + momentum (m - g), where g is scaled.
+void ck_momentum_step(float *direction, float *first, const float *gradients, size_t count, float gradient_scale,
+                      float momentum);
+/// Replaces a row-major matrix by nearly its polar factor, the nearest semi-orthogonal matrix: five quintic
+/// Newton-Schulz iterations with Muon's coefficients, which bring singular values of 0.01 to 1 times the Frobenius norm
+/// to 0.68 to 1.21, and let smaller ones stay smaller. Zeros stay zeros.
+void ck_polar_factor(float *matrix, size_t rows, size_t columns, float *scratch);
+/// Floats of working memory that ck_polar_factor needs.
+size_t ck_polar_scratch(size_t rows, size_t columns);
+/// w = w - decay w - step_size direction.
+void ck_descend(float *weights, const float *direction, size_t count, float step_size, float decay);
 /// ema += (1 - decay)(weights - ema).
 void ck_average_step(float *ema, const float *weights, size_t count, float one_minus_decay);
 /// Sum of squares in double; NaN or infinity where a value is not finite.
