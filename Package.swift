@@ -157,8 +157,8 @@ let package = Package(
       "MultiRankTests",
       [
         "Essentials", "Checkpoints", "Compression", "Evaluation", "FingerprintModels", "Interpolation", "MapStorage",
-        "MessagePassing", "RunRecords", "Tensors", "Training",
+        "MessagePassing", "NeuralNetworks", "RunRecords", "Tensors", "Training",
       ]),
-    tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "RunRecords"]),
+    tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "MessagePassing", "RunRecords"]),
   ]
 )

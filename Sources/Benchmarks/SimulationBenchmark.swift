@@ -48,8 +48,8 @@ public enum SimulationBenchmark {
         let perHour = 3600 * maps * Double(world.size) / times.together
         let gain = times.alone / times.together * Double(world.size)
         table.add([
-          "\(layer.rawValue), \(propagation.rawValue)", milliseconds(times.alone * cores / maps),
-          milliseconds(times.processor / maps), Units.number(perCoreHour), Units.number(perHour),
+          "\(layer.rawValue), \(propagation.rawValue)", Units.milliseconds(times.alone * cores / maps),
+          Units.milliseconds(times.processor / maps), Units.number(perCoreHour), Units.number(perHour),
           Units.number(gain),
         ])
         rows.append(
@@ -71,8 +71,6 @@ public enum SimulationBenchmark {
         "cases": .array(rows),
       ]))
   }
-
-  private static func milliseconds(_ seconds: Double) -> String { Units.number(1000 * seconds) + " ms" }
 
   private static func measure(
     _ one: Case, _ base: SimulationConfiguration, _ settings: BenchmarkSettings, _ threads: Threads,

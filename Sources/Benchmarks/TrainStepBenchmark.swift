@@ -62,7 +62,7 @@ final class StepRig {
     var sum = 0.0
     if let exchange { try exchange.exchange { sum = addGradients($0) } } else { sum = addGradients { _ in } }
     profile?.restart()
-    optimiser?.step(learningRate: 5e-5, threads: engine.threads)
+    try optimiser?.step(learningRate: 5e-5, threads: engine.threads)
     profile?.lap("Adam", "", work: .init(passes: 7, over: model.arena.count))
     step += 1
     return sum / Double(batch)

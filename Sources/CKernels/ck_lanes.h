@@ -11,6 +11,7 @@
 #endif
 typedef float ck_lanes __attribute__((vector_size(64), aligned(4)));
 enum { CK_LANES = 16 };
+#define CK_UNROLL _Pragma("clang loop unroll(full)")
 
 #if defined(__x86_64__)
 #define CK_WIDE_CLONES __attribute__((min_vector_width(512))) CK_CLONES

@@ -4,29 +4,27 @@
 
 #include "ck_lanes.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-
 CK_INLINE void block(const int rows, const int vectors, float *c, size_t c_row, const float *a, size_t a_row,
                      size_t a_step, const float *b, size_t b_step, const float *near, const float *far,
                      size_t depth, int accumulate) {
   ck_lanes sums[14][2];
   // Four row pointers with up to three strides each: all rows are reached without a register for every one.
   const float *quarter[4];
-  UNROLL for (int q = 0; q < 4; q++) quarter[q] = a + (size_t)(4 * q) * a_row;
-  UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ck_lanes){0};
+  CK_UNROLL for (int q = 0; q < 4; q++) quarter[q] = a + (size_t)(4 * q) * a_row;
+  CK_UNROLL for (int r = 0; r < rows; r++) CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] = (ck_lanes){0};
   for (size_t k = 0; k < depth; k++) {
     __builtin_prefetch(near + k * b_step);
     __builtin_prefetch(far + k * b_step);
     ck_lanes right[2];
-    UNROLL for (int v = 0; v < vectors; v++) right[v] = ck_load(b + v * CK_LANES);
-    UNROLL for (int r = 0; r < rows; r++) {
+    CK_UNROLL for (int v = 0; v < vectors; v++) right[v] = ck_load(b + v * CK_LANES);
+    CK_UNROLL for (int r = 0; r < rows; r++) {
       float left = quarter[r / 4][(size_t)(r % 4) * a_row];
-      UNROLL for (int v = 0; v < vectors; v++) sums[r][v] += left * right[v];
+      CK_UNROLL for (int v = 0; v < vectors; v++) sums[r][v] += left * right[v];
     }
-    UNROLL for (int q = 0; q < 4; q++) quarter[q] += a_step;
+    CK_UNROLL for (int q = 0; q < 4; q++) quarter[q] += a_step;
     b += b_step;
   }
-  UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) {
+  CK_UNROLL for (int r = 0; r < rows; r++) CK_UNROLL for (int v = 0; v < vectors; v++) {
     float *to = c + (size_t)r * c_row + v * CK_LANES;
     ck_store(to, accumulate ? ck_load(to) + sums[r][v] : sums[r][v]);
   }

@@ -7,22 +7,23 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { ROWS = 6, ITERATIONS = 5 };
-#define UNROLL _Pragma("clang loop unroll(full)")
+// A momentum below it has died away, and is no direction; its inverse would not be finite.
+static const double LEAST = 1e-30;
 
 // c = op(a) b over `rows` x 16; an element of op(a) lies at a[row * step_row + t * step_t].
 CK_INLINE void tile(const size_t rows, size_t depth, const float *a, size_t step_row, size_t step_t, const float *b,
                     float *c, size_t pitch) {
   ck_lanes sums[ROWS];
-  UNROLL for (size_t i = 0; i < rows; i++) sums[i] = (ck_lanes){0};
+  CK_UNROLL for (size_t i = 0; i < rows; i++) sums[i] = (ck_lanes){0};
   for (size_t t = 0; t < depth; t++) {
     ck_lanes right = ck_load(b + t * pitch);
-    UNROLL for (size_t i = 0; i < rows; i++) sums[i] += a[i * step_row + t * step_t] * right;
+    CK_UNROLL for (size_t i = 0; i < rows; i++) sums[i] += a[i * step_row + t * step_t] * right;
   }
-  UNROLL for (size_t i = 0; i < rows; i++) ck_store(c + i * pitch, sums[i]);
+  CK_UNROLL for (size_t i = 0; i < rows; i++) ck_store(c + i * pitch, sums[i]);
 }
 
-#define CASE(n)                                             \
-  case n:                                                   \
+#define CASE(n)                                               \
+  case n:                                                     \
     tile(n, depth, from, step_row, step_t, b + j, to, pitch); \
     break;
 
@@ -55,7 +56,7 @@ size_t ck_polar_scratch(size_t rows, size_t columns) {
 CK_WIDE_CLONES void ck_polar_factor(float *matrix, size_t rows, size_t columns, float *scratch) {
   const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
   double norm = __builtin_sqrt(ck_sum_of_squares(matrix, rows * columns));
-  if (!(norm > 0)) return;
+  if (!(norm > LEAST)) return;
   size_t few = rows < columns ? rows : columns, many = rows < columns ? columns : rows;
   size_t row_step = rows < columns ? 1 : columns, column_step = rows < columns ? columns : 1;
   size_t n = padded(few), square = n * n;

@@ -119,7 +119,7 @@ int mp_gather(const mp_communicator *on, const void *bytes, const uint64_t *leng
 static int allgather_in_chunks(const mp_communicator *on, const void *bytes, const uint64_t *lengths, char *out) {
   int size = mp_size(on), rank = mp_rank(on);
   for (int from = 0; from < size; from++) {
-    if (from == rank && lengths[from]) memcpy(out, bytes, lengths[from]);
+    if (from == rank && bytes != MPI_IN_PLACE && lengths[from]) memcpy(out, bytes, lengths[from]);
     int code = mp_broadcast(on, out, lengths[from], from);
     if (code) return code;
     out += lengths[from];
@@ -140,6 +140,10 @@ int mp_allgather(const mp_communicator *on, const void *bytes, const uint64_t *l
   }
   free(counts);
   return code;
+}
+
+int mp_allgather_in_place(const mp_communicator *on, const uint64_t *lengths, void *out) {
+  return mp_allgather(on, MPI_IN_PLACE, lengths, out);
 }
 
 static int reduce_in_chunks(const mp_communicator *on, const char *values, const uint64_t *counts, char *out,

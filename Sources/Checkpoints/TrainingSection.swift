@@ -58,9 +58,9 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var warmUp = 500
   /// What the rate does then.
   public var decay = Decay.cosine
-  /// Decay of the first moment.
+  /// Decay of Adam's first moment.
   public var beta1 = 0.9
-  /// Decay of the second moment.
+  /// Decay of Adam's second moment.
   public var beta2 = 0.999
   /// Decay of Muon's momentum.
   public var momentum = 0.95
@@ -122,10 +122,10 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .number("final_learning_rate", \.finalLearningRate, in: 0...10, "where a cosine ends"),
       .integer("warm_up", \.warmUp, in: 0...1_000_000_000, "steps over which the rate grows from 0"),
       .choice("decay", \.decay, "what the rate does after warm-up"),
-      .number("beta1", \.beta1, in: 0...0.999999, "decay of the first moment"),
-      .number("beta2", \.beta2, in: 0...0.999999, "decay of the second moment"),
-      .number("momentum", \.momentum, in: 0...0.999999, "decay of muon's momentum"),
-      .number("weight_decay", \.weightDecay, in: 0...10, "decoupled weight decay of adamw and muon"),
+      .number("beta1", \.beta1, in: 0...0.999999, "decay of Adam's first moment"),
+      .number("beta2", \.beta2, in: 0...0.999999, "decay of Adam's second moment"),
+      .number("momentum", \.momentum, in: 0...0.999999, "decay of Muon's momentum"),
+      .number("weight_decay", \.weightDecay, in: 0...10, "decoupled weight decay of AdamW and Muon"),
       .number("clip_norm", \.clipNorm, in: 0...1e9, "largest norm of the gradient; 0: any"),
       .number("average_decay", \.averageDecay, in: 0...0.9999999, "decay of the weights' average (EMA)"),
       .integer("average_start", \.averageStart, in: 0...1_000_000_000, "step at which averaging starts"),

@@ -84,6 +84,35 @@ extension Communicator {
     return parts ?? []
   }
 
+  /// Collective: every rank's part of a buffer on all ranks, in place.
+  ///
+  /// - Parameters:
+  ///   - values: the whole buffer, of which this rank has made its part; equally long on all ranks.
+  ///   - parts: rank by rank, one after the other, together the whole buffer; the same list on every rank; some may be
+  ///     empty.
+  ///   - checked: compare the call over the ranks first.
+  /// - Throws: `Fault`, on every rank when the calls differ or the parts do not make up the buffer.
+  public func allGather<Element: MessageElement>(
+    _ values: UnsafeMutableBufferPointer<Element>, parts: [Range<Int>], checked: Bool = true
+  ) throws {
+    func validate() throws {
+      let ends = [0] + parts.map(\.upperBound)
+      guard parts.count == size, zip(parts, ends).allSatisfy({ $0.lowerBound == $1 }), ends.last == values.count else {
+        throw Fault(
+          "the parts of an all-gather do not fit", at: "allGather",
+          expected: "\(size) parts that follow one another through \(values.count) values", found: "\(parts)")
+      }
+    }
+    if checked {
+      try agree("allGather of \(Element.self) in \(parts)", validate)
+    } else {
+      try validate()
+    }
+    guard size > 1 else { return }
+    let lengths = parts.map { UInt64($0.count * MemoryLayout<Element>.stride) }
+    try check(mp_allgather_in_place(handle, lengths, UnsafeMutableRawPointer(values.baseAddress)), "MPI_Allgatherv")
+  }
+
   /// Exchanges lengths, moves the bytes, and cuts them into arrays where this rank is a receiver.
   private func collect<Element: MessageElement>(
     _ values: [Element], on receiving: Bool,

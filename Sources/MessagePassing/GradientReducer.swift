@@ -90,16 +90,23 @@ public final class OverlappedGradientReducer: GradientReducer {
   ///   - buckets: slices of the arena in launch order, the same list on every rank, none overlapping another.
   ///   - progress: who moves the exchange on.
   ///   - requestLimit: how many sums are in flight at a time, at least 1.
-  /// - Throws: `Fault` on every rank when the lists differ or do not fit the arena.
+  /// - Throws: `Fault` on every rank when the lists differ or do not fit the arena, or one is refused a thread.
   public init(
     _ communicator: Communicator, arena: UnsafeMutableBufferPointer<Float>, buckets: [Range<Int>],
     progress: Progress, requestLimit: Int = 4
   ) throws {
     let queue = try ReductionQueue.make(communicator, arena, buckets, requestLimit)
     self.queue = queue
-    pump = try communicator.agree("start the reducer's thread") {
-      progress == .thread ? try queue.map(ReductionThread.init) : nil
+    var started: ReductionThread?
+    do {
+      try communicator.agree("start the reducer's thread") {
+        if progress == .thread { started = try queue.map(ReductionThread.init) }
+      }
+    } catch {
+      started?.stop()
+      throw error
     }
+    pump = started
   }
 
   deinit { pump?.stop() }

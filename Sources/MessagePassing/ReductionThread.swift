@@ -17,6 +17,7 @@ final class ReductionThread: @unchecked Sendable {
   // Both guarded by the condition.
   private var state = State.idle
   private var failure: Fault?
+  // Set and unset by the reducer alone.
   private var thread: JoinedThread?
 
   init(_ queue: ReductionQueue) throws {

@@ -30,7 +30,7 @@ extension Communicator {
 
   /// Collective: hands numbered jobs out, piece by piece, to whichever rank is free.
   ///
-  /// No rank waits for another but at the end. Rank 0 works too, on a thread of its own, while the calling thread hands
+  /// No rank waits for another but at the start and the end. Rank 0 works too, on a thread of its own, while the calling thread hands
   /// out. Which rank does which job depends on their speed, so a job must be a function of its number alone.
   /// - Parameters:
   ///   - jobs: the jobs; rank 0's are done.
@@ -38,7 +38,8 @@ extension Communicator {
   ///   - isStopped: asked now and then, on every rank; once it is so on one, the pieces in hand are ended and no
   ///     further ones begun.
   ///   - progress: called on rank 0 with the number of jobs done so far.
-  ///   - body: the work on one piece; must not exchange messages. Nobody runs or holds it any more when the call is over.
+  ///   - body: the work on one piece; must not exchange messages. Nobody runs or holds it any more when the call is
+  ///     over.
   /// - Returns: whether all jobs are done; else the work was stopped.
   /// - Throws: on all ranks the `Fault` that `body` threw on one, after the others have ended the pieces in hand.
   public func share(
@@ -49,9 +50,9 @@ extension Communicator {
     let failure: Fault?
     let local = try agree("start a worker") { isRoot ? try LocalWorker(Worker(pieces), body) : nil }
     if let local {
-      defer { local.end() }
       finished = try handOut(jobs, to: local, isStopped, progress)
       failure = local.failure
+      local.end()
     } else {
       failure = try workRemotely(Worker(pieces), isStopped, body)
     }
@@ -198,7 +199,7 @@ private struct Ledger {
 /// Rank 0's own worker, on a thread of its own, since the calling thread hands out.
 private final class LocalWorker {
   private let desk: Desk
-  private let thread: JoinedThread
+  private var thread: JoinedThread?
 
   init(_ worker: Worker, _ body: @escaping @Sendable (Range<Int>) throws -> Void) throws {
     let desk = Desk(worker)
@@ -214,10 +215,13 @@ private final class LocalWorker {
 
   func answer(_ next: Range<Int>) { desk.answer(next) }
 
+  deinit { end() }
+
   /// Returns when the piece in hand, if any, is done and the thread has ended.
   func end() {
     desk.close()
-    thread.join()
+    thread?.join()
+    thread = nil
   }
 }
 

@@ -7,7 +7,8 @@ import Tensors
 /// Muon gives each matrix of weights a step whose singular values are all about 1, in the direction of its momentum, so
 /// that rare directions count like common ones. Steps are scaled to be as large as Adam's usual ones, 0.2 times the
 /// learning rate for each weight in the root mean square (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4).
-/// Vectors, and matrices with fewer than eight rows or columns, go by Adam.
+/// Vectors, and matrices with fewer than eight rows or columns, go by Adam. Ranks may share the work: each finds the
+/// directions of some matrices, by cost, and all get them.
 public final class Optimiser {
   /// The numbers of the rule.
   public struct Rule: Sendable, Equatable {
@@ -28,10 +29,47 @@ public final class Optimiser {
     public init() {}
   }
 
-  /// A step's numbers.
-  private struct StepSize {
-    let learningRate: Double
-    let gradientScale: Double
+  /// One rank of several that share Muon's work.
+  public struct Share {
+    /// This rank.
+    public var rank: Int
+    /// How many ranks there are.
+    public var size: Int
+    /// Collective: makes every rank's part of a buffer known to all, in place; part r is rank r's.
+    public var gather: (_ directions: UnsafeMutableBufferPointer<Float>, _ parts: [Range<Int>]) throws -> Void
+
+    /// - Parameters:
+    ///   - rank: this rank.
+    ///   - size: how many ranks there are.
+    ///   - gather: collective: makes every rank's part of a buffer known to all, in place.
+    public init(
+      rank: Int, size: Int, gather: @escaping (UnsafeMutableBufferPointer<Float>, [Range<Int>]) throws -> Void
+    ) {
+      self.rank = rank
+      self.size = size
+      self.gather = gather
+    }
+  }
+
+  /// A parameter that goes by Muon: inputs (with their places) x outputs.
+  private struct Matrix {
+    let range: Range<Int>
+    let rows: Int, columns: Int
+
+    init(_ parameter: Parameter, _ range: Range<Int>) {
+      self.range = range
+      columns = parameter.shape.count > 1 ? parameter.shape[parameter.shape.count - 1] : 1
+      rows = parameter.count / columns
+    }
+
+    var scratch: Int { ck_polar_scratch(rows, columns) }
+
+    /// Multiply-accumulates of its polar factor: a Gram matrix, a product with it, 17 products of its size; half of
+    /// what is symmetric.
+    var cost: Int {
+      let few = min(rows, columns)
+      return 3 * range.count * few / 2 + 17 * few * few * few / 2
+    }
   }
 
   private static let leastSide = 8
@@ -42,55 +80,77 @@ public final class Optimiser {
   public let rule: Rule
   /// First moments, or momentum, laid out like the weights.
   public let first: Storage
-  /// Second moments, laid out like the weights; zeros where Muon has none.
+  /// Second moments, laid out like the weights; the last directions of those that go by Muon.
   public let second: Storage
   /// Steps taken.
   public var stepCount = 0
   private let arena: ParameterArena
-  /// Parameters that go by Muon, the largest first.
-  private let matrices: [Int]
+  private let share: Share
+  /// What goes by Muon, in the order of the arena.
+  private let matrices: [Matrix]
+  /// The order in which directions are found: this rank's matrices by falling cost, then the others' momenta.
+  private let order: [Int]
+  /// Of each thread: room for the largest of this rank's matrices.
+  private var scratch: [Storage] = []
+  /// The arena cut into each rank's part: what matrices it has.
+  private let parts: [Range<Int>]
   /// What goes by Adam, cut into blocks.
   private let blocks: [Range<Int>]
 
   /// - Parameters:
   ///   - arena: weights and gradients.
   ///   - rule: the numbers of the rule.
-  public init(_ arena: ParameterArena, rule: Rule) {
+  ///   - share: this rank's share of Muon's work; nil for all of it.
+  public init(_ arena: ParameterArena, rule: Rule, share: Share? = nil) {
     precondition(arena.gradients != nil, "an optimiser needs gradients")
     self.arena = arena
     self.rule = rule
+    self.share = share ?? Share(rank: 0, size: 1) { _, _ in }
     first = Storage(zeroed: arena.count)
     second = Storage(zeroed: arena.count)
-    let matrices = arena.parameters.indices.filter { index in
-      let (rows, columns) = Self.sides(arena.parameters[index])
-      return rule.isMuon && min(rows, columns) >= Self.leastSide
+    matrices = zip(arena.parameters, arena.ranges).map(Matrix.init).filter {
+      rule.isMuon && min($0.rows, $0.columns) >= Self.leastSide
     }
-    self.matrices = matrices.sorted { arena.ranges[$0].count > arena.ranges[$1].count }
     var blocks: [Range<Int>] = [], begin = 0
-    for end in matrices.map({ arena.ranges[$0] }) + [arena.count..<arena.count] {
+    for end in matrices.map(\.range) + [arena.count..<arena.count] {
       blocks += arenaBlocks(begin..<end.lowerBound)
       begin = end.upperBound
     }
     self.blocks = blocks
+    let parts = Self.parts(of: arena.count, matrices, ranks: self.share.size)
+    self.parts = parts
+    let own = parts[self.share.rank], costs = matrices.map { own.contains($0.range.lowerBound) ? $0.cost : 0 }
+    order = matrices.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
   }
 
-  /// A parameter as a matrix of inputs (with their places) x outputs.
-  private static func sides(_ parameter: Parameter) -> (rows: Int, columns: Int) {
-    guard parameter.shape.count > 1, let outputs = parameter.shape.last else { return (1, parameter.count) }
-    return (parameter.count / outputs, outputs)
+  /// Cuts the arena between matrices, so that costs are about even.
+  private static func parts(of count: Int, _ matrices: [Matrix], ranks: Int) -> [Range<Int>] {
+    let total = matrices.reduce(0) { $0 + $1.cost }
+    var begins = [0], before = 0
+    for matrix in matrices {
+      let owner = (2 * before + matrix.cost) * ranks / max(1, 2 * total)
+      while begins.count <= min(owner, ranks - 1) { begins.append(matrix.range.lowerBound) }
+      before += matrix.cost
+    }
+    begins += [Int](repeating: count, count: ranks + 1 - begins.count)
+    return zip(begins, begins.dropFirst()).map { $0..<$1 }
   }
 
-  /// One step, one pass over memory.
+  /// Collective where ranks share the work: one step.
   ///
   /// - Parameters:
   ///   - learningRate: the step size of this step.
   ///   - gradientScale: what gradients are multiplied by (clipping).
   ///   - threads: the rank's threads.
-  public func step(learningRate: Double, gradientScale: Double = 1, threads: Threads) {
+  /// - Throws: what the ranks' exchange of directions throws.
+  public func step(learningRate: Double, gradientScale: Double = 1, threads: Threads) throws {
     guard let gradients = arena.gradients else { return }
     stepCount += 1
-    let size = StepSize(learningRate: learningRate, gradientScale: gradientScale)
-    threads.run(matrices.count) { job, _ in stepMatrix(matrices[job], gradients, size) }
+    if !matrices.isEmpty {
+      findDirections(gradients, Float(gradientScale), threads)
+      try share.gather(UnsafeMutableBufferPointer(start: second.base, count: arena.count), parts)
+      descend(learningRate, threads)
+    }
     let correction1 = 1 - Self.power(rule.beta1, stepCount)
     let correction2 = 1 - Self.power(rule.beta2, stepCount)
     let numbers = ck_adam(
@@ -106,21 +166,30 @@ public final class Optimiser {
     }
   }
 
-  private func stepMatrix(_ index: Int, _ gradients: Storage, _ size: StepSize) {
-    let range = arena.ranges[index]
-    let (rows, columns) = Self.sides(arena.parameters[index])
-    let direction = UnsafeMutableBufferPointer<Float>.allocate(capacity: range.count + ck_polar_scratch(rows, columns))
-    defer { direction.deallocate() }
-    guard let base = direction.baseAddress else { return }
-    ck_momentum_step(
-      base, first.base + range.lowerBound, gradients.base + range.lowerBound, range.count, Float(size.gradientScale),
-      Float(rule.momentum))
-    ck_polar_factor(base, rows, columns, base + range.count)
-    // All singular values 1: the root mean square of the elements is 1 / sqrt(the longer side).
-    let length = Self.usualStep * Double(max(rows, columns)).squareRoot()
-    ck_descend(
-      arena.weights.base + range.lowerBound, base, range.count, Float(size.learningRate * length),
-      Float(size.learningRate * rule.weightDecay))
+  /// Every rank keeps every momentum, as it keeps the weights; the directions of others' matrices come later.
+  private func findDirections(_ gradients: Storage, _ scale: Float, _ threads: Threads) {
+    let own = parts[share.rank]
+    let room = matrices.filter { own.contains($0.range.lowerBound) }.map(\.scratch).max() ?? 0
+    while scratch.count < threads.count { scratch.append(Storage(zeroed: room)) }
+    threads.run(matrices.count) { job, worker in
+      let matrix = matrices[order[job]], start = matrix.range.lowerBound, direction = second.base + start
+      ck_momentum_step(
+        direction, first.base + start, gradients.base + start, matrix.range.count, scale, Float(rule.momentum))
+      if own.contains(start) {
+        ck_polar_factor(direction, matrix.rows, matrix.columns, scratch[worker].base)
+      }
+    }
+  }
+
+  private func descend(_ learningRate: Double, _ threads: Threads) {
+    threads.run(matrices.count) { job, _ in
+      let matrix = matrices[job], start = matrix.range.lowerBound
+      // All singular values 1: the root mean square of the elements is 1 / sqrt(the longer side).
+      let length = Self.usualStep * Double(max(matrix.rows, matrix.columns)).squareRoot()
+      ck_descend(
+        arena.weights.base + start, second.base + start, matrix.range.count, Float(learningRate * length),
+        Float(learningRate * rule.weightDecay))
+    }
   }
 
   /// By squaring: neither libm nor the order of steps taken matters.

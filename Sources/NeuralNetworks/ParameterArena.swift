@@ -4,7 +4,7 @@ import Tensors
 /// The weights of one model in one flat buffer, and their gradients in another; tensors are views.
 ///
 /// Parameters lie in the model's fixed order, each on a 64-byte boundary; the gaps are zero in every arena of the
-/// same model, so optimiser, average and all-reduce are single passes.
+/// same model, so Adam, average and all-reduce are single passes.
 public final class ParameterArena {
   /// The model's parameters, in its fixed order.
   public let parameters: [Parameter]

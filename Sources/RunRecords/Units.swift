@@ -24,6 +24,9 @@ public enum Units {
     return String(format: "%d:%02d", minutes, whole % 60)
   }
 
+  /// A short time [s] in milliseconds: "0.4217 ms".
+  public static func milliseconds(_ seconds: Double) -> String { number(1000 * seconds) + " ms" }
+
   /// A number with about four significant digits, without an exponent where it is of ordinary size.
   public static func number(_ value: Double) -> String { String(format: "%.4g", value) }
 

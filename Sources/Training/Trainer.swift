@@ -93,7 +93,8 @@ public final class Trainer {
     }
     data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
     model = CGDM(configuration.model, isTrained: true)
-    optimiser = Optimiser(model.arena, rule: configuration.training.rule)
+    optimiser = Optimiser(
+      model.arena, rule: configuration.training.rule, share: Optimiser.Share(communicator))
     average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
     let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
     self.taskLoss = taskLoss
@@ -199,7 +200,7 @@ public final class Trainer {
         hint: "lower training.learning_rate or set training.clip_norm, and resume from the last checkpoint")
     }
     average?.wait()
-    optimiser.step(
+    try optimiser.step(
       learningRate: training.rate(at: step),
       gradientScale: training.clipNorm > 0 && norm > training.clipNorm ? training.clipNorm / norm : 1,
       threads: engine.threads)

@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Measure kernels, training steps, sampling, scaling and simulation on this machine.",
     subcommands: [
-      Products.self, Convolutions.self, TrainStep.self, Sample.self, AllReduce.self, Scaling.self,
+      Products.self, Convolutions.self, TrainStep.self, Sample.self, OptimiserStep.self, AllReduce.self, Scaling.self,
       Simulate.self,
     ])
 
@@ -130,6 +130,20 @@ struct BenchCommand: ParsableCommand {
         try SampleBenchmark.run(
           options.configuration, preset: options.name, options.settings(try .world()),
           convolution: network.convolution, profiled: network.profile))
+    }
+  }
+
+  struct OptimiserStep: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "optimiser",
+      abstract: "A step of Adam and of Muon on the preset's weights, shared by the ranks (under mpirun) and not.")
+    @OptionGroup var options: Options
+
+    func run() throws {
+      let world = try Communicator.world()
+      let report = try OptimiserBenchmark.run(
+        options.configuration, preset: options.name, options.settings(world), world)
+      if world.isRoot { options.show(report) }
     }
   }
 

@@ -1,6 +1,7 @@
 import Benchmarks
 import FingerprintModels
 import Foundation
+import MessagePassing
 import RunRecords
 import Testing
 
@@ -50,6 +51,14 @@ import Testing
     let row = try #require(
       report.text.split(separator: "\n").first { $0.contains("meanSquaredError ") && $0.contains(" forward ") })
     #expect(row.split(separator: "|")[2].trimmingCharacters(in: .whitespaces) == "2")
+  }
+
+  @Test func optimisers() throws {
+    let report = try OptimiserBenchmark.run(configuration, preset: "tiny", settings, .world())
+    for way in ["adam", "muon_shared", "muon_alone"] {
+      #expect(try #require(report.json["seconds"]?[way]?.realValue) > 0)
+    }
+    #expect(report.text.contains("Muon, shared by the ranks"))
   }
 
   /// Every convolution of the model is in the table once, and none beats the peak.

@@ -78,6 +78,16 @@ extension MultiRank {
         #expect(gathered == (world.rank == root ? parts : nil))
       }
       #expect(try world.allGather(part(world.rank)) == parts)
+      // The same in place, where each rank knows its own part only.
+      var ranges: [Range<Int>] = []
+      for part in parts { ranges.append((ranges.last?.upperBound ?? 0)..<(ranges.last?.upperBound ?? 0) + part.count) }
+      var whole = [Float](repeating: -1, count: ranges.last?.upperBound ?? 0)
+      whole.replaceSubrange(ranges[world.rank], with: parts[world.rank])
+      try whole.withUnsafeMutableBufferPointer { try world.allGather($0, parts: ranges) }
+      #expect(whole == parts.flatMap(\.self))
+      #expect(throws: Fault.self) {
+        try whole.withUnsafeMutableBufferPointer { try world.allGather($0, parts: ranges + [0..<0]) }
+      }
     }
 
     @Test(arguments: [Communicator.elementsPerCall, 4])

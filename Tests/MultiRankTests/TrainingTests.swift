@@ -4,6 +4,7 @@ import FingerprintModels
 import Foundation
 import MapStorage
 import MessagePassing
+import NeuralNetworks
 import RunRecords
 import Tensors
 import Testing
@@ -178,6 +179,35 @@ extension MultiRank {
       }
       #expect(throws: Fault.self) { try data([3]) }
       try clear()
+    }
+
+    /// Ranks that share Muon's work find the bits that one finds alone, also where there are more ranks than matrices.
+    @Test(arguments: [[[3, 3, 8, 16], [16], [1, 1, 16, 8], [8, 40], [3]], [[8, 8], [8]]])
+    func sharedMuonIsTheSame(shapes: [[Int]]) throws {
+      var rule = Optimiser.Rule()
+      rule.isMuon = true
+      let arenas = (0..<2).map { _ in
+        ParameterArena(shapes.enumerated().map { Parameter("p\($0)", $1) }, isTrained: true)
+      }
+      let optimisers = [
+        Optimiser(arenas[0], rule: rule, share: Optimiser.Share(world)), Optimiser(arenas[1], rule: rule),
+      ]
+      let threads = Threads(count: 2), stream = RandomStream(seed: 3, purpose: .test)
+      for step in 1...3 {
+        for (arena, optimiser) in zip(arenas, optimisers) {
+          for range in arena.ranges {
+            stream.fillGaussian(
+              UnsafeMutableBufferPointer(start: arena.gradients!.base + range.lowerBound, count: range.count),
+              sample: range.lowerBound, step: step)
+          }
+          try optimiser.step(learningRate: 0.01, threads: threads)
+        }
+      }
+      for i in 0..<arenas[0].count {
+        #expect(arenas[0].weights.base[i] == arenas[1].weights.base[i])
+        #expect(optimisers[0].second.base[i] == optimisers[1].second.base[i])
+      }
+      #expect(arenas[0].weights.base[0] != 0)
     }
 
     /// Stopped after ten steps and resumed: everything bit for bit as without the stop.

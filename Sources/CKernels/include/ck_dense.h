@@ -62,8 +62,8 @@ void ck_adam_step(float *weights, const float *gradients, float *first, float *s
 void ck_momentum_step(float *direction, float *first, const float *gradients, size_t count, float gradient_scale,
                       float momentum);
 /// Replaces a row-major matrix by nearly its polar factor, the nearest semi-orthogonal matrix: five quintic
-/// Newton-Schulz iterations with Muon's coefficients, which bring singular values of 0.01 to 1 times the Frobenius norm
-/// to 0.68 to 1.21, and let smaller ones stay smaller. Zeros stay zeros.
+/// Newton-Schulz iterations with Muon's coefficients, which bring singular values of 0.002 to 1 times the Frobenius
+/// norm to 0.68 to 1.21, and let smaller ones stay smaller. Zeros, and what is below 1e-30, stay as they are.
 void ck_polar_factor(float *matrix, size_t rows, size_t columns, float *scratch);
 /// Floats of working memory that ck_polar_factor needs.
 size_t ck_polar_scratch(size_t rows, size_t columns);

@@ -68,6 +68,8 @@ int mp_broadcast(const mp_communicator *on, void *bytes, size_t count, int root)
 int mp_gather(const mp_communicator *on, const void *bytes, const uint64_t *lengths, void *out, int root);
 int mp_allgather_length(const mp_communicator *on, uint64_t length, uint64_t *lengths);
 int mp_allgather(const mp_communicator *on, const void *bytes, const uint64_t *lengths, void *out);
+/// The same where each rank's part is in place in `out`.
+int mp_allgather_in_place(const mp_communicator *on, const uint64_t *lengths, void *out);
 /// Rank r gets the sums of its counts[r] elements of `values`; `out` must not overlap `values`.
 int mp_reduce_scatter(const mp_communicator *on, const void *values, const uint64_t *counts, void *out,
                       mp_type type, mp_operation operation);

@@ -1,0 +1,57 @@
+import FingerprintModels
+import MessagePassing
+import NeuralNetworks
+import RunRecords
+import Tensors
+import Training
+
+/// The optimisers' steps on a model's weights, with nothing beside them.
+public enum OptimiserBenchmark {
+  /// Collective: times the steps of Adam, of Muon shared by the ranks, and of Muon that each rank does alone, one after
+  /// the other, since each has moments of its own. A time is that of the slowest rank.
+  ///
+  /// - Parameters:
+  ///   - configuration: the model.
+  ///   - preset: its name, for the report.
+  ///   - settings: threads, steps, seed.
+  ///   - world: the ranks.
+  public static func run(
+    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator
+  ) throws -> BenchmarkReport {
+    let arena = CGDM(configuration, isTrained: true).arena
+    guard let gradients = arena.gradients else { preconditionFailure("a trained model has gradients") }
+    let threads = Threads(count: settings.threads)
+    RandomStream(seed: settings.seed, purpose: .test).fillGaussian(
+      UnsafeMutableBufferPointer(start: gradients.base, count: arena.count))
+    func time(isMuon: Bool, share: Optimiser.Share?) throws -> [Double] {
+      var rule = Optimiser.Rule()
+      rule.isMuon = isMuon
+      let optimiser = Optimiser(arena, rule: rule, share: share)
+      let times = try (0...settings.steps).map { _ in
+        try world.barrier()
+        let own = try seconds { try optimiser.step(learningRate: 1e-6, threads: threads) }
+        return try world.allReduce(own, .maximum)
+      }
+      return Array(times.dropFirst())  // the first meets fresh memory
+    }
+    let ways: [(name: String, key: String, times: [Double])] = [
+      ("Adam", "adam", try time(isMuon: false, share: nil)),
+      ("Muon, shared by the ranks", "muon_shared", try time(isMuon: true, share: Optimiser.Share(world))),
+      ("Muon, each rank alone", "muon_alone", try time(isMuon: true, share: nil)),
+    ]
+    var table = MarkdownTable(
+      ["optimiser", "median", "least", "most"], alignments: [.left, .right, .right, .right])
+    for way in ways {
+      table.add(
+        [way.name] + [median(way.times), way.times.min() ?? .nan, way.times.max() ?? .nan].map(Units.milliseconds))
+    }
+    return BenchmarkReport(
+      title: "Optimiser's step on \(preset), \(arena.parameterCount) parameters, \(world.size) x "
+        + "\(settings.threads) threads", tables: [table],
+      json: .members([
+        "benchmark": .text("optimiser"), "preset": .text(preset), "ranks": .integer(world.size),
+        "threads": .integer(settings.threads), "parameters": .integer(arena.parameterCount),
+        "seconds": .object(ways.map { JSONMember(key: $0.key, value: .real(median($0.times))) }),
+      ]))
+  }
+}

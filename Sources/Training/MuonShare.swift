@@ -1,0 +1,11 @@
+import MessagePassing
+import NeuralNetworks
+
+extension Optimiser.Share {
+  /// Collective at each step: the ranks of a communicator share Muon's work.
+  public init(_ communicator: Communicator) {
+    self.init(rank: communicator.rank, size: communicator.size) { directions, parts in
+      try communicator.allGather(directions, parts: parts, checked: false)
+    }
+  }
+}
