@@ -6,36 +6,42 @@
 // Neither contraction nor libm, and no BLAS: every kind of node computes the same bits, so replicas do not drift.
 #pragma STDC FP_CONTRACT OFF
 
-enum { ROWS = 6, ITERATIONS = 5 };
+enum { ROWS = 6, DEPTH = 256, ITERATIONS = 5 };
 // A momentum below it has died away, and is no direction; its inverse would not be finite.
 static const double LEAST = 1e-30;
 
-// c = op(a) b over `rows` x 16; an element of op(a) lies at a[row * step_row + t * step_t].
-CK_INLINE void tile(const size_t rows, size_t depth, const float *a, size_t step_row, size_t step_t, const float *b,
-                    float *c, size_t pitch) {
+// Adds op(a) b to c over `rows` x 16, or sets it; an element of op(a) lies at a[row * step_row + t * step_t].
+CK_INLINE void tile(const size_t rows, size_t depth, const float *a, size_t step_row, size_t step_t,
+                    const float *panel, float *c, size_t pitch, int is_first) {
   ck_lanes sums[ROWS];
-  CK_UNROLL for (size_t i = 0; i < rows; i++) sums[i] = (ck_lanes){0};
+  CK_UNROLL for (size_t i = 0; i < rows; i++) sums[i] = is_first ? (ck_lanes){0} : ck_load(c + i * pitch);
   for (size_t t = 0; t < depth; t++) {
-    ck_lanes right = ck_load(b + t * pitch);
+    ck_lanes right = ck_load(panel + t * CK_LANES);
     CK_UNROLL for (size_t i = 0; i < rows; i++) sums[i] += a[i * step_row + t * step_t] * right;
   }
   CK_UNROLL for (size_t i = 0; i < rows; i++) ck_store(c + i * pitch, sums[i]);
 }
 
-#define CASE(n)                                               \
-  case n:                                                     \
-    tile(n, depth, from, step_row, step_t, b + j, to, pitch); \
+#define CASE(n)                                                            \
+  case n:                                                                  \
+    tile(n, length, from, step_row, step_t, panel, to, pitch, first == 0); \
     break;
 
 // c[rows][pitch] = op(a) b[depth][pitch]. Of a symmetric product only tiles that meet the upper triangle are computed.
+// Panels of b are copied together to stay in the first cache; each sum runs through the depth in one order.
 CK_INLINE void product(int is_symmetric, size_t rows, size_t depth, const float *a, size_t step_row, size_t step_t,
                        const float *b, float *c, size_t pitch) {
-  for (size_t j = 0; j < pitch; j += CK_LANES) {
-    size_t last = is_symmetric && j + CK_LANES < rows ? j + CK_LANES : rows;
-    for (size_t i = 0; i < last; i += ROWS) {
-      const float *from = a + i * step_row;
-      float *to = c + i * pitch + j;
-      switch (last - i < ROWS ? last - i : ROWS) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+  float panel[DEPTH * CK_LANES];
+  for (size_t first = 0; first < depth; first += DEPTH) {
+    size_t length = depth - first < DEPTH ? depth - first : DEPTH;
+    for (size_t j = 0; j < pitch; j += CK_LANES) {
+      for (size_t t = 0; t < length; t++) ck_store(panel + t * CK_LANES, ck_load(b + (first + t) * pitch + j));
+      size_t last = is_symmetric && j + CK_LANES < rows ? j + CK_LANES : rows;
+      for (size_t i = 0; i < last; i += ROWS) {
+        const float *from = a + i * step_row + first * step_t;
+        float *to = c + i * pitch + j;
+        switch (last - i < ROWS ? last - i : ROWS) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+      }
     }
   }
   if (!is_symmetric) return;
