@@ -19,13 +19,14 @@ public enum SplitChoice: String, CaseIterable, Sendable {
 public enum ReconstructionInput: Sendable {
   /// The decimated maps of a data set.
   case dataSet(path: String, split: SplitChoice)
-  /// Coarse maps alone: no truth needed.
-  case coarse(path: String, options: ImportOptions)
+  /// Coarse maps alone: no truth needed. `area` is where the fine places lie, in the stations' coordinates; the first
+  /// sample is at the first of them.
+  case coarse(path: String, options: ImportOptions, area: AreaGeometry)
 
   /// The file or folder.
   public var path: String {
     switch self {
-    case .dataSet(let path, _), .coarse(let path, _): path
+    case .dataSet(let path, _), .coarse(let path, _, _): path
     }
   }
 }
@@ -58,12 +59,12 @@ struct ReconstructionSource {
       samples = try Self.chosen(choice, reader, trained)
       area = AreaGeometry(reader.description)
       maps = .fine(reader)
-    case .coarse(let path, let options):
+    case .coarse(let path, let options, let place):
       let imported = try ImportedMaps(path: path, options: options)
       grid = try SamplingGrid(
         coarseRows: imported.rows, coarseColumns: imported.columns, magnification: magnification)
       samples = Array(0..<imported.count)
-      area = AreaGeometry()
+      area = place
       maps = .coarse(imported)
     }
   }
@@ -100,6 +101,7 @@ struct ReconstructionSource {
       description.hasEnvironments = false
     case .coarse(let imported):
       description.hasStations = imported.hasStations
+      (description.spacing, description.originX, description.originY) = (area.spacing, area.originX, area.originY)
       description.longName = imported.longName ?? description.longName
     }
     // A mask of coarse places says nothing about the fine ones between them.
@@ -139,7 +141,8 @@ struct ReconstructionSource {
       )
     case .coarse(let imported):
       let coarse = try known(of: sample, imported)
-      return CoarseObservation(map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } })
+      return CoarseObservation(
+        map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } }, station: coarse.station)
     }
   }
 
@@ -149,11 +152,11 @@ struct ReconstructionSource {
       station: try reader.stations(indices: [sample])?[0], at: place(of: sample))
   }
 
-  /// Where its places lie is not known, so a station would not help.
   private func known(of sample: Int, _ imported: ImportedMaps) throws -> MapConditioner.FineMap {
     let range = sample..<sample + 1
     return MapConditioner.FineMap(
-      try imported.read(range)[0], valid: try imported.valid(range)?[0], at: place(of: sample))
+      try imported.read(range)[0], valid: try imported.valid(range)?[0], station: try imported.stations(range)?[0],
+      at: place(of: sample))
   }
 
   /// File and sample, for messages.

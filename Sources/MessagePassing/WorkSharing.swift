@@ -30,8 +30,9 @@ extension Communicator {
 
   /// Collective: hands numbered jobs out, piece by piece, to whichever rank is free.
   ///
-  /// No rank waits for another but at the start and the end. Rank 0 works too, on a thread of its own, while the calling thread hands
-  /// out. Which rank does which job depends on their speed, so a job must be a function of its number alone.
+  /// No rank waits for another but at the start and the end. Rank 0 works too, on a thread of its own, while the
+  /// calling thread hands out. Which rank does which job depends on their speed, so a job must be a function of its
+  /// number alone.
   /// - Parameters:
   ///   - jobs: the jobs; rank 0's are done.
   ///   - pieces: this rank's sizes.

@@ -24,6 +24,28 @@ struct ForeignMapOptions: ParsableArguments {
   }
 }
 
+/// Where foreign maps and their stations lie.
+struct PlaceOptions: ParsableArguments {
+  @Option(help: "Distance between neighbouring grid lines in metres, of the fine maps where coarse ones are given.")
+  var spacing = 1.0
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Where the first place of foreign maps lies in metres, in the stations' coordinates.", valueName: "x,y"))
+  var origin = Position(x: 0, y: 0)
+
+  @Option(help: "Height in metres of stations that are given in the plane.")
+  var stationHeight: Float = 0
+
+  func validate() throws {
+    guard spacing.isFinite, spacing > 0 else {
+      throw ValidationError("--spacing: expected a positive number of metres, found \(spacing)")
+    }
+    guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
+  }
+}
+
 /// Two numbers "-147,-47.84": the values [dB] of black and white.
 struct PictureRange: ExpressibleByArgument {
   let range: ValueRange

@@ -33,27 +33,13 @@ struct ImportCommand: ParsableCommand {
       valueName: "name=source"), transform: ImportCommand.layer)
   var layers: [ImportOptions.Layer] = []
 
-  @Option(help: "Distance between neighbouring grid lines in metres.")
-  var spacing = 1.0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Where the maps' first place lies in metres, in the stations' coordinates.", valueName: "x,y"))
-  var origin = Position(x: 0, y: 0)
-
-  @Option(help: "Height in metres of stations that are given in the plane.")
-  var stationHeight: Float = 0
+  @OptionGroup var place: PlaceOptions
 
   @Option(name: .shortAndLong, help: "The data set to write.")
   var out: String
 
   @Flag(help: "Replace the data set if there is one.")
   var overwrite = false
-
-  func validate() throws {
-    guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
-  }
 
   func run() throws {
     let communicator = try Communicator.world()
@@ -62,9 +48,10 @@ struct ImportCommand: ParsableCommand {
     options.stations = stations
     options.environments = environments
     options.layers = layers
-    options.stationHeight = stationHeight
+    options.stationHeight = place.stationHeight
     let (description, count) = try MapImporter.run(
-      path: source, options: options, target: out, spacing: spacing, origin: SIMD2(origin.x, origin.y),
+      path: source, options: options, target: out, spacing: place.spacing,
+      origin: SIMD2(place.origin.x, place.origin.y),
       softwareVersion: Software.version, communicator: communicator, overwrite: overwrite
     ) { done, total in
       // Of rank 0's share: the others are about as far.

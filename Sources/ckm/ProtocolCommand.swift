@@ -37,16 +37,7 @@ struct ProtocolCommand: ParsableCommand {
   @Option(help: "The stations' array in foreign files, in the group of the maps' array.")
   var stations: String?
 
-  @Option(help: "Height in metres of stations that foreign files give in the plane.")
-  var stationHeight: Float = 0
-
-  @Option(help: "Distance between neighbouring grid lines of foreign files in metres.")
-  var spacing = 1.0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Where the first place of foreign maps lies in metres.", valueName: "x,y"))
-  var origin = Position(x: 0, y: 0)
+  @OptionGroup var place: PlaceOptions
 
   @Option(name: .shortAndLong, help: "The directory for everything.")
   var out: String
@@ -58,7 +49,6 @@ struct ProtocolCommand: ParsableCommand {
     guard magnification.allSatisfy({ (1...4096).contains($0) }) else {
       throw ValidationError("--magnification must be 1 to 4096.")
     }
-    guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
   }
 
   func run() throws {
@@ -77,9 +67,9 @@ struct ProtocolCommand: ParsableCommand {
     request.magnifications = magnification
     sampling.apply(to: &request.sampling)
     request.stations = stations
-    request.stationHeight = stationHeight
-    request.spacing = spacing
-    request.origin = SIMD2(origin.x, origin.y)
+    request.stationHeight = place.stationHeight
+    request.spacing = place.spacing
+    request.origin = SIMD2(place.origin.x, place.origin.y)
     let report = try ProtocolEvaluation.run(
       request, communicator: communicator, engine: Engine(threads), softwareVersion: Software.version,
       console: console, progress: .automatic(isEnabled: communicator.isRoot))

@@ -45,6 +45,11 @@ struct ReconstructCommand: ParsableCommand {
 
   @OptionGroup var foreign: ForeignMapOptions
 
+  @Option(help: "Coarse maps' stations [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
+  var stations: String?
+
+  @OptionGroup var place: PlaceOptions
+
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
 
@@ -68,6 +73,9 @@ struct ReconstructCommand: ParsableCommand {
     guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
     guard (data == nil) != (coarse == nil) else {
       throw ValidationError("Give either --data or --coarse.")
+    }
+    guard data == nil || stations == nil else {
+      throw ValidationError("--stations is for --coarse; a data set has its own.")
     }
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
@@ -112,6 +120,10 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    return .coarse(path: coarse ?? "", options: foreign.options)
+    var options = foreign.options
+    options.stations = stations
+    options.stationHeight = place.stationHeight
+    let area = AreaGeometry(spacing: place.spacing, originX: place.origin.x, originY: place.origin.y)
+    return .coarse(path: coarse ?? "", options: options, area: area)
   }
 }

@@ -10,14 +10,18 @@ import Testing
   init() throws {
     folder = try TemporaryDirectory()
     maps = folder.place("maps.h5")
-    let array = try folder.file(
-      "maps.npy",
-      numPy(shape: [6, Self.side, Self.side]) { index in
-        let (map, row, column) = (index / 256, index / 16 % 16, index % 16)
-        return -80 - Float(map + 1) * Float(row) + Float((row * column) % 7)
-      })
+    let array = try folder.file("maps.npy", numPy(shape: [6, Self.side, Self.side]) { Self.value($0, 1) })
     let imported = try Command.run(["import", array, "--out", maps])
     try #require(imported.code == 0, "\(imported.transcript)")
+  }
+
+  /// A value of maps that are decimated.
+  private static func value(_ index: Int, _ magnification: Int) -> Float {
+    let side = side / magnification
+    let (map, row, column) = (
+      index / side / side, index / side % side * magnification, index % side * magnification
+    )
+    return -80 - Float(map + 1) * Float(row) + Float((row * column) % 7)
   }
 
   @discardableResult
@@ -29,12 +33,44 @@ import Testing
     return outcome.output
   }
 
-  private func train(_ name: String, _ settings: [String]) throws -> String {
+  private func train(_ name: String, _ settings: [String], on data: String? = nil) throws -> String {
     let all = ["model.image_size=\(Self.side)", "training.batch=4", "training.steps=2", "validation.every=0"]
     try succeed(
-      ["train", "--preset", "tiny", "--data", maps, "--out", folder.place(name), "--threads", "1"]
+      ["train", "--preset", "tiny", "--data", data ?? maps, "--out", folder.place(name), "--threads", "1"]
         + (all + settings).flatMap { ["--set", $0] })
     return folder.place(name)
+  }
+
+  /// Coarse maps alone, with their stations, give what decimating the fine ones gives: from kriging and from a network
+  /// that starts from it. Without stations they do not.
+  @Test func coarseMapsWithTheirStations() throws {
+    let stations = try folder.file(
+      "stations.npy", numPy(shape: [6, 2]) { Float($0 % 2 == 0 ? 7 * ($0 / 2) : 12 - $0) })
+    let coarse = try folder.file("coarse.npy", numPy(shape: [6, 4, 4]) { Self.value($0, 4) })
+    let place = ["--stations", stations, "--station-height", "25", "--spacing", "2", "--origin", "3,-4"]
+    let placed = folder.place("placed.h5")
+    try succeed(["import", folder.place("maps.npy"), "--out", placed] + place)
+    let run = try train(
+      "run",
+      [
+        "data.form=residual", "data.normalisation=dataset", "model.condition_channels=6", "model.patch=2",
+        "diffusion.prediction=velocity", "diffusion.zero_terminal_snr=true", "diffusion.start=noise",
+        "diffusion.start_timestep=null", "training.learning_rate=0.1",
+      ], on: placed)
+    for (name, method) in [
+      ("kriging", ["--method", "kriging"]), ("run", ["--model", run, "--estimate", "direct"]),
+    ] {
+      let results = ["fine", "alone", "lost"].map { folder.place("\(name)-\($0).h5") }
+      let start = ["reconstruct", "--magnification", "4"] + method
+      try succeed(start + ["--data", placed, "--split", "all", "--out", results[0]])
+      try succeed(start + ["--coarse", coarse, "--out", results[1]] + place)
+      try succeed(start + ["--coarse", coarse, "--out", results[2]])
+      for part in ["/maps", "/station", "/x", "/y"] {
+        let difference = try Command.start(["h5diff", results[0], results[1], part, part])
+        #expect(difference.code == 0, "\(name): \(difference.transcript)")
+      }
+      #expect(try Command.start(["h5diff", "-q", results[0], results[2], "/maps", "/maps"]).code == 1, "\(name)")
+    }
   }
 
   /// From a model that ends in pure noise to its deviation, its direct estimate, and the table of all.
@@ -114,6 +150,11 @@ import Testing
     try expectFailure(model + ["--eta", "2"], ["eta is out of range", "0...1"])
     try expectFailure(
       ["reconstruct", "--coarse", "nowhere.npy", "--method", "kriging", "--out", out], ["nowhere.npy"])
+    try expectFailure(
+      ["reconstruct", "--coarse", folder.place("maps.npy"), "--method", "kriging", "--out", out, "--stations", maps],
+      ["maps.h5", "expected: "])
+    try expectFailure(start + ["--method", "kriging", "--stations", "s.npy"], ["is for --coarse"], code: 64)
+    try expectFailure(start + ["--method", "kriging", "--spacing", "0"], ["--spacing", "found 0.0"], code: 64)
     #expect(!FileManager.default.fileExists(atPath: out))
   }
 
