@@ -7,13 +7,14 @@ import MapStorage
 public enum PlanSource: Sendable {
   /// A map of a data set, decimated.
   case dataSet(path: String, sample: Int, magnification: Int)
-  /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels.
-  case coarse(path: String, options: ImportOptions, sample: Int, magnification: Int)
+  /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels. `area` is where the fine
+  /// places lie, in the station's coordinates.
+  case coarse(path: String, options: ImportOptions, area: AreaGeometry, sample: Int, magnification: Int)
 
   /// The file or folder.
   public var path: String {
     switch self {
-    case .dataSet(let path, _, _), .coarse(let path, _, _, _): path
+    case .dataSet(let path, _, _), .coarse(let path, _, _, _, _): path
     }
   }
 }
@@ -35,14 +36,14 @@ struct KnownSamples {
       let reader = try MapSetReader(path: path)
       try Self.require(sample, below: reader.count, at: path)
       try self.init(reader, sample: sample, magnification: magnification)
-    case .coarse(let path, let options, let sample, let magnification):
+    case .coarse(let path, let options, let area, let sample, let magnification):
       let maps = try ImportedMaps(path: path, options: options)
       try Self.require(sample, below: maps.count, at: path)
       let grid = try SamplingGrid(coarseRows: maps.rows, coarseColumns: maps.columns, magnification: magnification)
       let mask = try maps.valid(sample..<sample + 1)?[0].map { $0 != 0 }
       self.init(
-        grid, try maps.read(sample..<sample + 1)[0].values, mask: mask, station: nil, geometry: AreaGeometry(),
-        valid: nil)
+        grid, try maps.read(sample..<sample + 1)[0].values, mask: mask,
+        station: try maps.stations(sample..<sample + 1)?[0], geometry: area, valid: nil)
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Interpolation
 import MapStorage
 
 extension ImportOptions.Units: ExpressibleByArgument {}
@@ -43,6 +44,38 @@ struct PlaceOptions: ParsableArguments {
       throw ValidationError("--spacing: expected a positive number of metres, found \(spacing)")
     }
     guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
+  }
+}
+
+/// Coarse maps alone.
+struct CoarseMapOptions: ParsableArguments {
+  @Option(help: "Coarse maps alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
+  var coarse: String?
+
+  @OptionGroup var foreign: ForeignMapOptions
+
+  @Option(help: "Coarse maps' stations [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
+  var stations: String?
+
+  @OptionGroup var place: PlaceOptions
+
+  var options: ImportOptions {
+    var options = foreign.options
+    options.stations = stations
+    options.stationHeight = place.stationHeight
+    return options
+  }
+
+  var area: AreaGeometry {
+    AreaGeometry(spacing: place.spacing, originX: place.origin.x, originY: place.origin.y)
+  }
+
+  /// Either a data set or coarse maps alone.
+  func validate(beside data: String?) throws {
+    guard (data == nil) != (coarse == nil) else { throw ValidationError("Give either --data or --coarse.") }
+    guard data == nil || stations == nil else {
+      throw ValidationError("--stations is for --coarse; a data set has its own.")
+    }
   }
 }
 

@@ -19,10 +19,7 @@ struct PlanMeasurementsCommand: ParsableCommand {
   @Option(help: "A data set of fine maps; what is known is decimated from them.")
   var data: String?
 
-  @Option(help: "A coarse map alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
-  var coarse: String?
-
-  @OptionGroup var foreign: ForeignMapOptions
+  @OptionGroup var alone: CoarseMapOptions
 
   @Option(help: "Which map of the file.")
   var sample = 0
@@ -55,7 +52,7 @@ struct PlanMeasurementsCommand: ParsableCommand {
   var out: String
 
   func validate() throws {
-    guard (data == nil) != (coarse == nil) else { throw ValidationError("Give either --data or --coarse.") }
+    try alone.validate(beside: data)
     guard !trial || data != nil && draws == nil else { throw ValidationError("--trial takes --data alone.") }
     guard (1...4096).contains(magnification) else { throw ValidationError("--magnification must be 1 to 4096.") }
     guard (1...10_000).contains(count) else { throw ValidationError("--count must be 1 to 10000.") }
@@ -71,7 +68,9 @@ struct PlanMeasurementsCommand: ParsableCommand {
         if let data {
           .dataSet(path: data, sample: sample, magnification: magnification)
         } else {
-          .coarse(path: coarse ?? "", options: foreign.options, sample: sample, magnification: magnification)
+          .coarse(
+            path: alone.coarse ?? "", options: alone.options, area: alone.area, sample: sample,
+            magnification: magnification)
         }
       var request = PlanRequest(source: source, count: count, outputDirectory: out)
       request.draws = draws

@@ -40,15 +40,7 @@ struct ReconstructCommand: ParsableCommand {
     help: "Which maps of the data set: train, test or all, as the run was split. Default: test, and all for --method.")
   var split: SplitChoice?
 
-  @Option(help: "Coarse maps alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
-  var coarse: String?
-
-  @OptionGroup var foreign: ForeignMapOptions
-
-  @Option(help: "Coarse maps' stations [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
-  var stations: String?
-
-  @OptionGroup var place: PlaceOptions
+  @OptionGroup var alone: CoarseMapOptions
 
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
@@ -71,12 +63,7 @@ struct ReconstructCommand: ParsableCommand {
 
   func validate() throws {
     guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
-    guard (data == nil) != (coarse == nil) else {
-      throw ValidationError("Give either --data or --coarse.")
-    }
-    guard data == nil || stations == nil else {
-      throw ValidationError("--stations is for --coarse; a data set has its own.")
-    }
+    try alone.validate(beside: data)
     guard (1...4096).contains(magnification) else {
       throw ValidationError("--magnification must be 1 to 4096.")
     }
@@ -120,10 +107,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    var options = foreign.options
-    options.stations = stations
-    options.stationHeight = place.stationHeight
-    let area = AreaGeometry(spacing: place.spacing, originX: place.origin.x, originY: place.origin.y)
-    return .coarse(path: coarse ?? "", options: options, area: area)
+    return .coarse(path: alone.coarse ?? "", options: alone.options, area: alone.area)
   }
 }

@@ -41,8 +41,8 @@ import Testing
     return folder.place(name)
   }
 
-  /// Coarse maps alone, with their stations, give what decimating the fine ones gives: from kriging and from a network
-  /// that starts from it. Without stations they do not.
+  /// Coarse maps alone, with their stations, give what decimating the fine ones gives: from kriging, from a network that
+  /// starts from it, and in a plan of measurements. Without stations they do not.
   @Test func coarseMapsWithTheirStations() throws {
     let stations = try folder.file(
       "stations.npy", numPy(shape: [6, 2]) { Float($0 % 2 == 0 ? 7 * ($0 / 2) : 12 - $0) })
@@ -71,6 +71,11 @@ import Testing
       }
       #expect(try Command.start(["h5diff", "-q", results[0], results[2], "/maps", "/maps"]).code == 1, "\(name)")
     }
+    let plan = ["plan-measurements", "--sample", "3", "--count", "4", "--out", folder.place("plan")]
+    let plans = try [["--data", placed], ["--coarse", coarse] + place, ["--coarse", coarse]].map {
+      try succeed(plan + $0, ranks: 1)
+    }
+    #expect(plans[0] == plans[1] && plans[0] != plans[2])
   }
 
   /// From a model that ends in pure noise to its deviation, its direct estimate, and the table of all.
