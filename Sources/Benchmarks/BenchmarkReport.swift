@@ -1,4 +1,5 @@
 import Foundation
+import MessagePassing
 import RunRecords
 
 /// What a benchmark found: a table for people, one JSON object for programs.
@@ -53,6 +54,16 @@ func median(_ values: [Double]) -> Double {
 /// How long something takes [s].
 func seconds(_ body: () throws -> Void) rethrows -> Double {
   try ContinuousClock().measure(body) / .seconds(1)
+}
+
+/// Collective: the slowest rank's times of something that all ranks do `steps` times at once [s]. It is done once more
+/// before, which meets fresh memory and does not count.
+func slowestSeconds(_ steps: Int, _ world: Communicator, _ body: () throws -> Void) throws -> [Double] {
+  let times = try (0...steps).map { _ in
+    try world.barrier()
+    return try world.allReduce(try seconds(body), .maximum)
+  }
+  return Array(times.dropFirst())
 }
 
 /// The most memory that this process has held so far [bytes].

@@ -22,15 +22,11 @@ public enum AllReduceBenchmark {
       let reducer = try NaiveGradientReducer(
         world, arena: UnsafeMutableBufferPointer(start: gradients.base, count: arena.count),
         buckets: buckets.ranges)
-      let times = try (0...settings.steps).map { _ in
-        try world.barrier()
-        let own = try seconds {
+      let middle = median(
+        try slowestSeconds(settings.steps, world) {
           try reducer.begin()
           try reducer.finish()
-        }
-        return try world.allReduce(own, .maximum)
-      }.dropFirst()
-      let middle = median(Array(times))
+        })
       table.add([
         Units.bytes(target), "\(buckets.ranges.count)", Units.duration(middle),
         Units.number(Double(bytes) / middle / 1e9) + " GB/s",

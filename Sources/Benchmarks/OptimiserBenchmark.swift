@@ -27,12 +27,9 @@ public enum OptimiserBenchmark {
       var rule = Optimiser.Rule()
       rule.isMuon = isMuon
       let optimiser = Optimiser(arena, rule: rule, share: share)
-      let times = try (0...settings.steps).map { _ in
-        try world.barrier()
-        let own = try seconds { try optimiser.step(learningRate: 1e-6, threads: threads) }
-        return try world.allReduce(own, .maximum)
+      return try slowestSeconds(settings.steps, world) {
+        try optimiser.step(learningRate: 1e-6, threads: threads)
       }
-      return Array(times.dropFirst())  // the first meets fresh memory
     }
     let ways: [(name: String, key: String, times: [Double])] = [
       ("Adam", "adam", try time(isMuon: false, share: nil)),

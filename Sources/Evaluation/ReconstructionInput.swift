@@ -135,14 +135,9 @@ struct ReconstructionSource {
   func observation(_ sample: Int) throws -> CoarseObservation {
     switch maps {
     case .fine(let reader):
-      let fine = try known(of: sample, reader)
-      return CoarseObservation(
-        map: grid.decimate(fine.map), valid: fine.valid.map { grid.decimate($0).map { $0 != 0 } }, station: fine.station
-      )
+      return try known(of: sample, reader).decimated(by: grid).observation
     case .coarse(let imported):
-      let coarse = try known(of: sample, imported)
-      return CoarseObservation(
-        map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } }, station: coarse.station)
+      return try known(of: sample, imported).observation
     }
   }
 

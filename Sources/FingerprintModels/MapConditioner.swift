@@ -67,6 +67,16 @@ public struct MapConditioner: Sendable {
     ) {
       (self.map, self.valid, self.station, self.place) = (map, valid, station, place)
     }
+
+    /// What would be measured of it.
+    public func decimated(by grid: SamplingGrid) -> FineMap {
+      FineMap(grid.decimate(map), valid: valid.map(grid.decimate), station: station, at: place)
+    }
+
+    /// What interpolation starts from where these are the samples.
+    public var observation: CoarseObservation {
+      CoarseObservation(map: map, valid: valid.map { $0.map { $0 != 0 } }, station: station)
+    }
   }
 
   /// Throws what conditioning on a map for training would throw, without the work.
@@ -88,9 +98,8 @@ public struct MapConditioner: Sendable {
   public func condition(_ fine: FineMap, magnification: Int, training: Bool) throws -> ConditionedMap {
     let grid = try grid(magnification)
     try requireShape(fine)
-    let observed = FineMap(
-      grid.decimate(fine.map), valid: fine.valid.map(grid.decimate), station: fine.station, at: fine.place)
-    return try condition(coarse: observed, fine: fine, magnification: magnification, training: training)
+    return try condition(
+      coarse: fine.decimated(by: grid), fine: fine, magnification: magnification, training: training)
   }
 
   /// A measured coarse map alone.
@@ -109,8 +118,7 @@ public struct MapConditioner: Sendable {
     let range = try normaliser.range(
       coarse: coarse.map.values, coarseValid: coarse.valid, fine: fine?.map.values, fineValid: fine?.valid,
       training: training, at: coarse.place)
-    let observation = CoarseObservation(
-      map: coarse.map, valid: coarse.valid.map { $0.map { $0 != 0 } }, station: coarse.station)
+    let observation = coarse.observation
     let upsampled = try upsampler.interpolate(observation).map
     if let residual {
       return try residual.condition(

@@ -88,29 +88,35 @@ extension Communicator {
   ///
   /// - Parameters:
   ///   - values: the whole buffer, of which this rank has made its part; equally long on all ranks.
-  ///   - parts: rank by rank, one after the other, together the whole buffer; the same list on every rank; some may be
-  ///     empty.
+  ///   - counts: how many elements each rank's part has, one part after the other; the same list on every rank; parts
+  ///     may be empty.
   ///   - checked: compare the call over the ranks first.
-  /// - Throws: `Fault`, on every rank when the calls differ or the parts do not make up the buffer.
+  /// - Throws: `Fault` on every rank when the counts are not one for each rank or do not add up.
   public func allGather<Element: MessageElement>(
-    _ values: UnsafeMutableBufferPointer<Element>, parts: [Range<Int>], checked: Bool = true
+    _ values: UnsafeMutableBufferPointer<Element>, counts: [Int], checked: Bool = true
+  ) throws {
+    try requireParts(counts, of: values.count, in: "allGather", " of \(Element.self)", checked: checked)
+    guard size > 1 else { return }
+    let lengths = counts.map { UInt64($0 * MemoryLayout<Element>.stride) }
+    try check(mp_allgather_in_place(handle, lengths, UnsafeMutableRawPointer(values.baseAddress)), "MPI_Allgatherv")
+  }
+
+  /// That the ranks' parts make up an array; agreed on by all ranks where `checked`.
+  private func requireParts(
+    _ counts: [Int], of total: Int, in function: String, _ details: String, checked: Bool
   ) throws {
     func validate() throws {
-      let ends = [0] + parts.map(\.upperBound)
-      guard parts.count == size, zip(parts, ends).allSatisfy({ $0.lowerBound == $1 }), ends.last == values.count else {
+      guard counts.count == size, counts.allSatisfy({ $0 >= 0 }), counts.reduce(0, +) == total else {
         throw Fault(
-          "the parts of an all-gather do not fit", at: "allGather",
-          expected: "\(size) parts that follow one another through \(values.count) values", found: "\(parts)")
+          "the ranks' parts do not fit", at: function,
+          expected: "\(size) counts that add up to \(total), the number of values", found: "\(counts)")
       }
     }
     if checked {
-      try agree("allGather of \(Element.self) in \(parts)", validate)
+      try agree("\(function)\(details) in \(counts)", validate)
     } else {
       try validate()
     }
-    guard size > 1 else { return }
-    let lengths = parts.map { UInt64($0.count * MemoryLayout<Element>.stride) }
-    try check(mp_allgather_in_place(handle, lengths, UnsafeMutableRawPointer(values.baseAddress)), "MPI_Allgatherv")
   }
 
   /// Exchanges lengths, moves the bytes, and cuts them into arrays where this rank is a receiver.
@@ -165,18 +171,8 @@ extension Communicator {
   public func reduceScatter<Element: MessageElement>(
     _ values: [Element], counts: [Int], _ operation: Reduction = .sum, checked: Bool = true
   ) throws -> [Element] {
-    func validate() throws {
-      guard counts.count == size, counts.allSatisfy({ $0 >= 0 }), counts.reduce(0, +) == values.count else {
-        throw Fault(
-          "the parts of a reduce-scatter do not fit", at: "reduceScatter",
-          expected: "\(size) counts that add up to \(values.count), the number of values", found: "\(counts)")
-      }
-    }
-    if checked {
-      try agree("reduceScatter (\(operation.rawValue)) of \(Element.self) in \(counts)", validate)
-    } else {
-      try validate()
-    }
+    try requireParts(
+      counts, of: values.count, in: "reduceScatter", " (\(operation.rawValue)) of \(Element.self)", checked: checked)
     guard size > 1 else { return values }
     let wide = counts.map { UInt64($0) }
     return try [Element](unsafeUninitializedCapacity: max(counts[rank], 1)) { buffer, filled in

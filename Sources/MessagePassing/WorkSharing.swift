@@ -51,8 +51,8 @@ extension Communicator {
     let failure: Fault?
     let local = try agree("start a worker") { isRoot ? try LocalWorker(Worker(pieces), body) : nil }
     if let local {
-      finished = try handOut(jobs, to: local, isStopped, progress)
-      failure = local.failure
+      finished = try handOut(jobs, to: local.desk, isStopped, progress)
+      failure = local.desk.failure
       local.end()
     } else {
       failure = try workRemotely(Worker(pieces), isStopped, body)
@@ -76,7 +76,7 @@ extension Communicator {
   }
 
   private func handOut(
-    _ jobs: [Range<Int>], to local: LocalWorker, _ isStopped: () -> Bool, _ progress: (Int) -> Void
+    _ jobs: [Range<Int>], to local: Desk, _ isStopped: () -> Bool, _ progress: (Int) -> Void
   ) throws -> Bool {
     var ledger = Ledger(jobs, workers: size)
     var active = size
@@ -199,7 +199,7 @@ private struct Ledger {
 
 /// Rank 0's own worker, on a thread of its own, since the calling thread hands out.
 private final class LocalWorker {
-  private let desk: Desk
+  let desk: Desk
   private var thread: JoinedThread?
 
   init(_ worker: Worker, _ body: @escaping @Sendable (Range<Int>) throws -> Void) throws {
@@ -208,19 +208,11 @@ private final class LocalWorker {
     thread = try JoinedThread("shared work") { desk.work(worker, body) }
   }
 
-  /// What the worker failed with.
-  var failure: Fault? { desk.failure }
-
-  /// The worker's request when it is free, once.
-  func request() -> Request? { desk.request() }
-
-  func answer(_ next: Range<Int>) { desk.answer(next) }
-
   deinit { end() }
 
   /// Returns when the piece in hand, if any, is done and the thread has ended.
   func end() {
-    desk.close()
+    desk.answer(0..<0)
     thread?.join()
     thread = nil
   }
@@ -229,16 +221,17 @@ private final class LocalWorker {
 /// Where the worker's thread and the one that hands out meet.
 private final class Desk: @unchecked Sendable {
   private let condition = NSCondition()
-  // All four guarded by the condition.
+  // All three guarded by the condition.
   private var worker: Worker
   private var pending: Request?
   private var piece: Range<Int>?
-  private var isClosed = false
 
   init(_ worker: Worker) { self.worker = worker }
 
+  /// What the worker failed with.
   var failure: Fault? { condition.withLock { worker.failure } }
 
+  /// The worker's request when it is free, once.
   func request() -> Request? {
     condition.withLock {
       defer { pending = nil }
@@ -246,17 +239,13 @@ private final class Desk: @unchecked Sendable {
     }
   }
 
+  /// The worker's next piece; an empty one ends it.
   func answer(_ next: Range<Int>) {
     condition.withLock { piece = next }
     condition.signal()
   }
 
-  func close() {
-    condition.withLock { isClosed = true }
-    condition.signal()
-  }
-
-  /// The worker's thread: one piece after the other, until it is given an empty one or the desk closes.
+  /// The worker's thread: one piece after the other, until it is given an empty one.
   func work(_ start: Worker, _ body: (Range<Int>) throws -> Void) {
     var own = start
     while let next = next(after: own) { own.run(next, body) }
@@ -267,7 +256,7 @@ private final class Desk: @unchecked Sendable {
     defer { condition.unlock() }
     worker = own
     pending = own.request
-    while piece == nil, !isClosed { condition.wait() }
+    while piece == nil { condition.wait() }
     defer { piece = nil }
     return piece.flatMap { $0.isEmpty ? nil : $0 }
   }

@@ -90,7 +90,9 @@ public final class Optimiser {
   private let matrices: [Matrix]
   /// The order in which directions are found: this rank's matrices by falling cost, then the others' momenta.
   private let order: [Int]
-  /// Of each thread: room for the largest of this rank's matrices.
+  /// Floats of working memory for any of this rank's matrices.
+  private let room: Int
+  /// Such memory of each thread.
   private var scratch: [Storage] = []
   /// The arena cut into each rank's part: what matrices it has.
   private let parts: [Range<Int>]
@@ -120,6 +122,7 @@ public final class Optimiser {
     let parts = Self.parts(of: arena.count, matrices, ranks: self.share.size)
     self.parts = parts
     let own = parts[self.share.rank], costs = matrices.map { own.contains($0.range.lowerBound) ? $0.cost : 0 }
+    room = matrices.filter { own.contains($0.range.lowerBound) }.map(\.scratch).max() ?? 0
     order = matrices.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
   }
 
@@ -169,7 +172,6 @@ public final class Optimiser {
   /// Every rank keeps every momentum, as it keeps the weights; the directions of others' matrices come later.
   private func findDirections(_ gradients: Storage, _ scale: Float, _ threads: Threads) {
     let own = parts[share.rank]
-    let room = matrices.filter { own.contains($0.range.lowerBound) }.map(\.scratch).max() ?? 0
     while scratch.count < threads.count { scratch.append(Storage(zeroed: room)) }
     threads.run(matrices.count) { job, worker in
       let matrix = matrices[order[job]], start = matrix.range.lowerBound, direction = second.base + start

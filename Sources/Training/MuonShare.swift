@@ -5,7 +5,7 @@ extension Optimiser.Share {
   /// Collective at each step: the ranks of a communicator share Muon's work.
   public init(_ communicator: Communicator) {
     self.init(rank: communicator.rank, size: communicator.size) { directions, parts in
-      try communicator.allGather(directions, parts: parts, checked: false)
+      try communicator.allGather(directions, counts: parts.map(\.count), checked: false)
     }
   }
 }

@@ -83,10 +83,10 @@ extension MultiRank {
       for part in parts { ranges.append((ranges.last?.upperBound ?? 0)..<(ranges.last?.upperBound ?? 0) + part.count) }
       var whole = [Float](repeating: -1, count: ranges.last?.upperBound ?? 0)
       whole.replaceSubrange(ranges[world.rank], with: parts[world.rank])
-      try whole.withUnsafeMutableBufferPointer { try world.allGather($0, parts: ranges) }
+      try whole.withUnsafeMutableBufferPointer { try world.allGather($0, counts: parts.map(\.count)) }
       #expect(whole == parts.flatMap(\.self))
       #expect(throws: Fault.self) {
-        try whole.withUnsafeMutableBufferPointer { try world.allGather($0, parts: ranges + [0..<0]) }
+        try whole.withUnsafeMutableBufferPointer { try world.allGather($0, counts: parts.map(\.count) + [0]) }
       }
     }
 
