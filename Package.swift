@@ -153,6 +153,8 @@ let package = Package(
     tests("CompressionTests", ["Compression", "FingerprintModels", "Tensors"]),
     // Starts the built command in processes of its own.
     tests("CommandTests", ["ckm"]),
+    // So does this one, which holds the program to numbers and relations that no rebuilding may change.
+    tests("GoldenTests", ["ckm"]),
     tests(
       "MultiRankTests",
       [
