@@ -3,8 +3,10 @@ import Testing
 
 /// Numbers that are committed beside the tests.
 enum Golden {
-  /// The numbers of a file in `Tests/Fixtures`. Where `GOLDEN_RECORD` names a folder, what was measured is written there
-  /// under the file's last name, to be looked at, and to be committed where a change of numbers is meant.
+  /// The numbers of a file in `Tests/Fixtures`.
+  ///
+  /// Where `GOLDEN_RECORD` names a folder, what was measured is written there, to be looked at, and to be committed
+  /// where a change of numbers is meant.
   static func numbers<Numbers: Codable>(_ name: String, measured: Numbers) throws -> Numbers {
     if let record = ProcessInfo.processInfo.environment["GOLDEN_RECORD"] {
       let encoder = JSONEncoder()

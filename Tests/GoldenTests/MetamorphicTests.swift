@@ -91,9 +91,9 @@ import Testing
 
   /// Samples mirrored (1, 2), transposed (4) and all of it (7) are interpolated so, with their stations.
   ///
-  /// The first sample lies on the first pixel and the last three pixels beyond the last sample, so that what is compared
-  /// is the square from the first sample to the last: 29 pixels of 32. `nearest` takes the later sample halfway between
-  /// two: these pixels are left out for it where something is mirrored.
+  /// The first sample lies on the first pixel and the last three pixels beyond the last sample, so that what is
+  /// compared is the square from the first sample to the last: 29 pixels of 32. `nearest` takes the later sample
+  /// halfway between two: these pixels are left out for it where something is mirrored.
   @Test func turnedSamplesAreInterpolatedTurned() throws {
     let samples = Self.side / Self.magnification, core = Self.side - Self.magnification + 1
     func inner(_ map: [Float]) -> [Float] { (0..<core * core).map { map[$0 / core * Self.side + $0 % core] } }

@@ -100,9 +100,9 @@ def initialise(net, seed):
                 if p.dim() > 1:
                     fan_in = p[0].numel()
                 draws = 2 * uniform(philox(seed, INITIALISATION, p.numel(), layer=layer)) - 1
-                shape = {1: lambda: p.shape, 2: lambda: p.shape[::-1], 4: lambda: (*p.shape[2:], p.shape[1], p.shape[0])}
-                values = torch.tensor(draws / math.sqrt(fan_in)).reshape(tuple(shape[p.dim()]()))
-                p.copy_({1: lambda v: v, 2: lambda v: v.T, 4: lambda v: v.permute(3, 2, 0, 1)}[p.dim()](values))
+                places = {1: [0], 2: [1, 0], 4: [2, 3, 1, 0]}[p.dim()]  # of PyTorch's axes in ours
+                values = torch.tensor(draws / math.sqrt(fan_in)).reshape([p.shape[axis] for axis in places])
+                p.copy_(values.permute([places.index(axis) for axis in range(p.dim())]))
             before = "norm" if p.dim() == 1 and name.endswith(".weight") else ""
 
 
@@ -125,7 +125,8 @@ def main():
     # The peer computes in float32 where it says .float(): its angles are the one place.
     net.time_mlp[0].freq = torch.exp(
         torch.arange(0, model["base_channels"], 2, dtype=torch.float64) * (-math.log(10000.0) / model["base_channels"]))
-    net.time_mlp[0].forward = lambda t: torch.cat([f(t[:, None] * net.time_mlp[0].freq[None]) for f in (torch.sin, torch.cos)], 1)
+    net.time_mlp[0].forward = lambda t: torch.cat(
+        [wave(t[:, None] * net.time_mlp[0].freq[None]) for wave in (torch.sin, torch.cos)], 1)
     initialise(net, seed)
 
     upsample, limit = bicubic(side // m, m), 1 + data["margin"]
