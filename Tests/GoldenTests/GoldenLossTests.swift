@@ -35,7 +35,7 @@ import Testing
   /// The denoising of maps by Adam as PyTorch does it in double precision, by `losses.py`: network with attention,
   /// parts of a batch, clipping, warm-up and cosine, average.
   ///
-  /// Single precision is off by 4e-6 after ten steps, and by 3e-8 in the norm of the average, which is 7e-5 from that
+  /// Single precision is off by 4e-6 after ten steps, and by 3e-8 in the norm of the average, which is 3e-5 from that
   /// of the weights.
   @Test func asInPyTorch() throws { try expectGolden("plain", within: 3e-5, average: 1e-6) }
 
