@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  /// Samples mirrored (1, 2), transposed (4) and all of it (7) are interpolated so, with their stations.
+  /// Samples mirrored (1), turned (6) and all of it (7) are interpolated so, with their stations.
   ///
   /// The first sample lies on the first pixel and the last three pixels beyond the last sample, so that what is
   /// compared is the square from the first sample to the last: 29 pixels of 32. `nearest` takes the later sample
@@ -98,7 +98,7 @@ import Testing
     let samples = Self.side / Self.magnification, core = Self.side - Self.magnification + 1
     func inner(_ map: [Float]) -> [Float] { (0..<core * core).map { map[$0 / core * Self.side + $0 % core] } }
     var straight: [String: [[Float]]] = [:]
-    for symmetry in [0, 1, 2, 4, 7] {
+    for symmetry in [0, 1, 6, 7] {
       let maps = coarse.map { turned($0, by: symmetry, side: samples) }
       let stations = (0..<Self.count).flatMap { number -> [Float] in
         let (x, y) = FormulaMaps.station(number), last = Double(core - 1)
