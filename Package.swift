@@ -18,9 +18,8 @@ func shim(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, cSettings: strictC)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-  .testTarget(
-    name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -52,115 +51,129 @@ let package = Package(
       linkerSettings: [.linkedLibrary("hdf5_hl")]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
-    shim("CRunRecords", []),
+    shim("CSignals", []),
 
-    // `Fault` and `ChannelFingerprint`: the two types that every floor speaks.
+    // Libraries, floor by floor.
+    // Floor 1.
     library("Essentials", []),
+    library("Computing", ["CKernels"]),
+    library("MessagePassing", ["CMessagePassing", "Essentials"]),
+    library("Records", ["CKernels", "CSignals", "Essentials"]),
+    library("Configuration", ["Essentials", "Records", yams]),
+    library("Pictures", ["CImages", "Essentials", "Records"]),
 
-    // Floor 1
-    library("Tensors", ["Essentials", "CKernels"]),
-    library("MessagePassing", ["Essentials", "CMessagePassing"]),
-    library("RunRecords", ["Essentials", "CImages", "CKernels", "CRunRecords", yams]),
+    // Floor 2.
+    library("Tensors", ["CKernels", "Computing"]),
+    library("Interpolation", ["CKernels", "Essentials"]),
+    library("Metrics", ["Computing", "Essentials"]),
+    library("ChannelModels", ["CKernels", "Computing", "Configuration", "Essentials"]),
+    library("MapStorage", ["CHierarchicalData", "CZlib", "Essentials", "MessagePassing", "Pictures", "Records"]),
 
-    // Floor 2
-    library("NeuralNetworks", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
+    // Floor 3.
+    library("NeuralNetworks", ["CKernels", "Computing", "Configuration", "Essentials", "Records", "Tensors"]),
+    library("Diffusion", ["CKernels", "Computing", "Essentials"]),
+    library("Conditioning", ["Computing", "Essentials", "Interpolation", "MapStorage", "MessagePassing"]),
+
+    // Floor 4.
     library(
-      "MapStorage",
-      ["Essentials", "CHierarchicalData", "CZlib", "Tensors", "MessagePassing", "RunRecords"]),
-    library("ChannelModels", ["Essentials", "Tensors", "CKernels", "RunRecords"]),
-    library("Interpolation", ["Essentials", "Tensors", "CKernels"]),
-    library("Metrics", ["Essentials", "Tensors"]),
-
-    // Floor 3
-    library("Diffusion", ["Essentials", "Tensors", "CKernels"]),
-    library(
-      "FingerprintModels",
-      ["Essentials", "NeuralNetworks", "Tensors", "RunRecords", "Interpolation", "MapStorage"]),
-
-    // Floors 4 to 6
-    library(
-      "Checkpoints",
+      "Runs",
       [
-        "Essentials", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage", "Interpolation", "Tensors",
-        "MessagePassing", "RunRecords", "CKernels",
+        "CKernels", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MessagePassing",
+        "Models", "NeuralNetworks", "Records", "Tensors",
       ]),
+
+    // Floor 5.
     library(
       "Training",
       [
-        "Essentials", "Checkpoints", "FingerprintModels", "Diffusion", "NeuralNetworks", "MapStorage",
-        "Interpolation", "Metrics", "Tensors", "MessagePassing", "RunRecords",
+        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage",
+        "MessagePassing", "Models", "NeuralNetworks", "Records", "Runs", "Tensors",
+      ]),
+    library("Models", ["Conditioning", "Configuration", "Essentials", "NeuralNetworks", "Tensors"]),
+
+    // Floor 6: what uses models.
+    library(
+      "Reconstruction",
+      [
+        "Conditioning", "Diffusion", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
+        "Records", "Runs", "Tensors",
       ]),
     library(
       "Evaluation",
       [
-        "Essentials", "Training", "Checkpoints", "FingerprintModels", "Diffusion", "NeuralNetworks",
-        "MapStorage", "Interpolation", "Metrics", "Tensors", "MessagePassing", "RunRecords",
+        "Computing", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Pictures",
+        "Reconstruction", "Records", "Runs", "Tensors",
       ]),
-
     library(
       "Compression",
       [
-        "Essentials", "Training", "Checkpoints", "FingerprintModels", "NeuralNetworks", "Metrics", "Tensors",
-        "MessagePassing", "RunRecords",
+        "Computing", "Configuration", "Essentials", "MessagePassing", "Metrics", "Models", "NeuralNetworks", "Pictures",
+        "Records", "Runs", "Tensors", "Training",
       ]),
-
     library(
       "Benchmarks",
       [
-        "Essentials", "Training", "Checkpoints", "ChannelModels", "FingerprintModels", "NeuralNetworks", "Tensors",
-        "MessagePassing", "RunRecords", "CKernels",
+        "CKernels", "ChannelModels", "Computing", "Essentials", "MessagePassing", "Models", "NeuralNetworks", "Records",
+        "Runs", "Tensors", "Training",
       ]),
 
-    // Floor 7: the command
-    .executableTarget(
-      name: "ckm",
-      dependencies: [
-        "Essentials", "Benchmarks", "Evaluation", "Compression", "Training", "Checkpoints", "FingerprintModels",
-        "Diffusion",
-        "NeuralNetworks", "MapStorage", "ChannelModels", "Interpolation", "Metrics", "Tensors",
-        "MessagePassing", "RunRecords", argumentParser,
-      ],
-      swiftSettings: strict),
+    // Floor 7: the command, and `ckm`, which says which families of models it knows.
+    library(
+      "Commands",
+      [
+        argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Conditioning", "Configuration",
+        "Diffusion", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
+        "Pictures", "Reconstruction", "Records", "Runs", "Tensors", "Training",
+      ]),
 
-    // Tests: one target a library; `MultiRankTests` also runs under mpirun.
-    tests("TensorsTests", ["Essentials", "Tensors", "CKernels"]),
-    tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
-    tests("RunRecordsTests", ["Essentials", "RunRecords", "CKernels"]),
-    tests("NeuralNetworksTests", ["Essentials", "NeuralNetworks", "Tensors", "CKernels"]),
-    tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "RunRecords", "Tensors"]),
-    tests("ChannelModelsTests", ["Essentials", "ChannelModels", "Tensors", "CKernels"]),
-    tests("InterpolationTests", ["Essentials", "Interpolation", "Tensors"]),
-    tests("MetricsTests", ["Essentials", "Metrics", "Interpolation", "Tensors"]),
-    tests("DiffusionTests", ["Essentials", "Diffusion", "Metrics", "Tensors"]),
+    // The program.
+    .executableTarget(name: "ckm", dependencies: ["Commands"], swiftSettings: strict),
+
+    // What tests share.
+    .target(
+      name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport", swiftSettings: strict),
+
+    // Tests: one target a library.
+    tests("BenchmarksTests", ["Benchmarks", "MessagePassing", "Models"]),
+    tests("ChannelModelsTests", ["CKernels", "ChannelModels", "Computing", "Essentials"]),
+    tests("CommandTests", ["ckm"]),
+    tests("CompressionTests", ["Compression", "Computing", "Models"]),
+    tests("ComputingTests", ["Computing"]),
     tests(
-      "FingerprintModelsTests",
-      ["Essentials", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors"]),
-    tests(
-      "CheckpointsTests",
-      ["Essentials", "Checkpoints", "FingerprintModels", "NeuralNetworks", "RunRecords", "Tensors"]),
+      "ConditioningTests",
+      [
+        "Conditioning", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "TestSupport",
+      ]),
+    tests("ConfigurationTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("DiffusionTests", ["Computing", "Diffusion", "Essentials", "Metrics"]),
     tests(
       "EvaluationTests",
       [
-        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
-        "RunRecords", "Tensors",
+        "Computing", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "Reconstruction", "Records",
       ]),
-    tests(
-      "TrainingTests",
-      [
-        "Essentials", "Checkpoints", "FingerprintModels", "Interpolation", "MapStorage", "NeuralNetworks", "Tensors",
-        "Training",
-      ]),
-    tests("CompressionTests", ["Compression", "FingerprintModels", "Tensors"]),
-    // Starts the built command in processes of its own.
-    tests("CommandTests", ["ckm"]),
-    // So does this one, which holds the program to numbers and relations that no rebuilding may change.
     tests("GoldenTests", ["ckm"]),
+    tests("InterpolationTests", ["Computing", "Essentials", "Interpolation"]),
+    tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
+    tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
+    tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics"]),
+    tests("ModelsTests", ["Computing", "Models", "NeuralNetworks", "Tensors"]),
     tests(
       "MultiRankTests",
       [
-        "Essentials", "Checkpoints", "Compression", "Evaluation", "FingerprintModels", "Interpolation", "MapStorage",
-        "MessagePassing", "NeuralNetworks", "RunRecords", "Tensors", "Training",
+        "Compression", "Computing", "Conditioning", "Essentials", "Evaluation", "Interpolation", "MapStorage",
+        "MessagePassing", "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors", "Training",
       ]),
-    tests("BenchmarksTests", ["Essentials", "Benchmarks", "FingerprintModels", "MessagePassing", "RunRecords"]),
+    tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors"]),
+    tests("PicturesTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("RecordsTests", ["CKernels", "Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("RunsTests", ["Essentials", "Models", "NeuralNetworks", "Records", "Runs"]),
+    tests("TensorsTests", ["CKernels", "Computing", "Tensors"]),
+    tests(
+      "TrainingTests",
+      [
+        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
+        "Training",
+      ]),
   ]
 )

@@ -1,6 +1,6 @@
 import Foundation
 import MessagePassing
-import RunRecords
+import Records
 
 /// What a benchmark found: a table for people, one JSON object for programs.
 public struct BenchmarkReport: Sendable {

@@ -1,5 +1,6 @@
-import FingerprintModels
-import RunRecords
+import Computing
+import Models
+import Records
 import Tensors
 
 /// The three products of every kind of convolution in a model.

@@ -1,9 +1,8 @@
-import Checkpoints
-import FingerprintModels
 import MessagePassing
+import Models
 import NeuralNetworks
-import RunRecords
-import Tensors
+import Records
+import Runs
 import Training
 
 /// The gradient exchange of a model between the ranks, with nothing beside it.

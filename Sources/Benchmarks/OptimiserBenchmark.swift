@@ -1,8 +1,8 @@
-import FingerprintModels
+import Computing
 import MessagePassing
+import Models
 import NeuralNetworks
-import RunRecords
-import Tensors
+import Records
 import Training
 
 /// The optimisers' steps on a model's weights, with nothing beside them.

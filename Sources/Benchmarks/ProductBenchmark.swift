@@ -1,5 +1,5 @@
 import CKernels
-import RunRecords
+import Records
 import Tensors
 
 /// What the processor gives at most: matrix products out of caches, and copies through memory.

@@ -1,5 +1,5 @@
-import FingerprintModels
-import RunRecords
+import Models
+import Records
 import Tensors
 
 /// The time of one network evaluation without a tape, of which a reconstruction takes as many as its sampler has steps.

@@ -1,7 +1,8 @@
 import ChannelModels
+import Computing
 import Essentials
 import MessagePassing
-import RunRecords
+import Records
 import Tensors
 
 /// How many channel maps a core makes in an hour, and whether several ranks make as many times more.

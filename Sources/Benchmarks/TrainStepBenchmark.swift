@@ -1,7 +1,8 @@
-import FingerprintModels
+import Computing
 import Foundation
+import Models
 import NeuralNetworks
-import RunRecords
+import Records
 import Tensors
 import Training
 

@@ -1,8 +1,8 @@
-import Checkpoints
 import Essentials
-import FingerprintModels
 import MessagePassing
-import RunRecords
+import Models
+import Records
+import Runs
 import Tensors
 import Training
 

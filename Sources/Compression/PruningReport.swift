@@ -1,8 +1,9 @@
-import Checkpoints
 import Essentials
-import FingerprintModels
 import Foundation
-import RunRecords
+import Models
+import Pictures
+import Records
+import Runs
 
 /// What a pruning found and took away.
 public struct PruningReport: Sendable {

@@ -1,6 +1,6 @@
 import Essentials
 import Foundation
-import RunRecords
+import Records
 
 /// What has been found so far, on the disk: one file of JSON lines a rank, so that a kill costs what a rank has in hand.
 ///

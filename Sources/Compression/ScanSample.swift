@@ -1,5 +1,5 @@
+import Computing
 import Essentials
-import Tensors
 import Training
 
 /// Over what layers are judged.

@@ -1,9 +1,10 @@
-import Checkpoints
+import Configuration
 import Essentials
-import FingerprintModels
 import MessagePassing
 import Metrics
-import RunRecords
+import Models
+import Records
+import Runs
 import Tensors
 import Training
 

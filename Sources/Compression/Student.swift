@@ -1,9 +1,9 @@
-import Checkpoints
+import Configuration
 import Essentials
-import FingerprintModels
 import MessagePassing
+import Models
 import NeuralNetworks
-import RunRecords
+import Runs
 import Tensors
 
 /// What is left of a teacher when layers are taken away: a model like any other, its structure in its configuration.

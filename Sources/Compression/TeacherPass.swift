@@ -1,4 +1,4 @@
-import FingerprintModels
+import Models
 import Tensors
 import Training
 

@@ -1,5 +1,5 @@
+import Computing
 import Essentials
-import Tensors
 
 /// Where sampling starts.
 public enum SamplerStart: String, CaseIterable, Codable, Sendable {

@@ -38,4 +38,11 @@ public struct Fault: Error, Codable, Equatable, Sendable, CustomStringConvertibl
     if let hint { lines.append("  hint: \(hint)") }
     return lines.joined(separator: "\n")
   }
+
+  /// The same fault, its place found inside another: "maps.h5, sample 3: row 1, column 2".
+  public func within(_ outer: String) -> Fault {
+    var fault = self
+    fault.place = "\(outer): \(place)"
+    return fault
+  }
 }

@@ -1,8 +1,8 @@
+import Computing
 import Essentials
 import MapStorage
 import MessagePassing
 import Metrics
-import Tensors
 
 /// What a data set itself does not say of the links between its stations and places.
 public struct LinkKnowledge: Sendable {

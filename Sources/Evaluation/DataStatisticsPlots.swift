@@ -1,5 +1,5 @@
 import Metrics
-import RunRecords
+import Pictures
 
 extension DataStatisticsReport {
   /// Mean power over distance, and autocorrelations; the reference's bands are what is allowed.

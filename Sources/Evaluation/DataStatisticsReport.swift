@@ -1,7 +1,7 @@
 import Essentials
 import Foundation
 import Metrics
-import RunRecords
+import Records
 
 /// The statistics of a data set, beside those of a reference if there is one: as a table, as JSON, and as plots.
 public struct DataStatisticsReport: Sendable {

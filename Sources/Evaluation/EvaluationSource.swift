@@ -1,5 +1,4 @@
 import Essentials
-import FingerprintModels
 import Interpolation
 import MapStorage
 import Metrics
@@ -170,14 +169,5 @@ extension EvaluationSource.Reconstruction {
       }
     }
     self.positions = positions
-  }
-}
-
-extension Fault {
-  /// The same fault, its place found inside another: "maps.h5, sample 3: row 1, column 2".
-  func within(_ outer: String) -> Fault {
-    var fault = self
-    fault.place = "\(outer): \(place)"
-    return fault
   }
 }

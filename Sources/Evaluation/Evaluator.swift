@@ -1,9 +1,7 @@
 import Essentials
 import Interpolation
-import MapStorage
 import MessagePassing
 import Metrics
-import RunRecords
 
 /// Holds reconstructions against the truth, beside plain interpolation of the same coarse maps.
 public enum Evaluator {

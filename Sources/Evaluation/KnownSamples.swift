@@ -1,5 +1,4 @@
 import Essentials
-import FingerprintModels
 import Interpolation
 import MapStorage
 

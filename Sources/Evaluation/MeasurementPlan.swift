@@ -1,8 +1,8 @@
+import Metrics
 import Essentials
 import Foundation
 import Interpolation
 import MapStorage
-import RunRecords
 
 /// What `ckm plan-measurements` is asked for.
 public struct PlanRequest: Sendable {
@@ -120,7 +120,7 @@ private struct Draws {
   var spread: ChannelFingerprint {
     var moments = DrawMoments(rows: maps[0].rows, columns: maps[0].columns)
     for map in maps { moments.add(map) }
-    return moments.deviation(about: .draw)
+    return moments.deviation(aboutMean: false)
   }
 
   /// Several maps of the sample are draws, as are those kept beside a single one; else it needs a layer `deviation`.

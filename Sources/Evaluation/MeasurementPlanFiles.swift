@@ -2,7 +2,8 @@ import Essentials
 import Foundation
 import Interpolation
 import Metrics
-import RunRecords
+import Pictures
+import Records
 
 extension MeasurementPlan {
   /// The plan for people and spreadsheets.

@@ -1,11 +1,10 @@
+import Computing
 import Essentials
 import Foundation
 import Interpolation
 import MapStorage
 import MessagePassing
 import Metrics
-import RunRecords
-import Tensors
 
 /// A trial of planned measurements on maps that are known everywhere.
 public struct MeasurementTrial: Codable, Equatable, Sendable {

@@ -1,5 +1,5 @@
 import Metrics
-import RunRecords
+import Records
 
 extension MeasurementTrial {
   private func psnr(_ placement: Placement) -> [Double] {

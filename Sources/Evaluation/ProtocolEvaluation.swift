@@ -1,8 +1,8 @@
-import Checkpoints
 import Essentials
 import MapStorage
 import MessagePassing
-import RunRecords
+import Reconstruction
+import Records
 import Tensors
 
 /// The whole evaluation protocol: scenario × magnification × method, each with its own report, and one table of all.

@@ -1,7 +1,7 @@
 import Essentials
 import Foundation
 import Metrics
-import RunRecords
+import Records
 
 /// Every scenario at every magnification by every method.
 public struct ProtocolReport: Codable, Equatable, Sendable {

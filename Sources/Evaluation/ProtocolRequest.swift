@@ -1,6 +1,7 @@
-import Checkpoints
 import Essentials
 import Foundation
+import Reconstruction
+import Runs
 
 /// One scenario of the evaluation protocol: a name, and where its maps are.
 public struct ProtocolData: Equatable, Sendable {

@@ -1,4 +1,4 @@
-import RunRecords
+import Records
 
 /// Where reports go.
 enum ReportDirectory {

@@ -2,7 +2,7 @@ import Essentials
 import Foundation
 import Interpolation
 import Metrics
-import RunRecords
+import Pictures
 
 extension EvaluationReport {
   /// Draws the example maps side by side: truth, coarse and the best interpolation, then of each reconstruction the map,

@@ -1,7 +1,7 @@
 import Foundation
 import MapStorage
 import Metrics
-import RunRecords
+import Records
 
 /// "49.85 ± 0.12": the error with two digits that count, the value with as many places.
 func withError(_ value: Double, _ error: Double?) -> String {

@@ -1,3 +1,5 @@
+import Essentials
+
 /// The ways from a coarse map to a fine one that need no training, by the names that commands and tables use.
 public enum InterpolationMethod: String, CaseIterable, Codable, Sendable {
   case nearest

@@ -1,6 +1,6 @@
 import Essentials
 import Foundation
-import RunRecords
+import Records
 
 /// What the parts in a directory are parts of: `FILE.partial/manifest.json`.
 struct AssemblyManifest: Codable, Equatable {

@@ -1,6 +1,6 @@
 import Essentials
 import Foundation
-import RunRecords
+import Records
 
 /// A finished block of samples, in a file of its own whose name tells which samples and the check sum of its bytes:
 /// "samples-64-16-9ae16a3b2f90404f.h5" holds 16 samples from number 64 on.

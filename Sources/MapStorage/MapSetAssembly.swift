@@ -1,7 +1,7 @@
 import Essentials
 import Foundation
 import MessagePassing
-import RunRecords
+import Records
 import Synchronization
 
 /// Makes a data set of maps in blocks that survive the process: for jobs of hours, on any number of ranks.

@@ -1,4 +1,4 @@
-import Tensors
+import Computing
 
 /// Percentiles of small sets.
 enum Percentiles {

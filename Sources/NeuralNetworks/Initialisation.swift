@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 import Essentials
 import Tensors
 

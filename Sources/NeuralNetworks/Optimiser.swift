@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 import Tensors
 
 /// Steps over flat arenas by Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) where the decay is not 0, or

@@ -1,6 +1,7 @@
+import Configuration
 import Essentials
 import Foundation
-import RunRecords
+import Records
 
 /// A safetensors file, open for reading: its header is checked, its tensors are read one by one.
 ///

@@ -1,5 +1,5 @@
 import Essentials
-import RunRecords
+import Records
 
 /// The element types of safetensors, in the order in which its reference implementation lays tensors out (last
 /// first).

@@ -1,5 +1,5 @@
 import Essentials
-import RunRecords
+import Records
 
 /// A tensor on its way into a safetensors file: its content is made when its turn comes.
 public struct SafetensorsTensor {

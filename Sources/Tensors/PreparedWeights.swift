@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 
 /// Weights in the form that convolutions multiply by, kept from one evaluation of a network to the next.
 ///

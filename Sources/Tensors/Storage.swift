@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 import Foundation
 
 /// A buffer of floats; a pooled one goes back to its pool when the last tensor over it is gone.

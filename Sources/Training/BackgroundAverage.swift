@@ -1,6 +1,6 @@
+import Computing
 import Dispatch
 import NeuralNetworks
-import Tensors
 
 /// The weights' average on rank 0, brought up to date while the next forward runs: both only read the weights.
 final class BackgroundAverage {

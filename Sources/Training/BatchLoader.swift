@@ -1,7 +1,6 @@
+import Conditioning
 import Dispatch
 import Essentials
-import FingerprintModels
-import MapStorage
 import Synchronization
 
 /// A training map with its place in the global batch of its step.

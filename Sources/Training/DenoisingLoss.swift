@@ -1,7 +1,9 @@
-import Checkpoints
+import Computing
+import Conditioning
 import Diffusion
 import Essentials
-import FingerprintModels
+import Models
+import Runs
 import Tensors
 
 /// The training objective: squared error on the noise (eq. 32), or on what else the network is asked for, mean over the

@@ -1,8 +1,9 @@
-import Checkpoints
+import Configuration
 import Essentials
-import FingerprintModels
 import MessagePassing
-import RunRecords
+import Models
+import Records
+import Runs
 import Tensors
 
 /// A student that learns from its teacher: what `ckm distill` does.

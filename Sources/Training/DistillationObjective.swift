@@ -1,6 +1,6 @@
-import Checkpoints
 import Essentials
-import FingerprintModels
+import Models
+import Runs
 import Tensors
 
 /// A student's objective (eqs. 49 to 52): the task, the teacher's answer, and its features at the ends of the stages.

@@ -1,7 +1,7 @@
-import Checkpoints
 import Essentials
 import MessagePassing
 import NeuralNetworks
+import Runs
 import Tensors
 
 /// Sums gradients over the ranks, bucket by bucket, as the tape completes them.

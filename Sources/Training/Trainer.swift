@@ -1,11 +1,12 @@
-import Checkpoints
+import Computing
+import Conditioning
 import Diffusion
 import Essentials
-import FingerprintModels
-import MapStorage
 import MessagePassing
+import Models
 import NeuralNetworks
-import RunRecords
+import Records
+import Runs
 import Tensors
 
 /// What a training run is asked to do.

@@ -1,10 +1,10 @@
-import Checkpoints
+import Computing
+import Conditioning
 import Essentials
-import FingerprintModels
 import Interpolation
 import MapStorage
 import MessagePassing
-import Tensors
+import Runs
 
 /// The data sets of a run: which maps train, which test, and how they become what the network sees.
 public struct TrainingData: Sendable {

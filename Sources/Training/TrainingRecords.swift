@@ -1,6 +1,6 @@
-import Checkpoints
 import Essentials
-import RunRecords
+import Records
+import Runs
 
 /// What rank 0 writes down: `metrics.jsonl` (the same bits however often a run was interrupted), `timing.jsonl`
 /// (clock times) and the progress line.

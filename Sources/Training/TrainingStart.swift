@@ -1,9 +1,8 @@
-import Checkpoints
+import Configuration
 import Essentials
-import FingerprintModels
 import MessagePassing
 import NeuralNetworks
-import RunRecords
+import Runs
 
 extension Trainer {
   /// Collective. Makes or opens the run's directory on rank 0 and brings weights and moments to all ranks.

@@ -1,7 +1,6 @@
-import Checkpoints
-import FingerprintModels
-import MapStorage
-import RunRecords
+import MessagePassing
+import Models
+import Records
 
 extension Trainer {
   /// What a run is about to do, in a few lines: `--dry-run`, and the head of every run's log.

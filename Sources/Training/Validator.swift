@@ -1,5 +1,4 @@
 import Essentials
-import MapStorage
 import MessagePassing
 import Tensors
 

@@ -1,8 +1,7 @@
 import Benchmarks
-import FingerprintModels
 import Foundation
 import MessagePassing
-import RunRecords
+import Models
 import Testing
 
 /// The reports that programs read: their keys, and that the numbers are possible ones.

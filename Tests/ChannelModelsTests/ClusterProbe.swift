@@ -1,6 +1,5 @@
 import CKernels
-import Tensors
-
+import Computing
 @testable import ChannelModels
 
 /// The clusters of one place, drawn with given spreads and measured.

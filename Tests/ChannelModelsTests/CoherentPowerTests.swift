@@ -1,8 +1,7 @@
+import Computing
 import Essentials
 import Foundation
-import Tensors
 import Testing
-
 @testable import ChannelModels
 
 /// Coherent power: the fast sum against the direct one, and against what it must mean.

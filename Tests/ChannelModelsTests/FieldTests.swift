@@ -1,7 +1,6 @@
+import Computing
 import Foundation
-import Tensors
 import Testing
-
 @testable import ChannelModels
 
 /// The fields behind everything: sums of sinusoids, and the matrix that correlates them.

@@ -1,8 +1,7 @@
+import Computing
 import Essentials
 import Foundation
-import Tensors
 import Testing
-
 @testable import ChannelModels
 
 /// Path power against theory, and what a map may depend on.

@@ -1,5 +1,4 @@
 import Testing
-
 @testable import ChannelModels
 
 /// Clause 7.4 against values worked out by hand from Table 7.4.1-1.

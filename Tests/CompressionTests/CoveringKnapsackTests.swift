@@ -1,7 +1,7 @@
 import Compression
-import FingerprintModels
+import Computing
 import Foundation
-import Tensors
+import Models
 import Testing
 
 @Suite struct CoveringKnapsackTests {

@@ -1,6 +1,6 @@
+import Computing
 import Diffusion
 import Essentials
-import Tensors
 import Testing
 
 @Suite struct NoiseScheduleTests {

@@ -1,6 +1,6 @@
+import Computing
 import Diffusion
 import Essentials
-import Tensors
 import Testing
 
 /// The network that knows the answer for data that are N(mean, deviation²), pixel by pixel.

@@ -1,7 +1,7 @@
+import Computing
 import Diffusion
 import Essentials
 import Metrics
-import Tensors
 import Testing
 
 /// DPM-Solver++, schedules that end in pure noise, and what few steps give against all of them.

@@ -1,12 +1,12 @@
+import Computing
 import Essentials
 import Foundation
 import MapStorage
 import Metrics
-import RunRecords
-import Tensors
+import Records
 import Testing
-
 @testable import Evaluation
+@testable import Reconstruction
 
 /// Reports on reconstructions with deviations, on several of them, and on none.
 @Suite(.serialized) struct CalibratedReportTests {
@@ -126,9 +126,9 @@ import Testing
     let mean = values.reduce(0) { $0 + Double($1[0]) } / 4
     let variance = values.reduce(0) { $0 + (Double($1[0]) - mean) * (Double($1[0]) - mean) } / 3
     #expect(moments.average.values == [Float(mean), 1])
-    #expect(abs(Double(moments.deviation(about: .direct).values[0]) - variance.squareRoot()) < 1e-6)
-    #expect(abs(Double(moments.deviation(about: .mean).values[0]) - (1.25 * variance).squareRoot()) < 1e-6)
-    #expect(moments.deviation(about: .mean).values[1] == 0)
+    #expect(abs(Double(moments.deviation(aboutMean: false).values[0]) - variance.squareRoot()) < 1e-6)
+    #expect(abs(Double(moments.deviation(aboutMean: true).values[0]) - (1.25 * variance).squareRoot()) < 1e-6)
+    #expect(moments.deviation(aboutMean: true).values[1] == 0)
   }
 
   @Test func scenariosAreReadFromText() throws {

@@ -1,11 +1,11 @@
+import Computing
 import Essentials
 import Evaluation
 import Foundation
 import MapStorage
 import MessagePassing
 import Metrics
-import RunRecords
-import Tensors
+import Records
 import Testing
 
 /// Statistics of data sets: what the file tells, what must be told, what is refused.

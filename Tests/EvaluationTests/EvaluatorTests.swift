@@ -3,10 +3,10 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Metrics
-import RunRecords
+import Records
 import Testing
-
 @testable import Evaluation
+@testable import Reconstruction
 
 /// A directory with a data set of four maps and what a test wants reconstructed of them.
 final class Workplace {

@@ -3,10 +3,9 @@ import Foundation
 import Interpolation
 import MapStorage
 import MessagePassing
-import RunRecords
 import Testing
-
 @testable import Evaluation
+@testable import Reconstruction
 
 @Suite struct MeasurementPlanTests {
   static let side = 24

@@ -1,7 +1,7 @@
+import Computing
 import Essentials
 import Foundation
 import Interpolation
-import Tensors
 import Testing
 
 @Suite struct KrigingTests {

@@ -1,8 +1,7 @@
+import Computing
 import Essentials
 import Foundation
-import Tensors
 import Testing
-
 @testable import Interpolation
 
 @Suite struct MeasurementPlannerTests {

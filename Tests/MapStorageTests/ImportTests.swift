@@ -3,12 +3,13 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
 
 @Suite struct ImportTests {
   let scratch = Scratch()
 
   private func open(_ name: String, _ options: ImportOptions = ImportOptions()) throws -> ImportedMaps {
-    try ImportedMaps(path: fixture(name), options: options)
+    try ImportedMaps(path: fixture("maps/\(name)"), options: options)
   }
 
   private func requireKnown(_ maps: ImportedMaps) throws {
@@ -51,7 +52,7 @@ import Testing
     #expect(try hdf5.valid(1..<3)?.map { $0.firstIndex(of: 0) } == [nil, 8])
     #expect(try hdf5.read(2..<3)[0][1, 3].isNaN)
     let numpy = try open(
-      "nan.npy", ImportOptions(stations: fixture("stations.npy"), valid: fixture("mask.npy")))
+      "nan.npy", ImportOptions(stations: fixture("maps/stations.npy"), valid: fixture("maps/mask.npy")))
     #expect(try numpy.stations(2..<4) == Array(positions[2..<4]))
     #expect(try numpy.read(0..<6).count == 6)
     let archive = try open(
@@ -140,7 +141,7 @@ import Testing
     let options = ImportOptions(
       maps: "NLOS/with_nan", stations: "NLOS/bs_xy", valid: "NLOS/mask", stationHeight: 25)
     try MapImporter.run(
-      path: fixture("foreign.h5"), options: options, target: target, spacing: 2, softwareVersion: "9",
+      path: fixture("maps/foreign.h5"), options: options, target: target, spacing: 2, softwareVersion: "9",
       communicator: try Communicator.world())
     let reader = try MapSetReader(path: target)
     #expect(reader.count == 6 && reader.description.spacing == 2)
@@ -153,7 +154,7 @@ import Testing
     let before = FileManager.default.contents(atPath: target)
     _ = fault {
       try MapImporter.run(
-        path: fixture("foreign.h5"), options: wrong, target: target, communicator: try Communicator.world(),
+        path: fixture("maps/foreign.h5"), options: wrong, target: target, communicator: try Communicator.world(),
         overwrite: true)
     }
     #expect(FileManager.default.contents(atPath: target) == before)
@@ -166,7 +167,7 @@ import Testing
       maps: "NLOS/path_power", stations: "NLOS/bs_xy",
       layers: [.init(name: "coherent_power", source: "NLOS/power_f8_big"), .init(name: "seen", source: "NLOS/mask")])
     try MapImporter.run(
-      path: fixture("foreign.h5"), options: options, target: target, origin: SIMD2(1, 2),
+      path: fixture("maps/foreign.h5"), options: options, target: target, origin: SIMD2(1, 2),
       communicator: try Communicator.world())
     let reader = try MapSetReader(path: target)
     #expect(reader.description.layers.map(\.name) == ["coherent_power", "seen"])
@@ -181,7 +182,7 @@ import Testing
     let taken = ImportOptions(maps: "NLOS/path_power", layers: [.init(name: "valid", source: "NLOS/mask")])
     let name = fault {
       try MapImporter.run(
-        path: fixture("foreign.h5"), options: taken, target: scratch.file("taken.h5"),
+        path: fixture("maps/foreign.h5"), options: taken, target: scratch.file("taken.h5"),
         communicator: try Communicator.world())
     }
     #expect(name?.what == "a layer cannot have this name")

@@ -2,6 +2,7 @@ import Essentials
 import Foundation
 import MapStorage
 import Testing
+import TestSupport
 
 /// Damaged HDF5 files end in a fault, or are read when what was damaged is not used: never a crash or a hang.
 @Suite(.serialized) struct MalformedFileTests {
@@ -13,7 +14,7 @@ import Testing
   }
 
   private func whole(_ name: String) throws -> [UInt8] {
-    try Array(Data(contentsOf: URL(fileURLWithPath: fixture(name))))
+    try Array(Data(contentsOf: URL(fileURLWithPath: fixture("maps/\(name)"))))
   }
 
   /// Opens and reads all of a file; returns the fault, or nil when all went well.
@@ -68,7 +69,7 @@ import Testing
   /// Checked content: a changed byte in a packed map cannot pass unseen.
   @Test func changedContentIsSeen() throws {
     let bytes = try whole("layout.h5")
-    let reader = try MapSetReader(path: fixture("layout.h5"))
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     let maps = try reader.read(indices: [0, 1, 3, 4, 5])
     // zlib streams begin with 0x78 (deflate, 32 KiB window).
     let streams = bytes.indices.filter { $0 + 20 < bytes.count && bytes[$0] == 0x78 && bytes[$0 + 1] == 0x5E }
@@ -84,7 +85,7 @@ import Testing
 
   /// libhdf5 itself reads beyond its buffer where a chunk unpacks to less than a chunk.
   @Test func chunksOfTheWrongSize() throws {
-    let reader = try MapSetReader(path: fixture("chunks.h5"))
+    let reader = try MapSetReader(path: fixture("maps/chunks.h5"))
     #expect(try reader.read(indices: [1])[0].values == [Float](repeating: -90, count: 20))
     for (sample, found) in [(0, "40 bytes in the chunk at [0, 0, 0]"), (2, "data that cannot be unpacked")] {
       let fault = fault { _ = try reader.read(indices: [sample]) }

@@ -2,6 +2,7 @@ import Essentials
 import Foundation
 import MapStorage
 import Testing
+import TestSupport
 
 @Suite struct MalformedNumPyTests {
   let scratch = Scratch()
@@ -48,7 +49,7 @@ import Testing
   }
 
   @Test func everyPrefixIsRefused() throws {
-    let whole = try Array(Data(contentsOf: URL(fileURLWithPath: fixture("c.npy"))))
+    let whole = try Array(Data(contentsOf: URL(fileURLWithPath: fixture("maps/c.npy"))))
     for length in 0..<whole.count { _ = fault { _ = try open(Array(whole[..<length])) } }
   }
 
@@ -61,7 +62,7 @@ import Testing
 
   @Test(arguments: ["stored.npz", "packed.npz"])
   func archivesWithOneChangedByte(name: String) throws {
-    let whole = try Array(Data(contentsOf: URL(fileURLWithPath: fixture(name))))
+    let whole = try Array(Data(contentsOf: URL(fileURLWithPath: fixture("maps/\(name)"))))
     let options = ImportOptions(maps: "maps")
     for position in whole.indices {
       var bytes = whole
@@ -82,7 +83,7 @@ import Testing
   }
 
   @Test func archiveThatClaimsATerabyte() throws {
-    var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: fixture("packed.npz"))))
+    var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: fixture("maps/packed.npz"))))
     let signature: [UInt8] = [0x50, 0x4B, 0x01, 0x02]
     let directory = try #require(bytes.indices.last { bytes[$0...].starts(with: signature) })
     bytes.replaceSubrange(directory + 24..<directory + 28, with: [0xFE, 0xFF, 0xFF, 0xFF])

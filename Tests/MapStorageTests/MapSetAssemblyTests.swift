@@ -3,6 +3,7 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
 
 /// Data sets made in blocks, interrupted in every way, by one process.
 @Suite struct MapSetAssemblyTests {

@@ -2,10 +2,11 @@ import Essentials
 import Foundation
 import MapStorage
 import Testing
+import TestSupport
 
 @Suite struct MapSetReaderTests {
   @Test func describesWhatOtherSoftwareWrote() throws {
-    let reader = try MapSetReader(path: fixture("layout.h5"))
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     #expect(reader.count == Known.count)
     let description = reader.description
     #expect(description.rows == Known.rows && description.columns == Known.columns)
@@ -19,7 +20,7 @@ import Testing
   }
 
   @Test func readsInTheOrderAskedFor() throws {
-    let reader = try MapSetReader(path: fixture("layout.h5"))
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     let maps = try reader.read(indices: [5, 0, 1, 3])
     #expect(maps == [5, 0, 1, 3].map(Known.map))
     var values = [Float](repeating: 0, count: 2 * 20)
@@ -33,7 +34,7 @@ import Testing
   }
 
   @Test func holesOfAMapAreNoFault() throws {
-    let reader = try MapSetReader(path: fixture("layout.h5"))
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     let map = try reader.read(indices: [2])[0]
     #expect(map[1, 3].isNaN)
     let valid = try #require(try reader.valid(indices: [2, 0]))
@@ -42,14 +43,14 @@ import Testing
   }
 
   @Test func sampleThatIsNotThere() throws {
-    let reader = try MapSetReader(path: fixture("layout.h5"))
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     #expect(fault { _ = try reader.read(indices: [6]) }?.expected == "0 to 5")
     #expect(fault { _ = try reader.read(indices: [-1]) }?.found == "-1")
     #expect(fault { _ = try reader.read(layer: "wall", indices: [0]) }?.expected == "shadow_fading")
   }
 
   @Test func otherFilesAreRefused() throws {
-    let foreign = fault { _ = try MapSetReader(path: fixture("foreign.h5")) }
+    let foreign = fault { _ = try MapSetReader(path: fixture("maps/foreign.h5")) }
     #expect(foreign?.place.hasSuffix("foreign.h5:@format") == true)
     #expect(foreign?.hint?.contains("ckm import") == true)
     #expect(fault { _ = try MapSetReader(path: "/nowhere/maps.h5") }?.place == "/nowhere/maps.h5")

@@ -3,6 +3,7 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
 
 @Suite struct MapSetWriterTests {
   let scratch = Scratch()
@@ -109,7 +110,7 @@ import Testing
     let reader = try MapSetReader(path: path)
     #expect(reader.description.reconstruction == made)
     #expect(try reader.sampleIndices(indices: [1, 0]) == [1, 5])
-    #expect(try MapSetReader(path: fixture("layout.h5")).sampleIndices(indices: [0]) == nil)
+    #expect(try MapSetReader(path: fixture("maps/layout.h5")).sampleIndices(indices: [0]) == nil)
   }
 
   @Test func anExistingFileStays() throws {

@@ -1,6 +1,6 @@
+import Computing
 import Essentials
 import Metrics
-import Tensors
 import Testing
 
 @Suite struct CalibrationTests {

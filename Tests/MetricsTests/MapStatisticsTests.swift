@@ -1,7 +1,6 @@
+import Computing
 import Essentials
-import Tensors
 import Testing
-
 @testable import Metrics
 
 /// Statistics of sets of maps against values known in closed form.

@@ -1,6 +1,6 @@
+import Computing
 import Foundation
 import Metrics
-import Tensors
 import Testing
 
 @Suite struct RankedProbabilityScoreTests {

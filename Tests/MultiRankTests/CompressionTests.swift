@@ -1,10 +1,9 @@
-import Checkpoints
 import Compression
 import Essentials
-import FingerprintModels
 import Foundation
 import MessagePassing
-import RunRecords
+import Records
+import Runs
 import Synchronization
 import Tensors
 import Testing

@@ -1,8 +1,8 @@
+import Computing
 import Essentials
 import Foundation
 import MapStorage
 import MessagePassing
-import Tensors
 import Testing
 
 extension MultiRank {

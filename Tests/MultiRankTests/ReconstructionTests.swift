@@ -1,11 +1,12 @@
-import Checkpoints
 import Essentials
 import Evaluation
 import Foundation
 import Interpolation
 import MapStorage
 import MessagePassing
-import RunRecords
+import Reconstruction
+import Records
+import Runs
 import Tensors
 import Testing
 import Training

@@ -1,14 +1,14 @@
-import Checkpoints
+import Computing
+import Conditioning
 import Essentials
-import FingerprintModels
 import Foundation
 import MapStorage
 import MessagePassing
 import NeuralNetworks
-import RunRecords
+import Records
+import Runs
 import Tensors
 import Testing
-
 @testable import Training
 
 extension MultiRank {

@@ -1,6 +1,5 @@
 import Essentials
 import Foundation
-import MapStorage
 import MessagePassing
 import Synchronization
 import Testing

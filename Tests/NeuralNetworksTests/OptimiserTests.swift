@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 import NeuralNetworks
 import Tensors
 import Testing

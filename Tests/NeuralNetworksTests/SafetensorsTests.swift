@@ -1,7 +1,6 @@
 import Essentials
 import Foundation
 import Testing
-
 @testable import NeuralNetworks
 
 @Suite final class SafetensorsTests {

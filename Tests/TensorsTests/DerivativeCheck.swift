@@ -1,3 +1,4 @@
+import Computing
 import Tensors
 import Testing
 

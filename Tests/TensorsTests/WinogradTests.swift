@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 import Foundation
 import Tensors
 import Testing

@@ -1,12 +1,12 @@
-import Checkpoints
+import Computing
+import Conditioning
 import Essentials
-import FingerprintModels
 import Interpolation
-import MapStorage
+import Models
 import NeuralNetworks
+import Runs
 import Tensors
 import Testing
-
 @testable import Training
 
 /// The student's objective (eqs. 49 to 52) on a small network: a 16 x 16 map, two stages, attention at the lower one.

@@ -1,4 +1,5 @@
 import CKernels
+import Computing
 
 /// Which dropout: its rate, and the layer that keys its random numbers.
 public struct Dropout: Sendable {

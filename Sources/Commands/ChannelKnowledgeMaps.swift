@@ -1,0 +1,36 @@
+import ArgumentParser
+import Essentials
+import Foundation
+
+/// The command `ckm`: channel knowledge maps from simulation to report.
+public struct ChannelKnowledgeMaps: ParsableCommand {
+  /// The root of all commands.
+  public static let configuration = CommandConfiguration(
+    commandName: "ckm",
+    abstract: "Simulate, train, compress, reconstruct and evaluate channel fingerprints.",
+    discussion: """
+      Commands that work on maps run on one process or, under mpirun or srun, on many. Exit codes: 0 success, \
+      1 an error, 64 wrong use, 75 a run that was asked to stop, and has saved.
+      """,
+    version: Software.version,
+    subcommands: [
+      SimulateCommand.self, ImportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
+      ReconstructCommand.self, EvaluateCommand.self, ProtocolCommand.self, PlanMeasurementsCommand.self,
+      InspectCommand.self, ConfigCommand.self, BenchCommand.self,
+    ])
+
+  /// For the argument parser, which fills commands itself.
+  public init() {}
+
+  /// Runs the command that the process's arguments name, and ends the process where that fails.
+  public static func start() {
+    // A limit on file sizes is to be an error that is told, like a full disk, and not a sudden end.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Ending.end(after: error)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Essentials
+import Foundation
+import MapStorage
+import MessagePassing
+import Records
+
+/// `ckm import`: foreign maps into a data set.
+struct ImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Take maps from HDF5, NumPy or PNG files into a data set.",
+    discussion: """
+      HDF5: any data set [N, H, W] or [H, W] by its path. NumPy: .npy, or an array of an .npz by its name. PNG: \
+      grey pictures of 8 or 16 bits, one or a folder of them, with the values of black and white. Runs on any \
+      number of ranks.
+      """)
+
+  @Argument(help: "The file, or a folder of PNG pictures.")
+  var source: String
+
+  @OptionGroup var foreign: ForeignMapOptions
+
+  @Option(help: "The stations' positions [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
+  var stations: String?
+
+  @Option(help: "The numbers of the maps' environments [N]: a data set, an array, or a .npy file.")
+  var environments: String?
+
+  @Option(
+    name: .customLong("layer"),
+    help: ArgumentHelp(
+      "A further layer beside the maps, taken as it is: coherent_power=NLOS/coherent_power. Repeatable.",
+      valueName: "name=source"), transform: ImportCommand.layer)
+  var layers: [ImportOptions.Layer] = []
+
+  @OptionGroup var place: PlaceOptions
+
+  @Option(name: .shortAndLong, help: "The data set to write.")
+  var out: String
+
+  @Flag(help: "Replace the data set if there is one.")
+  var overwrite = false
+
+  func run() throws {
+    let communicator = try Communicator.world()
+    var progress: ProgressDisplay?
+    var options = foreign.options
+    options.stations = stations
+    options.environments = environments
+    options.layers = layers
+    options.stationHeight = place.stationHeight
+    let (description, count) = try MapImporter.run(
+      path: source, options: options, target: out, spacing: place.spacing,
+      origin: SIMD2(place.origin.x, place.origin.y),
+      softwareVersion: Software.version, communicator: communicator, overwrite: overwrite
+    ) { done, total in
+      // Of rank 0's share: the others are about as far.
+      let display = progress ?? Self.display(total, communicator)
+      progress = display
+      display.update(step: done, unitsPerStep: Double(communicator.size))
+    }
+    progress?.finish()
+    if communicator.isRoot {
+      print("\(out): \(count) maps of \(description.rows) x \(description.columns), \(description.units)")
+    }
+  }
+
+  private static func layer(_ text: String) throws -> ImportOptions.Layer {
+    let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw ValidationError("--layer is NAME=SOURCE, found \"\(text)\".") }
+    return .init(name: parts[0], source: parts[1])
+  }
+
+  private static func display(_ total: Int, _ communicator: Communicator) -> ProgressDisplay {
+    ProgressDisplay(
+      "import", total: total, unit: "maps", style: .automatic(isEnabled: communicator.isRoot))
+  }
+}
+
+/// Two numbers "1,1": a place in the plane [m].
+struct Position: ExpressibleByArgument {
+  let x: Double
+  let y: Double
+
+  init(x: Double, y: Double) {
+    self.x = x
+    self.y = y
+  }
+
+  init?(argument: String) {
+    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard numbers.count == 2, let x = numbers[0], let y = numbers[1], x.isFinite, y.isFinite else { return nil }
+    self.init(x: x, y: y)
+  }
+
+  var defaultValueDescription: String { "\(Units.number(x)),\(Units.number(y))" }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Diffusion
+import Reconstruction
+import Runs
+
+extension ReconstructionRequest.SamplerKind: ExpressibleByArgument {}
+extension ReconstructionRequest.Estimate: ExpressibleByArgument {}
+extension TimestepSpacing: ExpressibleByArgument {}
+extension TrainedModel.Weights: ExpressibleByArgument {}
+
+/// How a trained network draws maps; shared by all commands that let it.
+struct SamplingOptions: ParsableArguments {
+  @Option(help: "The way from noise to a map: ddim, dpm-solver (second order), or ancestral with all steps.")
+  var sampler = ReconstructionRequest.SamplerKind.ddim
+
+  @Option(help: "Network evaluations of a draw by ddim or dpm-solver.")
+  var steps = 20
+
+  @Option(
+    help: "Which timesteps: trailing, quadratic, log-snr. Default: trailing for ddim, log-snr for dpm-solver.")
+  var spacing: TimestepSpacing?
+
+  @Option(help: "The timestep where a coarse start begins. Default: the run's diffusion.start_timestep.")
+  var startTimestep: Int?
+
+  @Option(help: "The share of noise that each step of ddim or dpm-solver adds, 0 to 1.")
+  var eta = 0.0
+
+  @Option(
+    name: .customLong("samples"),
+    help: ArgumentHelp(
+      "Draws of each map; from 2 on the file has the layer deviation, the standard deviation of what is predicted.",
+      valueName: "count"))
+  var draws = 1
+
+  @Option(
+    help: """
+      What the maps are: one draw, the mean of all draws, or the network's direct estimate of that mean. Default: \
+      mean where there are several draws.
+      """)
+  var estimate: ReconstructionRequest.Estimate?
+
+  @Flag(
+    help: """
+      Show the network each map turned and mirrored in all eight ways: a direct estimate is the mean over them (eight \
+      evaluations), draws take turns. Needs a run with training.symmetries.
+      """)
+  var symmetries = false
+
+  @Option(help: "The averaged weights (ema) or the last step's own (model).")
+  var weights = TrainedModel.Weights.ema
+
+  @Option(help: "Keys the sampler's noise. Default: the run's seed.")
+  var seed: UInt64?
+
+  @Option(help: "Maps that a rank has in the network at a time.")
+  var batch = 4
+
+  func validate() throws {
+    guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
+    guard draws >= 1 else { throw ValidationError("--samples must be at least 1.") }
+    guard startTimestep.map({ $0 >= 1 }) ?? true else {
+      throw ValidationError("--start-timestep must be at least 1.")
+    }
+    guard estimate != .draw || draws == 1 else {
+      throw ValidationError("--estimate draw is of one draw; with --samples \(draws) take mean or direct.")
+    }
+  }
+
+  /// Whether something is asked for that only a model can do.
+  var areModels: Bool { draws > 1 || estimate != nil || symmetries }
+
+  /// Puts the options into a request.
+  func apply(to request: inout ReconstructionRequest) {
+    request.sampler = sampler
+    request.steps = steps
+    request.spacing = spacing
+    request.startTimestep = startTimestep
+    request.eta = eta
+    request.draws = draws
+    request.estimate = estimate
+    request.usesSymmetries = symmetries
+    request.batch = batch
+    request.seed = seed
+  }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Essentials
+import MessagePassing
+import Records
+import Runs
+import Tensors
+import Training
+
+extension TrainingRequest.Resume: ExpressibleByArgument {}
+
+/// What all commands that train have in common.
+struct TrainingOptions: ParsableArguments {
+  @Option(
+    help: "A data set: what ckm simulate and ckm import write. May be given again: several are trained on as one.")
+  var data: [String]
+
+  @Option(name: .shortAndLong, help: "The run's directory.")
+  var out: String
+
+  @Option(help: "latest: go on with the newest whole checkpoint, or start where there is none.")
+  var resume = TrainingRequest.Resume.never
+
+  @Flag(help: "Check everything, say what would be done, and stop.")
+  var dryRun = false
+
+  @OptionGroup var compute: ComputeOptions
+
+  /// Collective. Trains, or says what would be done; a run that was stopped ends with exit code 75.
+  ///
+  /// - Parameters:
+  ///   - configuration: the run's.
+  ///   - communicator: the ranks.
+  ///   - console: told what is about to be done.
+  ///   - makeTrainer: puts the trainer together.
+  func train(
+    _ configuration: RunConfiguration, _ communicator: Communicator, _ console: Console,
+    _ makeTrainer: (TrainingRequest, Engine) throws -> Trainer
+  ) throws {
+    let threads = try compute.makeThreads(communicator, console)
+    var request = TrainingRequest(configuration: configuration, data: data, output: out)
+    request.resume = resume
+    request.hasSpareCore = try CoreShare(communicator).count > threads.count
+    let trainer = try makeTrainer(
+      request, Engine(threads, convolution: configuration.training.convolution))
+    trainer.summary.forEach(console.note)
+    guard !dryRun else { return }
+    switch try trainer.run() {
+    case .finished: return
+    case .stopped: throw ExitCode(75)
+    }
+  }
+}

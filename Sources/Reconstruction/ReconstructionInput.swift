@@ -1,0 +1,169 @@
+import Conditioning
+import Essentials
+import Interpolation
+import MapStorage
+import MessagePassing
+import Runs
+
+/// Which maps of a data set.
+public enum SplitChoice: String, CaseIterable, Sendable {
+  /// Those that the run was trained on.
+  case train
+  /// Those that it was not.
+  case test
+  /// All of them.
+  case all
+}
+
+/// Where the coarse maps come from.
+public enum ReconstructionInput: Sendable {
+  /// The decimated maps of a data set.
+  case dataSet(path: String, split: SplitChoice)
+  /// Coarse maps alone: no truth needed. `area` is where the fine places lie, in the stations' coordinates; the first
+  /// sample is at the first of them.
+  case coarse(path: String, options: ImportOptions, area: AreaGeometry)
+
+  /// The file or folder.
+  public var path: String {
+    switch self {
+    case .dataSet(let path, _), .coarse(let path, _, _): path
+    }
+  }
+}
+
+/// The maps to reconstruct, open: gives one by one what is known of them.
+struct ReconstructionSource {
+  private enum Maps {
+    case fine(MapSetReader)
+    case coarse(ImportedMaps)
+  }
+  private let maps: Maps
+  private let path: String
+  /// The number of each map in its file.
+  let samples: [Int]
+  let grid: SamplingGrid
+  /// Where places lie.
+  let area: AreaGeometry
+
+  /// - Parameters:
+  ///   - input: the file and which of its maps.
+  ///   - trained: the model that will reconstruct, which knows its split; nil for none.
+  ///   - magnification: fine pixels from one coarse sample to the next.
+  /// - Throws: `Fault` when the file cannot be read, or its maps do not fit the magnification.
+  init(_ input: ReconstructionInput, _ trained: TrainedModel?, magnification: Int) throws {
+    path = input.path
+    switch input {
+    case .dataSet(let path, let choice):
+      let reader = try MapSetReader(path: path)
+      grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
+      samples = try Self.chosen(choice, reader, trained)
+      area = AreaGeometry(reader.description)
+      maps = .fine(reader)
+    case .coarse(let path, let options, let place):
+      let imported = try ImportedMaps(path: path, options: options)
+      grid = try SamplingGrid(
+        coarseRows: imported.rows, coarseColumns: imported.columns, magnification: magnification)
+      samples = Array(0..<imported.count)
+      area = place
+      maps = .coarse(imported)
+    }
+  }
+
+  private static func chosen(
+    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: TrainedModel?
+  ) throws -> [Int] {
+    guard choice != .all else { return Array(0..<reader.count) }
+    guard let trained else {
+      throw Fault(
+        "interpolation has no split", at: "--split", expected: "all", found: choice.rawValue,
+        hint: "the split of maps belongs to a trained run")
+    }
+    let split = try Split(MapSetCollection(paths: [reader.path]), seed: trained.configuration.seed)
+    try split.require(trained.state.split, at: reader.path)
+    let chosen = choice == .train ? split.training : split.test
+    guard !chosen.isEmpty else {
+      throw Fault("the split has no \(choice.rawValue) maps", at: reader.path, found: "\(reader.count) maps in all")
+    }
+    return chosen
+  }
+
+  /// What the result's file is to hold.
+  ///
+  /// - Parameters:
+  ///   - record: how the maps are made.
+  ///   - hasDeviation: whether each map has the layer of its deviation.
+  ///   - draws: how many draws stand beside each map.
+  func description(_ record: ReconstructionRecord, hasDeviation: Bool, draws: Int) -> MapSetDescription {
+    var description = MapSetDescription(rows: grid.rows, columns: grid.columns, hasStations: false)
+    switch maps {
+    case .fine(let reader):
+      description = reader.description
+      description.hasEnvironments = false
+    case .coarse(let imported):
+      description.hasStations = imported.hasStations
+      (description.spacing, description.originX, description.originY) = (area.spacing, area.originX, area.originY)
+      description.longName = imported.longName ?? description.longName
+    }
+    // A mask of coarse places says nothing about the fine ones between them.
+    if case .coarse = maps { description.hasValid = false }
+    description.longName = "reconstructed " + description.longName
+    description.configuration = record.model
+    description.reconstruction = record
+    description.draws = draws
+    description.layers =
+      hasDeviation
+      ? [
+        MapLayer(
+          name: ReconstructionRecord.deviationName, longName: "predictive standard deviation",
+          units: description.units)
+      ] : []
+    return description
+  }
+
+  /// What a network is conditioned on, for one map.
+  func conditioned(_ sample: Int, _ conditioner: MapConditioner) throws -> ConditionedMap {
+    switch maps {
+    case .fine(let reader):
+      return try conditioner.condition(
+        try known(of: sample, reader), magnification: grid.magnification, training: false)
+    case .coarse(let imported):
+      return try conditioner.condition(coarse: try known(of: sample, imported), magnification: grid.magnification)
+    }
+  }
+
+  /// What an interpolation starts from, for one map.
+  func observation(_ sample: Int) throws -> CoarseObservation {
+    switch maps {
+    case .fine(let reader):
+      return try known(of: sample, reader).decimated(by: grid).observation
+    case .coarse(let imported):
+      return try known(of: sample, imported).observation
+    }
+  }
+
+  private func known(of sample: Int, _ reader: MapSetReader) throws -> MapConditioner.FineMap {
+    MapConditioner.FineMap(
+      try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
+      station: try reader.stations(indices: [sample])?[0], at: place(of: sample))
+  }
+
+  private func known(of sample: Int, _ imported: ImportedMaps) throws -> MapConditioner.FineMap {
+    let range = sample..<sample + 1
+    return MapConditioner.FineMap(
+      try imported.read(range)[0], valid: try imported.valid(range)?[0], station: try imported.stations(range)?[0],
+      at: place(of: sample))
+  }
+
+  /// File and sample, for messages.
+  func place(of sample: Int) -> String { "\(path), sample \(sample)" }
+
+  /// Stations and masks that the result takes over.
+  func companions(_ samples: [Int]) throws -> (stations: [SIMD3<Float>], valid: [[UInt8]]) {
+    switch maps {
+    case .fine(let reader):
+      return (try reader.stations(indices: samples) ?? [], try reader.valid(indices: samples) ?? [])
+    case .coarse(let imported):
+      return (try samples.flatMap { try imported.stations($0..<$0 + 1) ?? [] }, [])
+    }
+  }
+}

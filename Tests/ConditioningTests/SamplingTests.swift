@@ -1,0 +1,154 @@
+import Conditioning
+import Essentials
+import MapStorage
+import MessagePassing
+import TestSupport
+import Testing
+
+@Suite struct SplitTests {
+  @Test(arguments: [(1, 0), (2, 1), (6, 1), (8, 1), (9, 2), (24, 4), (1000, 167)])
+  func fiveToOne(count: Int, test: Int) {
+    let split = Split(count: count, seed: 3)
+    #expect(split.test.count == test)
+    #expect((split.training + split.test).sorted() == Array(0..<count))
+    #expect(split.record.trainingCount == count - test && split.record.testCount == test)
+  }
+
+  @Test func functionOfSeedAlone() {
+    let split = Split(count: 600, seed: 1)
+    #expect(split == Split(count: 600, seed: 1))
+    let other = Split(count: 600, seed: 2)
+    #expect(split.test != other.test && split.record.testHash != other.record.testHash)
+    // Spread: a test set of one end would not be random. The mean of 100 of 600 has a deviation of 16.
+    let mean = Double(split.test.reduce(0, +)) / 100
+    #expect(abs(mean - 299.5) < 80)
+  }
+
+  @Test func wholeEnvironments() {
+    let environments = (0..<120).map { Int32($0 % 12) * 5 - 20 }
+    let split = Split(count: 120, environments: environments, seed: 4)
+    let test = Set(split.test.map { environments[$0] })
+    #expect(split.record.byEnvironment && test.count == 2 && split.test.count == 20)
+    #expect(test.isDisjoint(with: split.training.map { environments[$0] }))
+    let one = Split(count: 12, environments: [Int32](repeating: 7, count: 12), seed: 4)
+    #expect(!one.record.byEnvironment && one == Split(count: 12, seed: 4))
+  }
+
+  @Test func otherMapsAreFound() throws {
+    let split = Split(count: 600, seed: 1)
+    try split.require(split.record, at: "maps.h5")
+    #expect(fault { try Split(count: 601, seed: 1).require(split.record, at: "maps.h5") }?.place == "maps.h5")
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
+    let read = try Split(MapSetCollection(paths: [reader.path]), seed: 5)
+    #expect(read.record.byEnvironment && read.test.count == 2 && read.training.count == 4)
+  }
+}
+
+@Suite struct BatchSamplerTests {
+  @Test func everyEpochVisitsEachMapOnce() {
+    var sampler = BatchSampler(count: 13, batch: 5, seed: 9)
+    let visited = (0..<13).flatMap { sampler.positions(step: $0) }
+    #expect(visited.count == 65)
+    var orders: Set<[Int]> = []
+    for epoch in 0..<5 {
+      let part = Array(visited[epoch * 13..<(epoch + 1) * 13])
+      #expect(part.sorted() == Array(0..<13))
+      orders.insert(part)
+      #expect(part == EpochOrder(count: 13, seed: 9, epoch: epoch).positions)
+    }
+    #expect(orders.count == 5)
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 7, 20])
+  func sharesOfRanksMakeTheBatch(size: Int) {
+    var sampler = BatchSampler(count: 13, batch: 12, seed: 9)
+    for step in 0..<10 {
+      let whole = sampler.positions(step: step)
+      let shares = (0..<size).map { rank in
+        var own = BatchSampler(count: 13, batch: 12, seed: 9)
+        return own.positions(step: step, share: own.share(rank: rank, size: size))
+      }
+      #expect(shares.flatMap(\.self) == whole)
+      let counts = shares.map(\.count)
+      #expect(counts.max()! - counts.min()! <= 1)
+    }
+  }
+
+  @Test func goesOnAtAnyStep() {
+    var one = BatchSampler(count: 7, batch: 20, seed: 1)
+    let steps = (0..<6).map { one.positions(step: $0) }
+    for step in [5, 0, 3, 1] {
+      var fresh = BatchSampler(count: 7, batch: 20, seed: 1)
+      #expect(fresh.positions(step: step) == steps[step])
+      #expect(one.positions(step: step) == steps[step])
+    }
+    #expect(one.location(ofSample: 20) == (2, 6))
+  }
+}
+
+@Suite struct NormalisationTests {
+  private let coarse: [Float] = [-120, -100, -90, -110]
+  private let fine: [Float] = [-130, -70, -100]
+
+  @Test func rangesOfTheThreeKinds() throws {
+    let fixed = ValueRange(minimum: -150, maximum: -50)
+    let own = try Normaliser().range(coarse: coarse, fine: fine, training: true, at: "maps.h5, sample 0")
+    #expect(own == ValueRange(minimum: -120, maximum: -90))
+    let known = try Normaliser(.fine).range(
+      coarse: coarse, fine: fine, training: true, at: "maps.h5, sample 0")
+    #expect(known == ValueRange(minimum: -130, maximum: -70))
+    let all = try Normaliser(.dataset, fixed: fixed).range(
+      coarse: coarse, training: false, at: "maps.h5, sample 0")
+    #expect(all == fixed)
+    #expect(fault { _ = try Normaliser(.fine).range(coarse: coarse, training: false, at: "m") } != nil)
+    #expect(fault { _ = try Normaliser(.dataset).range(coarse: coarse, training: false, at: "m") } != nil)
+  }
+
+  @Test func thereAndBack() {
+    let range = ValueRange(minimum: -147, maximum: -47.84)
+    #expect(range.normalise(-147) == -1 && range.normalise(-47.84) == 1)
+    var values: [Float] = [-147, -100, -47.84, -20, -180]
+    let original = values
+    values.withUnsafeMutableBufferPointer { Normaliser().normalise($0, range) }
+    #expect(values.allSatisfy { abs($0) <= 2 } && values[3] > 1 && values[4] < -1)
+    values.withUnsafeMutableBufferPointer { Normaliser().denormalise($0, range) }
+    // -180 dB is 2/3 of the range below: within the margin. Float32 rounds -150 to 1.5e-5; four operations.
+    for (value, wanted) in zip(values, original) { #expect(abs(value - wanted) < 1e-4) }
+  }
+
+  @Test func clampedAtTheMargin() {
+    let range = ValueRange(minimum: 0, maximum: 10)
+    var values: [Float] = [-100, 100, .nan, 5]
+    values.withUnsafeMutableBufferPointer {
+      Normaliser(margin: 0.25).normalise($0, range, valid: [1, 1, 0, 1])
+    }
+    #expect(values == [-1.25, 1.25, 0, 0])
+  }
+
+  @Test func holesDoNotCount() throws {
+    let range = try Normaliser().range(
+      coarse: [Float.nan, -100, -90], coarseValid: [0, 1, 1], training: true, at: "m")
+    #expect(range == ValueRange(minimum: -100, maximum: -90))
+    #expect(
+      fault { _ = try Normaliser().range(coarse: [1, 2], coarseValid: [0, 0], training: false, at: "m") }?
+        .what
+        == "the map has no valid place")
+  }
+
+  @Test func constantMaps() throws {
+    let flat: [Float] = [-90, -90]
+    let found = fault { _ = try Normaliser().range(coarse: flat, training: true, at: "maps.h5, sample 7") }
+    #expect(found?.what == "the map is constant" && found?.place == "maps.h5, sample 7")
+    let range = try Normaliser().range(coarse: flat, training: false, at: "maps.h5, sample 7")
+    #expect(range.minimum < -90 && range.maximum > -90 && abs(range.denormalise(0) + 90) < 1e-4)
+  }
+
+  @Test func rangeOfADataSet() throws {
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
+    let world = try Communicator.world()
+    // The least of sample 2 lies beside its hole; the greatest of sample 1 in its corner.
+    #expect(
+      try ValueRange.covering(MapSetCollection(paths: [reader.path]), samples: [1, 2], communicator: world)
+        == ValueRange(minimum: -88.5, maximum: -83))
+  }
+}
