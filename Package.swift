@@ -71,63 +71,72 @@ let package = Package(
 
     // Floor 3.
     library("NeuralNetworks", ["CKernels", "Computing", "Configuration", "Essentials", "Records", "Tensors"]),
-    library("Diffusion", ["CKernels", "Computing", "Essentials"]),
-    library("Conditioning", ["Computing", "Essentials", "Interpolation", "MapStorage", "MessagePassing"]),
+    library("Diffusion", ["CKernels", "Computing", "Configuration", "Essentials"]),
+    library(
+      "Conditioning",
+      [
+        "Computing", "Configuration", "Essentials", "Interpolation", "MapStorage", "MessagePassing",
+      ]),
 
     // Floor 4.
     library(
       "Runs",
       [
-        "CKernels", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MessagePassing",
-        "Models", "NeuralNetworks", "Records", "Tensors",
+        "CKernels", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage",
+        "MessagePassing", "NeuralNetworks", "Records", "Tensors", "TestSupport",
       ]),
 
     // Floor 5.
     library(
       "Training",
       [
-        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage",
-        "MessagePassing", "Models", "NeuralNetworks", "Records", "Runs", "Tensors",
+        "Computing", "Conditioning", "Configuration", "Essentials", "MessagePassing", "NeuralNetworks", "Records",
+        "Runs", "Tensors", "TestSupport",
       ]),
-    library("Models", ["Conditioning", "Configuration", "Essentials", "NeuralNetworks", "Tensors"]),
+    library(
+      "Models",
+      [
+        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "MapStorage", "Metrics",
+        "NeuralNetworks", "Records", "Runs", "Tensors",
+      ]),
 
     // Floor 6: what uses models.
     library(
       "Reconstruction",
       [
-        "Conditioning", "Diffusion", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
-        "Records", "Runs", "Tensors",
+        "Conditioning", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Records", "Runs", "Tensors",
+        "TestSupport",
       ]),
     library(
       "Evaluation",
       [
-        "Computing", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Pictures",
-        "Reconstruction", "Records", "Runs", "Tensors",
+        "Computing", "Configuration", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "Pictures", "Reconstruction", "Records", "Runs", "Tensors", "TestSupport",
       ]),
     library(
       "Compression",
       [
-        "Computing", "Configuration", "Essentials", "MessagePassing", "Metrics", "Models", "NeuralNetworks", "Pictures",
-        "Records", "Runs", "Tensors", "Training",
+        "Conditioning", "Configuration", "Essentials", "MessagePassing", "Metrics", "NeuralNetworks", "Pictures",
+        "Records", "Runs", "Tensors",
       ]),
     library(
       "Benchmarks",
       [
-        "CKernels", "ChannelModels", "Computing", "Essentials", "MessagePassing", "Models", "NeuralNetworks", "Records",
-        "Runs", "Tensors", "Training",
+        "CKernels", "ChannelModels", "Computing", "MessagePassing", "NeuralNetworks", "Records", "Runs", "Tensors",
+        "Training",
       ]),
 
     // Floor 7: the command, and `ckm`, which says which families of models it knows.
     library(
       "Commands",
       [
-        argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Conditioning", "Configuration",
-        "Diffusion", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
-        "Pictures", "Reconstruction", "Records", "Runs", "Tensors", "Training",
+        argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Diffusion",
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Models", "Reconstruction",
+        "Records", "Runs", "Tensors", "Training",
       ]),
 
     // The program.
-    .executableTarget(name: "ckm", dependencies: ["Commands"], swiftSettings: strict),
+    .executableTarget(name: "ckm", dependencies: ["Commands", "Models"], swiftSettings: strict),
 
     // What tests share.
     .target(

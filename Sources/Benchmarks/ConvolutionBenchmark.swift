@@ -1,5 +1,4 @@
 import Computing
-import Models
 import Records
 import Tensors
 
@@ -13,17 +12,17 @@ public enum ConvolutionBenchmark {
   /// Times each distinct shape alone; rates count the operations of the definition. The share of the peak counts the
   /// multiplications that are left: a quarter of them in Winograd's tiles.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings,
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings,
     convolution: ConvolutionChoice
   ) -> BenchmarkReport {
     let engine = Engine(threads: settings.threads, convolution: convolution)
     let peak = ProductBenchmark.peak(engine)
     var shapes: [(shape: ConvolutionShape, layers: Int)] = []
-    for layer in CGDM.convolutions(configuration) {
-      if let known = shapes.firstIndex(where: { $0.shape == layer.shape }) {
+    for shape in subject.convolutions {
+      if let known = shapes.firstIndex(where: { $0.shape == shape }) {
         shapes[known].layers += 1
       } else {
-        shapes.append((layer.shape, 1))
+        shapes.append((shape, 1))
       }
     }
     var table = MarkdownTable([
@@ -52,11 +51,11 @@ public enum ConvolutionBenchmark {
     }
     return BenchmarkReport(
       title:
-        "Convolutions of \(preset), batch \(settings.batch), \(settings.threads) threads: GFLOP/s-eq. by product; peak "
+        "Convolutions of \(subject.name), batch \(settings.batch), \(settings.threads) threads: GFLOP/s-eq. by product; peak "
         + "\(Units.number(peak / 1e9)) GFLOP/s",
       tables: [table],
       json: .members([
-        "benchmark": .text("convolution"), "preset": .text(preset), "batch": .integer(settings.batch),
+        "benchmark": .text("convolution"), "preset": .text(subject.name), "batch": .integer(settings.batch),
         "threads": .integer(settings.threads), "peak_operations_per_second": .real(peak), "layers": .array(rows),
       ]))
   }

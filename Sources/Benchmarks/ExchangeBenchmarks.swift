@@ -1,6 +1,4 @@
 import MessagePassing
-import Models
-import NeuralNetworks
 import Records
 import Runs
 import Training
@@ -9,9 +7,9 @@ import Training
 public enum AllReduceBenchmark {
   /// Collective: sums a model's gradient arena over the ranks `settings.steps` times, in buckets of several sizes.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings, _ world: Communicator
   ) throws -> BenchmarkReport {
-    let arena = CGDM(configuration, isTrained: true).arena
+    let arena = try subject.makeArena()
     guard let gradients = arena.gradients else { preconditionFailure("a trained model has gradients") }
     let bytes = arena.count * MemoryLayout<Float>.stride
     var table = MarkdownTable(["bucket", "buckets", "median", "rate"], alignments: [.right, .right, .right, .right])
@@ -36,9 +34,9 @@ public enum AllReduceBenchmark {
         ]))
     }
     return BenchmarkReport(
-      title: "All-reduce of \(preset)'s gradients, \(Units.bytes(bytes)), over \(world.size) ranks", tables: [table],
+      title: "All-reduce of \(subject.name)'s gradients, \(Units.bytes(bytes)), over \(world.size) ranks", tables: [table],
       json: .members([
-        "benchmark": .text("all-reduce"), "preset": .text(preset), "ranks": .integer(world.size),
+        "benchmark": .text("all-reduce"), "preset": .text(subject.name), "ranks": .integer(world.size),
         "bytes": .integer(bytes), "exchanges": .array(rows),
       ]))
   }
@@ -50,17 +48,16 @@ public enum ScalingBenchmark {
   /// that only communication is counted. The efficiency is the ratio of the medians of the slowest rank's times.
   ///
   /// - Parameters:
-  ///   - configuration: the model.
-  ///   - preset: its name.
+  ///   - subject: the model.
   ///   - settings: `batch` is each rank's share.
   ///   - world: the ranks.
   ///   - bucketBytes: the least size of a bucket.
   ///   - way: how gradients get to the other ranks; nil: as training chooses.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator,
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings, _ world: Communicator,
     bucketBytes: Int, way wanted: ExchangeWay?
   ) throws -> BenchmarkReport {
-    let rig = try StepRig(configuration, settings, isTrained: true)
+    let rig = try StepRig(subject, settings, isTrained: true)
     let reducer: TrainingSection.Reducer =
       switch wanted {
       case .polled, .thread: .overlapped
@@ -68,7 +65,7 @@ public enum ScalingBenchmark {
       case nil: .automatic
       }
     let exchange = try GradientExchange(
-      rig.model.arena, by: reducer, bucketBytes: bucketBytes, hasSpareCore: wanted == .thread,
+      rig.trial.arena, by: reducer, bucketBytes: bucketBytes, hasSpareCore: wanted == .thread,
       communicator: world)
     let way = wanted ?? (exchange.way == .shared ? .shared : .polled)
     var together: [Double] = [], apart: [Double] = [], hidden: [Double] = [], total: [Double] = []
@@ -99,9 +96,9 @@ public enum ScalingBenchmark {
       Units.bytes(Int(memory)),
     ])
     return BenchmarkReport(
-      title: "Scaling of \(preset): the ranks together against the same steps without exchange", tables: [table],
+      title: "Scaling of \(subject.name): the ranks together against the same steps without exchange", tables: [table],
       json: .members([
-        "benchmark": .text("scaling"), "preset": .text(preset), "ranks": .integer(world.size),
+        "benchmark": .text("scaling"), "preset": .text(subject.name), "ranks": .integer(world.size),
         "threads": .integer(settings.threads), "global_batch": .integer(settings.batch * world.size),
         "seconds_together": .real(median(together)), "seconds_apart": .real(median(apart)),
         "exchange": .text(way.rawValue), "efficiency": .real(efficiency), "exchange_seconds": .real(median(total)),

@@ -1,9 +1,7 @@
 import Computing
 import MessagePassing
-import Models
 import NeuralNetworks
 import Records
-import Training
 
 /// The optimisers' steps on a model's weights, with nothing beside them.
 public enum OptimiserBenchmark {
@@ -11,14 +9,13 @@ public enum OptimiserBenchmark {
   /// the other, since each has moments of its own. A time is that of the slowest rank.
   ///
   /// - Parameters:
-  ///   - configuration: the model.
-  ///   - preset: its name, for the report.
+  ///   - subject: the model.
   ///   - settings: threads, steps, seed.
   ///   - world: the ranks.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings, _ world: Communicator
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings, _ world: Communicator
   ) throws -> BenchmarkReport {
-    let arena = CGDM(configuration, isTrained: true).arena
+    let arena = try subject.makeArena()
     guard let gradients = arena.gradients else { preconditionFailure("a trained model has gradients") }
     let threads = Threads(count: settings.threads)
     RandomStream(seed: settings.seed, purpose: .test).fillGaussian(
@@ -43,10 +40,10 @@ public enum OptimiserBenchmark {
         [way.name] + [median(way.times), way.times.min() ?? .nan, way.times.max() ?? .nan].map(Units.milliseconds))
     }
     return BenchmarkReport(
-      title: "Optimiser's step on \(preset), \(arena.parameterCount) parameters, \(world.size) x "
+      title: "Optimiser's step on \(subject.name), \(arena.parameterCount) parameters, \(world.size) x "
         + "\(settings.threads) threads", tables: [table],
       json: .members([
-        "benchmark": .text("optimiser"), "preset": .text(preset), "ranks": .integer(world.size),
+        "benchmark": .text("optimiser"), "preset": .text(subject.name), "ranks": .integer(world.size),
         "threads": .integer(settings.threads), "parameters": .integer(arena.parameterCount),
         "seconds": .object(ways.map { JSONMember(key: $0.key, value: .real(median($0.times))) }),
       ]))

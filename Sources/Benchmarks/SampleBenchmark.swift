@@ -1,4 +1,3 @@
-import Models
 import Records
 import Tensors
 
@@ -15,10 +14,10 @@ public enum SampleBenchmark {
   /// Runs evaluations in turn with transformed weights that are kept, as a sampler has them from its second step on, and
   /// with weights that are transformed in every evaluation: one of each, then `settings.steps` of each that are timed.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings,
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings,
     convolution: ConvolutionChoice, profiled: Bool
   ) throws -> BenchmarkReport {
-    let rig = try StepRig(configuration, settings, convolution: convolution, isTrained: false)
+    let rig = try StepRig(subject, settings, convolution: convolution, isTrained: false)
     rig.forward()  // takes all other memory: what is left shows how many weights may be kept
     let kept = PreparedWeights(ranksOnNode: settings.ranksOnNode)
     var ways = [
@@ -35,11 +34,11 @@ public enum SampleBenchmark {
         ways[way].processorSeconds += (processorSeconds() - before) / Double(settings.steps)
       }
     }
-    return report(ways, kept, preset, settings, convolution, rig)
+    return report(ways, kept, subject.name, settings, convolution, rig)
   }
 
   private static func report(
-    _ ways: [Way], _ kept: PreparedWeights, _ preset: String, _ settings: BenchmarkSettings,
+    _ ways: [Way], _ kept: PreparedWeights, _ name: String, _ settings: BenchmarkSettings,
     _ convolution: ConvolutionChoice, _ rig: StepRig
   ) -> BenchmarkReport {
     let peak = peakBytes(), batch = Double(settings.batch)
@@ -62,11 +61,11 @@ public enum SampleBenchmark {
       }
     }
     return BenchmarkReport(
-      title: "Sampling: one evaluation of \(preset) for a batch of \(settings.batch), without a tape, on "
+      title: "Sampling: one evaluation of \(name) for a batch of \(settings.batch), without a tape, on "
         + "\(settings.threads) threads",
       tables: tables,
       json: .members([
-        "benchmark": .text("sample"), "preset": .text(preset), "batch": .integer(settings.batch),
+        "benchmark": .text("sample"), "preset": .text(name), "batch": .integer(settings.batch),
         "threads": .integer(settings.threads), "convolution": .text(convolution.rawValue),
         "seconds_per_evaluation": .real(median(ways[0].seconds)),
         "processor_seconds_per_evaluation": .real(ways[0].processorSeconds),

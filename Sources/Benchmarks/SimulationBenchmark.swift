@@ -1,6 +1,5 @@
 import ChannelModels
 import Computing
-import Essentials
 import MessagePassing
 import Records
 import Tensors

@@ -1,70 +1,46 @@
-import Computing
 import Foundation
-import Models
 import NeuralNetworks
 import Records
+import Runs
 import Tensors
 import Training
 
 /// A model, its optimiser and a batch of random maps: what a training step needs.
 final class StepRig {
   let engine: Engine
-  let model: CGDM
+  let trial: StepTrial
   private let optimiser: Optimiser?
   private let batch: Int, microbatch: Int
-  private let condition: Tensor, noisy: Tensor, noise: Tensor
   private var step = 0
   var profile: OperationProfile?
 
   /// - Parameters:
-  ///   - configuration: the model.
+  ///   - subject: the model.
   ///   - settings: batch, threads, seed.
   ///   - convolution: how convolutions may be computed.
   ///   - isTrained: whether `train` will be called.
   init(
-    _ configuration: CGDMConfiguration, _ settings: BenchmarkSettings,
-    convolution: ConvolutionChoice = .automatic, isTrained: Bool
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings, convolution: ConvolutionChoice = .automatic,
+    isTrained: Bool
   ) throws {
     engine = Engine(threads: settings.threads, convolution: convolution)
-    model = CGDM(configuration, isTrained: isTrained)
-    try Initialisation.kaiming.apply(to: model.arena, seed: settings.seed)
-    optimiser = isTrained ? Optimiser(model.arena, rule: Optimiser.Rule()) : nil
+    trial = try subject.makeTrial(settings.batch, isTrained, settings.seed, engine)
+    optimiser = isTrained ? Optimiser(trial.arena, rule: Optimiser.Rule()) : nil
     batch = settings.batch
     microbatch = settings.microbatch == 0 ? settings.batch : settings.microbatch
-    let size = configuration.imageSize, channels = configuration.channels
-    let stream = RandomStream(seed: settings.seed, purpose: .test)
-    let maps = (0..<3).map { [engine] kind in
-      engine.tensor(
-        [settings.batch, size, size, channels],
-        stream.gaussian(settings.batch * size * size * channels, sample: kind))
-    }
-    (condition, noisy, noise) = (maps[0], maps[1], maps[2])
-  }
-
-  /// The model's answer for some maps of the batch.
-  private func answer(_ maps: Range<Int>, _ tape: Tape) -> Variable {
-    model(
-      condition: some(maps, of: condition), noisy: some(maps, of: noisy),
-      timesteps: maps.map { Float(1 + 997 * ($0 + 1) % 1000) }, tape)
-  }
-
-  private func some(_ maps: Range<Int>, of all: Tensor) -> Tensor {
-    Tensor(
-      storage: all.storage, base: all.sample(maps.lowerBound), shape: [maps.count] + all.shape.dropFirst(),
-      stride: all.stride)
   }
 
   /// Forward, backward, the exchange between the ranks where there is one, and Adam; returns the loss.
   @discardableResult
   func train(_ exchange: GradientExchange? = nil) throws -> Double {
     profile?.restart()
-    model.arena.clearGradients()
-    profile?.lap("clear gradients", "", work: .init(passes: 1, over: model.arena.count))
+    trial.arena.clearGradients()
+    profile?.lap("clear gradients", "", work: .init(passes: 1, over: trial.arena.count))
     var sum = 0.0
     if let exchange { try exchange.exchange { sum = addGradients($0) } } else { sum = addGradients { _ in } }
     profile?.restart()
     try optimiser?.step(learningRate: 5e-5, threads: engine.threads)
-    profile?.lap("Adam", "", work: .init(passes: 7, over: model.arena.count))
+    profile?.lap("Adam", "", work: .init(passes: 7, over: trial.arena.count))
     step += 1
     return sum / Double(batch)
   }
@@ -76,9 +52,8 @@ final class StepRig {
       let maps = first..<min(batch, first + microbatch)
       let tape = Tape(engine: engine, isRecording: true)
       tape.profile = profile
-      tape.dropoutKeys = DropoutKeys(seed: 1, step: step, samples: Array(maps))
       if maps.upperBound == batch { watch(tape) }
-      let loss = tape.meanSquaredError(answer(maps, tape), target: some(maps, of: noise))
+      let loss = trial.losses(maps, step, tape)
       tape.backward(from: loss, seed: 1 / Float(batch))
       sum += loss.value.values().reduce(0) { $0 + Double($1) }
     }
@@ -90,7 +65,7 @@ final class StepRig {
     let tape = Tape(engine: engine, prepared: prepared)
     tape.profile = profile
     profile?.restart()
-    _ = answer(0..<batch, tape)
+    _ = trial.forward(0..<batch, tape)
   }
 }
 
@@ -99,32 +74,31 @@ public enum TrainStepBenchmark {
   /// Runs one step, then times `settings.steps` more.
   ///
   /// - Parameters:
-  ///   - configuration: the model.
-  ///   - preset: its name, for the report.
+  ///   - subject: the model.
   ///   - settings: batch, threads, steps.
   ///   - convolution: how convolutions may be computed.
   ///   - profiled: whether to add a table by kind of operation.
   public static func run(
-    _ configuration: CGDMConfiguration, preset: String, _ settings: BenchmarkSettings,
+    _ subject: BenchmarkSubject, _ settings: BenchmarkSettings,
     convolution: ConvolutionChoice, profiled: Bool
   ) throws -> BenchmarkReport {
-    let rig = try StepRig(configuration, settings, convolution: convolution, isTrained: true)
+    let rig = try StepRig(subject, settings, convolution: convolution, isTrained: true)
     try rig.train()
     if profiled { rig.profile = OperationProfile() }
     let before = processorSeconds()
     let times = try (0..<settings.steps).map { _ in try seconds { try rig.train() } }
     let processor = (processorSeconds() - before) / Double(settings.steps)
     let middle = median(times), peak = peakBytes()
-    let operations = 6 * CGDM.costs(configuration).reduce(0) { $0 + $1.multiplyAccumulates } * settings.batch
+    let operations = 6 * subject.multiplyAccumulates * settings.batch
     var table = MarkdownTable(["training step", "median", "least", "most", "CPU", "peak memory", "GFLOP/s-eq."])
     table.add([
-      "\(preset), batch \(settings.batch), \(settings.threads) threads", Units.duration(middle),
+      "\(subject.name), batch \(settings.batch), \(settings.threads) threads", Units.duration(middle),
       Units.duration(times.min() ?? .nan), Units.duration(times.max() ?? .nan),
       Units.duration(processor), Units.bytes(peak),
       Units.number(Double(operations) / middle / 1e9),
     ])
     let json = JSONValue.members([
-      "benchmark": .text("train-step"), "preset": .text(preset), "batch": .integer(settings.batch),
+      "benchmark": .text("train-step"), "preset": .text(subject.name), "batch": .integer(settings.batch),
       "threads": .integer(settings.threads), "convolution": .text(convolution.rawValue),
       "seconds_per_step": .real(middle), "processor_seconds_per_step": .real(processor),
       "seconds": .array(times.map { .real($0) }),

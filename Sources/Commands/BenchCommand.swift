@@ -1,7 +1,6 @@
 import ArgumentParser
 import Benchmarks
 import MessagePassing
-import Models
 import Records
 import Runs
 import Tensors
@@ -21,20 +20,28 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Maps in a batch, of each rank.")
     var batch = 4
     @Option(help: "The model.")
-    var preset = RunConfiguration.Preset.paper
-    @Option(help: "Another width c1 of the first stage than the preset's.")
-    var baseChannels: Int?
+    var preset = "paper"
+    @Option(
+      help: ArgumentHelp(
+        "A key of its configuration to change, such as model.base_channels=16; may be given several times.",
+        valueName: "section.key=value"))
+    var set: [String] = []
     @Option(help: "Repetitions that are timed; one more goes before them.")
     var steps = 3
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
-    var configuration: CGDMConfiguration {
-      var configuration = preset.configuration.model
-      if let baseChannels { configuration.baseChannels = baseChannels }
-      return configuration
+    /// The model, by its preset and what changes it.
+    var subject: BenchmarkSubject {
+      get throws {
+        func subject<Family: ModelFamily>(_ family: Family.Type) throws -> BenchmarkSubject {
+          try BenchmarkSubject(
+            RunConfiguration<Family>.load(preset: preset, overrides: set),
+            name: ([preset] + set).joined(separator: ", "))
+        }
+        return try subject(ChannelKnowledgeMaps.families.choose(preset: preset, file: nil).family)
+      }
     }
-    var name: String { preset.rawValue + (baseChannels.map { " with c1 = \($0)" } ?? "") }
 
     /// Collective: the settings, with this rank's share of the machine.
     func settings(_ world: Communicator, microbatch: Int = 0) throws -> BenchmarkSettings {
@@ -48,9 +55,6 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
       guard (1...4096).contains(batch) else {
         throw ValidationError("--batch: expected 1...4096, found \(batch)")
-      }
-      if let baseChannels, !(2...1024).contains(baseChannels) || baseChannels % 2 != 0 {
-        throw ValidationError("--base-channels: expected an even number in 2...1024, found \(baseChannels)")
       }
       guard (1...100_000).contains(steps) else {
         throw ValidationError("--steps: expected 1...100000, found \(steps)")
@@ -90,7 +94,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try TrainStepBenchmark.run(
-          options.configuration, preset: options.name,
+          options.subject,
           options.settings(try .world(), microbatch: accumulation.microbatch),
           convolution: network.convolution, profiled: network.profile))
     }
@@ -113,8 +117,8 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
       options.show(
-        ConvolutionBenchmark.run(
-          options.configuration, preset: options.name, try options.settings(try .world()),
+        try ConvolutionBenchmark.run(
+          options.subject, try options.settings(try .world()),
           convolution: convolution))
     }
   }
@@ -128,7 +132,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       options.show(
         try SampleBenchmark.run(
-          options.configuration, preset: options.name, options.settings(try .world()),
+          options.subject, options.settings(try .world()),
           convolution: network.convolution, profiled: network.profile))
     }
   }
@@ -142,7 +146,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try OptimiserBenchmark.run(
-        options.configuration, preset: options.name, options.settings(world), world)
+        options.subject, options.settings(world), world)
       if world.isRoot { options.show(report) }
     }
   }
@@ -155,7 +159,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try AllReduceBenchmark.run(
-        options.configuration, preset: options.name, options.settings(world), world)
+        options.subject, options.settings(world), world)
       if world.isRoot { options.show(report) }
     }
   }
@@ -183,7 +187,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
       let world = try Communicator.world()
       let report = try ScalingBenchmark.run(
-        options.configuration, preset: options.name, options.settings(world, microbatch: accumulation.microbatch),
+        options.subject, options.settings(world, microbatch: accumulation.microbatch),
         world,
         bucketBytes: bucket << 20, way: exchange)
       if world.isRoot { options.show(report) }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Essentials
 import Foundation
+import Runs
+import Synchronization
 
 /// The command `ckm`: channel knowledge maps from simulation to report.
 public struct ChannelKnowledgeMaps: ParsableCommand {
@@ -22,8 +24,18 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
   /// For the argument parser, which fills commands itself.
   public init() {}
 
+  /// The families of models that this program knows.
+  static var families: FamilyRegistry {
+    guard let registry = known.withLock({ $0 }) else { preconditionFailure("no family of models is registered") }
+    return registry
+  }
+  private static let known = Mutex<FamilyRegistry?>(nil)
+
   /// Runs the command that the process's arguments name, and ends the process where that fails.
-  public static func start() {
+  ///
+  /// - Parameter families: the families of models that the program knows; files that name none are of the first.
+  public static func start(families: [any ModelFamily.Type]) {
+    known.withLock { $0 = FamilyRegistry(families) }
     // A limit on file sizes is to be an error that is told, like a full disk, and not a sudden end.
     signal(SIGXFSZ, SIG_IGN)
     do {

@@ -1,8 +1,5 @@
 import ArgumentParser
-import Configuration
 import Runs
-
-extension RunConfiguration.Preset: ExpressibleByArgument {}
 
 /// What changes a configuration: a file, then key by key.
 struct ConfigurationChanges: ParsableArguments {
@@ -15,15 +12,27 @@ struct ConfigurationChanges: ParsableArguments {
 
 /// Where a run's configuration comes from: a preset, and what changes it.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The configuration to start from.")
-  var preset = RunConfiguration.Preset.small
+  @Option(
+    help: ArgumentHelp(
+      "The configuration to start from: \(Self.presets). Default: what the file names at its top, or "
+        + "\(ChannelKnowledgeMaps.families.presets[0].name)."))
+  var preset: String?
 
   @OptionGroup var changes: ConfigurationChanges
 
-  /// The resolved configuration.
+  private static var presets: String { ChannelKnowledgeMaps.families.presets.map(\.name).joined(separator: ", ") }
+
+  /// The family that is asked for, and the preset's name.
+  ///
+  /// - Throws: `Fault` for names that are not known, or do not agree.
+  func choose() throws -> (family: any ModelFamily.Type, preset: String?) {
+    try ChannelKnowledgeMaps.families.choose(preset: preset, file: changes.config)
+  }
+
+  /// The resolved configuration of a family.
   ///
   /// - Throws: `Fault` naming file, line, column and key.
-  func load() throws -> RunConfiguration {
-    try Configuration.load(preset: preset.configuration, file: changes.config, overrides: changes.set)
+  func load<Family: ModelFamily>(_ family: Family.Type, preset: String?) throws -> RunConfiguration<Family> {
+    try RunConfiguration<Family>.load(preset: preset, file: changes.config, overrides: changes.set)
   }
 }

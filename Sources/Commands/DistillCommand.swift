@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Essentials
 import MessagePassing
 import Records
@@ -11,7 +12,8 @@ struct DistillCommand: ParsableCommand {
     commandName: "distill", abstract: "Train a pruned run on its task and on what its teacher answers.",
     discussion: """
       The configuration is the student's, changed by --config and --set: training.steps, training.learning_rate, and \
-      distillation.* for the weights of the losses. --data is what the teacher was trained on. Signals, checkpoints and --resume are as for ckm train.
+      distillation.* for the weights of the losses. --data is what the teacher was trained on. Signals, checkpoints and \
+      --resume are as for ckm train.
       """)
 
   @Option(help: "The run to learn from; its averaged weights are used and stay as they are.")
@@ -26,17 +28,27 @@ struct DistillCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
+    let family = try ChannelKnowledgeMaps.families.family(ofRunAt: teacher, communicator: communicator)
+    guard let distillable = family as? any DistillableFamily.Type else {
+      throw Fault("such models do not teach others", at: teacher, found: "the family \(family.name)")
+    }
+    try distill(distillable, communicator)
+  }
+
+  private func distill<Family: DistillableFamily>(_ family: Family.Type, _ communicator: Communicator) throws {
     let console = Console(isEnabled: communicator.isRoot)
-    let teacher = try TrainedModel.load(run: teacher, communicator: communicator, console: console)
-    let student = try TrainedModel.load(run: student, communicator: communicator, console: console)
+    let taught = try TrainedRun<Family>.load(run: teacher, communicator: communicator, console: console)
+    let student = try TrainedRun<Family>.load(run: student, communicator: communicator, console: console)
     let configuration = try communicator.agree("read the configuration") {
-      try Distillation.configuration(
-        student: student, teacher: teacher, file: changes.config, overrides: changes.set)
+      try Family.distillation(
+        Configuration.load(preset: student.configuration, file: changes.config, overrides: changes.set), by: taught,
+        at: "\(student.path) after \(taught.path)")
     }
-    try training.train(configuration, communicator, console) { request, engine in
-      try Distillation.trainer(
-        request, student: student, teacher: teacher, communicator: communicator, engine: engine,
-        console: console)
-    }
+    var (request, engine) = try training.prepare(configuration.training, communicator, console)
+    request.initialWeights = "\(student.path)/\(Family.players(student.model, configuration)[0].averageFile)"
+    try training.run(
+      Trainer(request, configuration, communicator: communicator, engine: engine, console: console) {
+        try Family.makeTask($0, $1, $2, teacher: taught)
+      }, console)
   }
 }

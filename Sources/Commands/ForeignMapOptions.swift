@@ -1,5 +1,4 @@
 import ArgumentParser
-import Conditioning
 import Essentials
 import Interpolation
 import MapStorage

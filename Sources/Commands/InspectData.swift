@@ -1,11 +1,8 @@
 import ArgumentParser
-import ChannelModels
 import Computing
-import Essentials
 import Evaluation
 import MapStorage
 import MessagePassing
-import Metrics
 import Records
 
 /// `ckm inspect data`: what a data set of maps holds, and what its maps look like.

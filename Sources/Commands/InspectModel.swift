@@ -15,7 +15,7 @@ struct InspectModel: ParsableCommand {
 
   func run() throws {
     try Launch.onRoot("count the model") {
-      let model = try source.load().model
+      let model = try source.load(CGDMFamily.self, preset: source.preset).own.model
       let table = prunable ? Self.prunableLayers(of: model) : ModelTable(model).text
       print(table, terminator: "")
     }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ChannelModels
 import Configuration
-import Essentials
 import Evaluation
 import MapStorage
 

@@ -4,7 +4,6 @@ import Evaluation
 import Foundation
 import MessagePassing
 import Records
-import Runs
 import Tensors
 
 /// `ckm protocol`: the full table, scenario by magnification by method.
@@ -25,7 +24,8 @@ struct ProtocolCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A run's directory, and its name in tables (CGDM, or the directory's). Repeatable. Default: interpolations alone.",
+      "A run's directory, and its name in tables. Default: the family's, or of several runs the directories'. Repeatable; "
+        + "none: interpolations alone.",
       valueName: "[name=]directory"))
   var model: [String] = []
 
@@ -57,11 +57,9 @@ struct ProtocolCommand: ParsableCommand {
     let threads = try compute.makeThreads(communicator, console)
     let models = try model.map { text in
       let (name, run) = named(text)
-      return (
-        name: name,
-        trained: try TrainedModel.load(
-          run: run, weights: sampling.weights, communicator: communicator, console: console)
-      )
+      let trained = try ChannelKnowledgeMaps.families.load(
+        run: run, weights: sampling.weights, communicator: communicator, console: console)
+      return (name: name ?? trained.title, trained: trained)
     }
     var request = ProtocolRequest(data: data, models: models, outputDirectory: out)
     request.magnifications = magnification
@@ -79,11 +77,11 @@ struct ProtocolCommand: ParsableCommand {
     }
   }
 
-  /// Name and directory; a directory whose own name holds "=" needs no name.
-  private func named(_ text: String) -> (name: String, run: String) {
+  /// Name, where one is given or needed, and directory; a directory whose own name holds "=" needs no name.
+  private func named(_ text: String) -> (name: String?, run: String) {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
     if parts.count == 2, !FileManager.default.fileExists(atPath: text) { return (parts[0], parts[1]) }
-    return (model.count == 1 ? "CGDM" : URL(fileURLWithPath: text).lastPathComponent, text)
+    return (model.count == 1 ? nil : URL(fileURLWithPath: text).lastPathComponent, text)
   }
 
   private static func scenario(_ text: String) throws -> ProtocolData {

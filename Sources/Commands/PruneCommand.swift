@@ -1,6 +1,5 @@
 import ArgumentParser
 import Compression
-import Computing
 import Essentials
 import MessagePassing
 import Records
@@ -42,7 +41,7 @@ struct PruneCommand: ParsableCommand {
   var seed: UInt64?
 
   @Option(help: "The averaged weights (ema) or the last step's own (model).")
-  var weights = TrainedModel.Weights.ema
+  var weights = WeightsChoice.ema
 
   @Flag(inversion: .prefixedNo, help: "Use the activations before a removed layer again: the same values, sooner.")
   var reuse = true
@@ -65,9 +64,18 @@ struct PruneCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
+    let family = try ChannelKnowledgeMaps.families.family(ofRunAt: model, communicator: communicator)
+    guard let prunable = family as? any PrunableFamily.Type else {
+      throw Fault("such models cannot be pruned", at: model, found: "the family \(family.name)")
+    }
+    try prune(prunable, communicator)
+  }
+
+  private func prune<Family: PrunableFamily>(_ family: Family.Type, _ communicator: Communicator) throws {
     let console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
-    let trained = try TrainedModel.load(run: model, weights: weights, communicator: communicator, console: console)
+    let trained = try TrainedRun<Family>.load(
+      run: model, weights: weights, communicator: communicator, console: console)
     let goal: PruningRequest.Goal = targetParameters.map { .targetParameters($0) } ?? .ratio(ratio ?? 0)
     var request = PruningRequest(data: data, output: out, goal: goal)
     request.settings.samples = samples

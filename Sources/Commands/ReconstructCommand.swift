@@ -4,7 +4,6 @@ import Interpolation
 import MessagePassing
 import Reconstruction
 import Records
-import Runs
 import Tensors
 
 extension SplitChoice: ExpressibleByArgument {}
@@ -49,7 +48,7 @@ struct ReconstructCommand: ParsableCommand {
   @Flag(help: "Write all draws of each map as well: the data set draws [sample, draw, y, x].")
   var keepDraws = false
 
-  @Option(help: "What the method is called in tables. Default: CGDM, or the interpolation's name.")
+  @Option(help: "What the method is called in tables. Default: the family's name, or the interpolation's.")
   var name: String?
 
   @Option(name: .shortAndLong, help: "The file to write.")
@@ -84,7 +83,7 @@ struct ReconstructCommand: ParsableCommand {
     var request = ReconstructionRequest(input: input, output: out)
     sampling.apply(to: &request)
     request.magnification = magnification
-    request.keepsDraws = keepDraws
+    request.sampling.keepsDraws = keepDraws
     request.name = name
     request.overwrite = overwrite
     request.softwareVersion = Software.version
@@ -100,7 +99,7 @@ struct ReconstructCommand: ParsableCommand {
     }
     if let method { return .interpolation(method) }
     return .model(
-      try TrainedModel.load(
+      try ChannelKnowledgeMaps.families.load(
         run: model ?? "", weights: sampling.weights, communicator: communicator, console: console))
   }
 

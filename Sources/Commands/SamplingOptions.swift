@@ -3,15 +3,15 @@ import Diffusion
 import Reconstruction
 import Runs
 
-extension ReconstructionRequest.SamplerKind: ExpressibleByArgument {}
-extension ReconstructionRequest.Estimate: ExpressibleByArgument {}
+extension SamplingRequest.SamplerKind: ExpressibleByArgument {}
+extension SamplingRequest.Kind: ExpressibleByArgument {}
 extension TimestepSpacing: ExpressibleByArgument {}
-extension TrainedModel.Weights: ExpressibleByArgument {}
+extension WeightsChoice: ExpressibleByArgument {}
 
 /// How a trained network draws maps; shared by all commands that let it.
 struct SamplingOptions: ParsableArguments {
   @Option(help: "The way from noise to a map: ddim, dpm-solver (second order), or ancestral with all steps.")
-  var sampler = ReconstructionRequest.SamplerKind.ddim
+  var sampler = SamplingRequest.SamplerKind.ddim
 
   @Option(help: "Network evaluations of a draw by ddim or dpm-solver.")
   var steps = 20
@@ -38,7 +38,7 @@ struct SamplingOptions: ParsableArguments {
       What the maps are: one draw, the mean of all draws, or the network's direct estimate of that mean. Default: \
       mean where there are several draws.
       """)
-  var estimate: ReconstructionRequest.Estimate?
+  var estimate: SamplingRequest.Kind?
 
   @Flag(
     help: """
@@ -48,7 +48,7 @@ struct SamplingOptions: ParsableArguments {
   var symmetries = false
 
   @Option(help: "The averaged weights (ema) or the last step's own (model).")
-  var weights = TrainedModel.Weights.ema
+  var weights = WeightsChoice.ema
 
   @Option(help: "Keys the sampler's noise. Default: the run's seed.")
   var seed: UInt64?
@@ -72,15 +72,15 @@ struct SamplingOptions: ParsableArguments {
 
   /// Puts the options into a request.
   func apply(to request: inout ReconstructionRequest) {
-    request.sampler = sampler
-    request.steps = steps
-    request.spacing = spacing
-    request.startTimestep = startTimestep
-    request.eta = eta
-    request.draws = draws
-    request.estimate = estimate
-    request.usesSymmetries = symmetries
+    request.sampling.sampler = sampler
+    request.sampling.steps = steps
+    request.sampling.spacing = spacing
+    request.sampling.startTimestep = startTimestep
+    request.sampling.eta = eta
+    request.sampling.draws = draws
+    request.sampling.estimate = estimate
+    request.sampling.usesSymmetries = symmetries
+    request.sampling.seed = seed
     request.batch = batch
-    request.seed = seed
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ChannelModels
-import Computing
 import Configuration
 import Essentials
 import MapStorage

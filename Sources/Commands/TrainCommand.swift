@@ -1,16 +1,17 @@
 import ArgumentParser
-import Essentials
 import MessagePassing
 import Records
+import Runs
 import Training
 
 /// `ckm train`: a run directory with checkpoints out of a data set.
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "train", abstract: "Train CGDM on a data set, data-parallel over the ranks.",
+    commandName: "train", abstract: "Train a model on a data set, data-parallel over the ranks.",
     discussion: """
       A run begins with a preset, changed by --config and --set. SIGUSR1 to mpirun (or SIGTERM to a rank) saves and \
-      stops within a step on all ranks, exit code 75; --resume latest goes on, bit for bit, with any number of ranks.
+      stops within a step on all ranks, exit code 75; --resume latest goes on with any number of ranks, bit for bit with \
+      the same number.
       """)
 
   @OptionGroup var source: ConfigurationOptions
@@ -22,12 +23,18 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
+    let choice = try communicator.agree("read the configuration") { try source.choose() }
+    try train(choice.family, preset: choice.preset, communicator)
+  }
+
+  private func train<Family: ModelFamily>(
+    _ family: Family.Type, preset: String?, _ communicator: Communicator
+  ) throws {
     let console = Console(isEnabled: communicator.isRoot)
-    let configuration = try communicator.agree("read the configuration") { try source.load() }
-    try training.train(configuration, communicator, console) { request, engine in
-      var request = request
-      request.initialWeights = initialWeights
-      return try Trainer(request, communicator: communicator, engine: engine, console: console)
-    }
+    let configuration = try communicator.agree("read the configuration") { try source.load(family, preset: preset) }
+    var (request, engine) = try training.prepare(configuration.training, communicator, console)
+    request.initialWeights = initialWeights
+    try training.run(
+      Trainer(request, configuration, communicator: communicator, engine: engine, console: console), console)
   }
 }

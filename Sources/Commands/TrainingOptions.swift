@@ -1,5 +1,4 @@
 import ArgumentParser
-import Essentials
 import MessagePassing
 import Records
 import Runs
@@ -25,24 +24,20 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var compute: ComputeOptions
 
-  /// Collective. Trains, or says what would be done; a run that was stopped ends with exit code 75.
-  ///
-  /// - Parameters:
-  ///   - configuration: the run's.
-  ///   - communicator: the ranks.
-  ///   - console: told what is about to be done.
-  ///   - makeTrainer: puts the trainer together.
-  func train(
-    _ configuration: RunConfiguration, _ communicator: Communicator, _ console: Console,
-    _ makeTrainer: (TrainingRequest, Engine) throws -> Trainer
-  ) throws {
+  /// Collective. What is asked for, and this rank's threads and buffers.
+  func prepare(
+    _ training: TrainingSection, _ communicator: Communicator, _ console: Console
+  ) throws -> (TrainingRequest, Engine) {
     let threads = try compute.makeThreads(communicator, console)
-    var request = TrainingRequest(configuration: configuration, data: data, output: out)
+    var request = TrainingRequest(data: data, output: out)
     request.resume = resume
     request.hasSpareCore = try CoreShare(communicator).count > threads.count
-    let trainer = try makeTrainer(
-      request, Engine(threads, convolution: configuration.training.convolution))
-    trainer.summary.forEach(console.note)
+    return (request, Engine(threads, convolution: training.convolution))
+  }
+
+  /// Collective. Trains, or says what would be done; a run that was stopped ends with exit code 75.
+  func run<Family: ModelFamily>(_ trainer: Trainer<Family>, _ console: Console) throws {
+    try trainer.summary.forEach(console.note)
     guard !dryRun else { return }
     switch try trainer.run() {
     case .finished: return

@@ -1,10 +1,10 @@
+import Conditioning
 import Essentials
 import MessagePassing
-import Models
+import NeuralNetworks
 import Records
 import Runs
 import Tensors
-import Training
 
 /// What a pruning is asked to do.
 public struct PruningRequest: Sendable {
@@ -37,7 +37,7 @@ public struct PruningRequest: Sendable {
 
 /// One-shot layer pruning (Algorithm 3): scan, knapsack, student, report.
 public enum Pruner {
-  /// Collective. Prunes a trained CGDM into a run directory of its own, with `prune.md`, `prune.json` and `prune.svg`
+  /// Collective. Prunes a trained network into a run directory of its own, with `prune.md`, `prune.json` and `prune.svg`
   /// beside the run's files, and the scan's notes in `scan/`.
   ///
   /// - Parameters:
@@ -50,20 +50,22 @@ public enum Pruner {
   ///   - style: how rank 0 shows progress.
   /// - Returns: the report on every rank; nil where it was stopped, which the same request goes on from.
   /// - Throws: `Fault` on all ranks: a goal that cannot be met, a run that is there already, other data.
-  public static func run(
-    _ request: PruningRequest, _ trained: TrainedModel, communicator: Communicator, engine: Engine, console: Console,
-    isStopped: () -> Bool = { false }, progress style: ProgressDisplay.Style
+  public static func run<Family: PrunableFamily>(
+    _ request: PruningRequest, _ trained: TrainedRun<Family>, communicator: Communicator, engine: Engine,
+    console: Console, isStopped: () -> Bool = { false }, progress style: ProgressDisplay.Style
   ) throws -> PruningReport? {
     let need = try communicator.agree("read the goal") {
-      try parametersToRemove(request.goal, trained.model)
+      try parametersToRemove(
+        request.goal, total: Family.outlines(trained.configuration).reduce(0) { $0 + $1.parameters },
+        layers: Family.prunableLayers(trained.configuration))
     }
     try communicator.onRoot("look at the student's directory") { try requireNoRun(at: request.output) }
-    let data = try TrainingData(paths: request.data, configuration: trained.configuration, communicator: communicator)
-    let scan = try communicator.agree("prepare the scan") {
-      try data.require(trained.state)
-      return try SensitivityScan(
-        trained, data: data, settings: request.settings, communicator: communicator, engine: engine)
-    }
+    let configuration = trained.configuration
+    let data = try MapData(
+      paths: request.data, rule: configuration.split.rule, repeats: configuration.training.repeats,
+      seed: configuration.seed, communicator: communicator)
+    let context = TaskContext(data: data, communicator: communicator, engine: engine)
+    let scan = try SensitivityScan(trained, context, settings: request.settings)
     let notes = request.output + "/scan"
     var lock: RunLock?
     try communicator.onRoot("make the student's directory") {
@@ -75,15 +77,15 @@ public enum Pruner {
     guard let layers = try scan.run(notes: notes, isStopped: isStopped, progress: style) else { return nil }
     let took = Units.duration((clock.now - begin) / .seconds(1))
     console.note(
-      "scan: \(layers.count) layers on \(scan.sample.samples.count) draws, \(communicator.size) ranks, \(took)"
+      "scan: \(layers.count) layers on \(scan.batches.draws) draws, \(communicator.size) ranks, \(took)"
         + (request.settings.reusesActivations ? "" : " without reuse of activations"))
 
     let chosen = try communicator.onRoot("solve the knapsack") {
       CoveringKnapsack.solve(values: layers.map(\.value), weights: layers.map(\.layer.parameters), covering: need) ?? []
     }
-    let student = Student(of: trained, without: Set(chosen.map { layers[$0].layer.name }))
-    let joint = try JointLoss(scan.sample, trained.model, student.model, communicator: communicator, engine: engine)
-    let report = PruningReport(
+    let student = try Student(of: trained, without: Set(chosen.map { layers[$0].layer.name }))
+    let joint = try JointLoss(scan.batches, student.model, communicator)
+    let report = try PruningReport(
       teacher: trained, student: student, data: data.maps.path, need: need, layers: layers, chosen: Set(chosen),
       joint: joint)
     try communicator.onRoot("write the student") {
@@ -94,9 +96,9 @@ public enum Pruner {
   }
 
   /// How many parameters have to go.
-  static func parametersToRemove(_ goal: PruningRequest.Goal, _ model: CGDM) throws -> Int {
-    let total = model.arena.parameterCount
-    let layers = CGDM.prunableLayers(model.configuration)
+  static func parametersToRemove(
+    _ goal: PruningRequest.Goal, total: Int, layers: [PrunableLayer]
+  ) throws -> Int {
     let most = layers.reduce(0) { $0 + $1.parameters }
     let need: Int
     switch goal {
@@ -150,28 +152,24 @@ struct JointLoss: Sendable {
   var student: Double
 
   /// Collective: each rank has some batches; the sums are taken in the order of the draws.
-  init(
-    _ sample: ScanSample, _ teacher: CGDM, _ student: CGDM, communicator: Communicator, engine: Engine
-  ) throws {
-    let draws = sample.samples.count
+  init<Model>(_ batches: ScanBatches<Model>, _ student: Model, _ communicator: Communicator) throws {
+    let draws = batches.draws
     var losses = [Double](repeating: 0, count: 3 * draws)
     try communicator.agree("compare student and teacher") {
-      for batch in 0..<sample.batchCount where batch % communicator.size == communicator.rank {
-        let input = sample.assemble(batch)
-        let pass = TeacherPass(teacher, input, layers: [], keepsStates: false, engine: engine)
-        let tape = Tape(engine: engine, isRecording: false)
-        let answer = student(tape.constant(input.input), timesteps: input.timesteps, tape).value
+      for batch in 0..<batches.count where batch % communicator.size == communicator.rank {
+        let pass = batches.pass(batch, keeping: [])
+        let answer = pass.answer(of: student)
         let rows = [
-          pass.errors(of: answer), TeacherPass.errors(pass.answer, input.target, engine),
-          TeacherPass.errors(answer, input.target, engine),
+          batches.errors(answer, pass.answer), batches.errors(pass.answer, pass.target),
+          batches.errors(answer, pass.target),
         ]
         for (row, errors) in rows.enumerated() {
-          for (place, error) in zip(sample.places(batch), errors) { losses[row * draws + place] = error }
+          for (place, error) in zip(batches.places(batch), errors) { losses[row * draws + place] = error }
         }
       }
     }
     losses = try communicator.allReduce(losses, .sum)
     let means = (0..<3).map { row in losses[row * draws..<(row + 1) * draws].reduce(0, +) / Double(draws) }
-    (difference, self.teacher, self.student) = (means[0], means[1], means[2])
+    (difference, teacher, self.student) = (means[0], means[1], means[2])
   }
 }

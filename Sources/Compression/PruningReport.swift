@@ -1,6 +1,5 @@
-import Essentials
 import Foundation
-import Models
+import NeuralNetworks
 import Pictures
 import Records
 import Runs
@@ -21,10 +20,9 @@ public struct PruningReport: Sendable {
     /// Multiply-accumulates of one map.
     public var multiplyAccumulates: Int
 
-    init(_ configuration: CGDMConfiguration) {
-      let costs = CGDM.costs(configuration)
-      parameters = costs.reduce(0) { $0 + $1.parameters }
-      multiplyAccumulates = costs.reduce(0) { $0 + $1.multiplyAccumulates }
+    init(_ networks: [NetworkOutline]) {
+      parameters = networks.reduce(0) { $0 + $1.parameters }
+      multiplyAccumulates = networks.reduce(0) { $0 + $1.multiplyAccumulates }
     }
   }
 
@@ -49,16 +47,16 @@ public struct PruningReport: Sendable {
   /// The student's, before any training.
   public let studentLoss: Double
 
-  init(
-    teacher: TrainedModel, student: Student, data: String, need: Int, layers: [LayerSensitivity], chosen: Set<Int>,
+  init<Family: PrunableFamily>(
+    teacher: TrainedRun<Family>, student: Student<Family>, data: String, need: Int, layers: [LayerSensitivity], chosen: Set<Int>,
     joint: JointLoss
-  ) {
+  ) throws {
     teacherPath = teacher.path
     self.data = data
     self.need = need
     rows = layers.enumerated().map { Row(sensitivity: $1, isChosen: chosen.contains($0)) }
-    self.teacher = Size(teacher.configuration.model)
-    self.student = Size(student.configuration.model)
+    self.teacher = Size(try Family.outlines(teacher.configuration))
+    self.student = Size(try Family.outlines(student.configuration))
     predictedLoss = rows.filter(\.isChosen).reduce(0) { $0 + $1.sensitivity.value }
     actualLoss = joint.difference
     teacherLoss = joint.teacher

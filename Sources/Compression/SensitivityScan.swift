@@ -2,11 +2,9 @@ import Configuration
 import Essentials
 import MessagePassing
 import Metrics
-import Models
+import NeuralNetworks
 import Records
 import Runs
-import Tensors
-import Training
 
 /// What the network's answer loses without one layer.
 public struct LayerSensitivity: Sendable {
@@ -24,37 +22,29 @@ public struct LayerSensitivity: Sendable {
 /// their costs differ by two orders of magnitude. A rank runs the teacher once for each batch that it meets, keeps the
 /// states of that batch only, and goes on from them. Each job is a function of its number, and sums are taken in the
 /// order of the draws: the values are the same bits for any number of ranks, interrupted or not.
-public final class SensitivityScan {
+public final class SensitivityScan<Family: PrunableFamily> {
   /// The layers, in the order of computation.
   public let layers: [PrunableLayer]
-  let sample: ScanSample
-  private let model: CGDM
+  let batches: ScanBatches<Family.Model>
   private let settings: ScanSettings
   private let key: String
   private let communicator: Communicator
-  private let engine: Engine
 
-  /// Reads the sample's maps, on every rank.
+  /// Collective. Reads the sample.
   ///
   /// - Parameters:
   ///   - trained: the teacher.
-  ///   - data: the maps that it was trained on.
+  ///   - context: the data that it was trained on, ranks and threads.
   ///   - settings: the sample.
-  ///   - communicator: the ranks.
-  ///   - engine: this rank's threads and buffers.
-  /// - Throws: `Fault` when a map cannot be read.
-  public init(
-    _ trained: TrainedModel, data: TrainingData, settings: ScanSettings, communicator: Communicator, engine: Engine
-  ) throws {
-    model = trained.model
-    layers = CGDM.prunableLayers(model.configuration)
-    let loss = try DenoisingLoss(model: model, configuration: trained.configuration, engine: engine)
-    sample = try ScanSample(settings, seed: settings.seed ?? trained.configuration.seed, data: data, loss: loss)
+  /// - Throws: `Fault` on all ranks when these are other data, or a map cannot be read.
+  public init(_ trained: TrainedRun<Family>, _ context: TaskContext, settings: ScanSettings) throws {
+    layers = try Family.prunableLayers(trained.configuration)
+    let scan = try Family.makeScan(
+      trained, context, draws: settings.samples, seed: settings.seed ?? trained.configuration.seed)
+    batches = ScanBatches(scan, size: settings.batch, context.engine)
     self.settings = settings
-    self.communicator = communicator
-    self.engine = engine
-    let weights = TrainingCheckpoint.hash(model.arena.weights, count: model.arena.count)
-    let hashes = [weights, Configuration.hash(trained.configuration), sample.hash]
+    communicator = context.communicator
+    let hashes = [trained.weightsHash, Configuration.hash(trained.configuration), batches.hash]
     key = String(stableHash(hashes.map { String($0) }.joined(separator: " ").utf8), radix: 16)
   }
 
@@ -69,16 +59,16 @@ public final class SensitivityScan {
   public func run(
     notes folder: String, isStopped: () -> Bool = { false }, progress style: ProgressDisplay.Style
   ) throws -> [LayerSensitivity]? {
-    let count = sample.batchCount * layers.count
+    let count = batches.count * layers.count
     var known: [Int: [Double]] = [:]
     try communicator.onRoot("read the scan's notes") {
-      known = try ScanJournal.read(folder: folder, key: key) { [sample, layers] job, errors in
-        (0..<count).contains(job) && errors.count == sample.places(job / layers.count).count
+      known = try ScanJournal.read(folder: folder, key: key) { [batches, layers] job, errors in
+        (0..<count).contains(job) && errors.count == batches.places(job / layers.count).count
       }
     }
     let worker = try communicator.agree("open the scan's notes") {
       ScanWorker(
-        model, sample, layers: layers.map(\.name), keepsStates: settings.reusesActivations, engine: engine,
+        batches, layers: layers.map(\.name), keepsStates: settings.reusesActivations,
         journal: try ScanJournal(folder: folder, key: key, rank: communicator.rank))
     }
     let open = (0..<count).filter { known[$0] == nil }
@@ -93,12 +83,12 @@ public final class SensitivityScan {
 
   /// Collective. Each rank gives what it has found; all have everything.
   private func sensitivities(_ found: [Int: [Double]]) throws -> [LayerSensitivity] {
-    let draws = sample.samples.count
+    let draws = batches.draws
     // Every draw of a layer stands in one rank's array, so the sum only gathers.
     var errors = [Double](repeating: 0, count: layers.count * draws)
     for (job, own) in found {
       let (batch, layer) = job.quotientAndRemainder(dividingBy: layers.count)
-      for (place, error) in zip(sample.places(batch), own) { errors[layer * draws + place] = error }
+      for (place, error) in zip(batches.places(batch), own) { errors[layer * draws + place] = error }
     }
     errors = try communicator.allReduce(errors, .sum)
     return try layers.enumerated().map { index, layer in
@@ -129,42 +119,36 @@ public final class SensitivityScan {
 
 /// One rank's part of a scan. One thread at a time uses it: the one that does the pieces, and, when all are done, the
 /// one that asked for them.
-private final class ScanWorker: @unchecked Sendable {
+private final class ScanWorker<Model>: @unchecked Sendable {
   private(set) var found: [Int: [Double]] = [:]
-  private let model: CGDM
-  private let sample: ScanSample
+  private let batches: ScanBatches<Model>
   private let layers: [String]
   private let keepsStates: Bool
-  private let engine: Engine
   private let journal: ScanJournal
-  private var pass: (batch: Int, teacher: TeacherPass)?
+  private var pass: (batch: Int, teacher: any PruningPass<Model>)?
 
-  init(
-    _ model: CGDM, _ sample: ScanSample, layers: [String], keepsStates: Bool, engine: Engine, journal: ScanJournal
-  ) {
-    self.model = model
-    self.sample = sample
+  init(_ batches: ScanBatches<Model>, layers: [String], keepsStates: Bool, journal: ScanJournal) {
+    self.batches = batches
     self.layers = layers
     self.keepsStates = keepsStates
-    self.engine = engine
     self.journal = journal
   }
 
   func run(_ piece: Range<Int>) throws {
     for job in piece {
       let (batch, layer) = job.quotientAndRemainder(dividingBy: layers.count)
-      let errors = teacher(on: batch).errors(withoutLayerAt: layer, layers[layer])
+      let pass = teacher(on: batch)
+      let errors = batches.errors(pass.answer(without: layers[layer]), pass.answer)
       try journal.append(job: job, layer: layers[layer], errors: errors)
       found[job] = errors
     }
     try journal.synchronise()
   }
 
-  private func teacher(on batch: Int) -> TeacherPass {
+  private func teacher(on batch: Int) -> any PruningPass<Model> {
     if let pass, pass.batch == batch { return pass.teacher }
     pass = nil  // first: its buffers are used again
-    let fresh = TeacherPass(
-      model, sample.assemble(batch), layers: layers, keepsStates: keepsStates, engine: engine)
+    let fresh = batches.pass(batch, keeping: keepsStates ? layers : [])
     pass = (batch, fresh)
     return fresh
   }

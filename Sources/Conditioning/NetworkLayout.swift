@@ -1,3 +1,5 @@
+import Interpolation
+
 /// How planes of pixels lie in a network's tensors: `patch` x `patch` pixels are the channels of one place, pixel after
 /// pixel, row after row; within a pixel the planes stand side by side.
 public struct NetworkLayout: Equatable, Sendable {

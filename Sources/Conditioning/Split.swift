@@ -2,7 +2,39 @@ import Computing
 import Essentials
 import MapStorage
 
-/// Which maps train and which test: disjoint, by seed, five to one; by environment where the data set has several.
+/// How a split is to be drawn.
+public struct SplitRule: Equatable, Sendable {
+  /// Whether whole environments are drawn; nil: where there are several.
+  public var byEnvironment: Bool?
+  /// How many of them, or of the maps, test.
+  public var size = Size.oneInSix
+
+  /// How large a test set is.
+  public enum Size: Equatable, Sendable {
+    /// One in six, rounded.
+    case oneInSix
+    /// This share, rounded.
+    case share(Double)
+    /// So many.
+    case count(Int)
+  }
+
+  /// One in six maps, or environments where there are several.
+  public init() {}
+
+  /// How many of some units test: one at least of two, but for an exact count, and never all.
+  func testCount(of count: Int) -> Int {
+    guard count > 1 else { return 0 }
+    return switch size {
+    case .oneInSix: max(1, (count + 3) / 6)
+    case .share(let share): share == 0 ? 0 : min(count - 1, max(1, Int((Double(count) * share).rounded())))
+    case .count(let wanted): min(count - 1, wanted)
+    }
+  }
+}
+
+/// Which maps train and which test: disjoint, by seed; by environment where the data set has several, unless told
+/// otherwise.
 public struct Split: Equatable, Sendable {
   /// What a run keeps of its split, to know it again.
   public struct Record: Codable, Equatable, Sendable {
@@ -18,9 +50,6 @@ public struct Split: Equatable, Sendable {
     public var testHash: String
   }
 
-  /// Training maps for each test map.
-  public static let ratio = 5
-
   /// The training maps' numbers, rising.
   public let training: [Int]
   /// The test maps' numbers, rising.
@@ -30,20 +59,21 @@ public struct Split: Equatable, Sendable {
 
   /// Draws a split.
   ///
-  /// One map in six tests, at least one of two; a single map trains and none tests. Where there are several environments,
-  /// one in six of them tests with all its maps, so that no test map's surroundings were learned.
+  /// One map in six tests unless the rule says otherwise; a single map trains and none tests. Where there are several
+  /// environments, one in six of them tests with all its maps, so that no test map's surroundings were learned.
   /// - Parameters:
   ///   - count: how many maps there are.
   ///   - environments: each map's environment, or nil.
+  ///   - rule: how it is drawn.
   ///   - seed: the run's seed.
-  public init(count: Int, environments: [Int32]? = nil, seed: UInt64) {
+  public init(count: Int, environments: [Int32]? = nil, rule: SplitRule = SplitRule(), seed: UInt64) {
     precondition(environments == nil || environments?.count == count, "an environment for each map")
     let groups = environments ?? []
     let distinct = Set(groups).sorted()
-    let byEnvironment = distinct.count > 1
+    let byEnvironment = rule.byEnvironment ?? true && distinct.count > 1
     let stream = RandomStream(seed: seed, purpose: .split)
     let order = stream.permutation(byEnvironment ? distinct.count : count)
-    let chosen = order.prefix(Self.testCount(of: order.count))
+    let chosen = order.prefix(rule.testCount(of: order.count))
     let testSet: Set<Int>
     if byEnvironment {
       let tested = Set(chosen.map { distinct[$0] })
@@ -59,8 +89,16 @@ public struct Split: Equatable, Sendable {
   }
 
   /// Draws the split of data sets.
-  public init(_ data: MapSetCollection, seed: UInt64) throws {
-    self.init(count: data.count, environments: try data.environments(), seed: seed)
+  ///
+  /// - Throws: `Fault` when they cannot be read, or environments are to be drawn and there are none.
+  public init(_ data: MapSetCollection, rule: SplitRule = SplitRule(), seed: UInt64) throws {
+    let environments = try data.environments()
+    guard rule.byEnvironment != true || environments != nil else {
+      throw Fault(
+        "the maps cannot be split by environment", at: "\(data.path):/environment",
+        expected: "each map's environment", found: "nothing")
+    }
+    self.init(count: data.count, environments: environments, rule: rule, seed: seed)
   }
 
   /// Throws unless this is the split that a run has recorded.
@@ -77,11 +115,6 @@ public struct Split: Equatable, Sendable {
         found: "\(record.trainingCount) and \(record.testCount), \(record.testHash)",
         hint: "give the data set that the run was trained on")
     }
-  }
-
-  private static func testCount(of count: Int) -> Int {
-    guard count > 1 else { return 0 }
-    return max(1, (count + (ratio + 1) / 2) / (ratio + 1))
   }
 
   private static func hash(_ numbers: [Int]) -> String {

@@ -1,6 +1,7 @@
 import Essentials
 import Foundation
 import Records
+import Yams
 
 /// One section of a configuration: a Swift value whose fields are read from and written to YAML, strictly.
 ///
@@ -23,6 +24,10 @@ public protocol ConfigurationSection: Sendable {
   /// The keys, in the order in which they are written.
   static var fields: [ConfigurationField<Self>] { get }
 
+  /// Keys that have moved, old dotted name to new: files with the old ones still load. Only of a section that files hold
+  /// as a whole.
+  static var renamed: [String: String] { get }
+
   /// Checks what no single key can show. Called when everything has been read.
   ///
   /// - Parameter places: where each key of this section got its value, for the message.
@@ -31,6 +36,9 @@ public protocol ConfigurationSection: Sendable {
 }
 
 extension ConfigurationSection {
+  /// Nothing has moved.
+  public static var renamed: [String: String] { [:] }
+
   /// Nothing to check across keys.
   public func validate(_ places: ConfigurationPlaces) throws {}
 }
@@ -56,6 +64,8 @@ public struct ConfigurationDifference: Equatable, Sendable {
   public let first: String
   /// The second configuration's value, as YAML.
   public let second: String
+  /// What the key may be changed for.
+  public let tags: Set<ConfigurationTag>
 }
 
 /// Reading, writing and comparing configurations.
@@ -68,17 +78,18 @@ public enum Configuration {
   ///   - preset: the value to start from.
   ///   - file: a YAML file, or nil.
   ///   - overrides: texts "section.key=value"; a later one wins.
+  ///   - heading: keys of the file's top level that its reader has looked at before (see `heading`).
   /// - Throws: `Fault` naming file, line, column and key (or the override) for an unknown or repeated key, a wrong
   ///   type, a value out of range, an anchor, an alias or a tag, or keys that contradict each other.
   public static func load<Section: ConfigurationSection>(
-    preset: Section, file: String? = nil, overrides: [String] = []
+    preset: Section, file: String? = nil, overrides: [String] = [], heading: [String] = []
   ) throws -> Section {
     var section = preset
     let book = PlaceBook()
     if let file {
       let text = try Files.readText(
         file, limit: maximumFileSize, what: "cannot read the configuration")
-      try merge(text, named: file, into: &section, book: book)
+      try merge(text, named: file, into: &section, book: book, heading: heading)
     }
     for override in overrides { try merge(override: override, into: &section, book: book) }
     try validate(section, prefix: [], book: book)
@@ -109,6 +120,31 @@ public enum Configuration {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Texts that stand at the top of a file, such as the name of the preset that it changes, before it is known what else
+  /// may stand there.
+  ///
+  /// - Parameters:
+  ///   - keys: keys of the top level.
+  ///   - file: a YAML file.
+  /// - Returns: the text of each key that is there.
+  /// - Throws: `Fault` when the file cannot be read, or a value is no text.
+  public static func heading(_ keys: [String], ofFile file: String) throws -> [String: String] {
+    let text = try Files.readText(file, limit: maximumFileSize, what: "cannot read the configuration")
+    return try heading(keys, of: text, named: file)
+  }
+
+  /// The same of YAML text.
+  public static func heading(_ keys: [String], of yaml: String, named name: String) throws -> [String: String] {
+    let source = ConfigurationKey(source: .file(name), path: [], book: PlaceBook())
+    var found: [String: String] = [:]
+    guard case .mapping(let mapping) = try ConfigurationReader.compose(yaml, named: name) else { return found }
+    for key in keys {
+      guard let node = mapping[Node(key)] else { continue }
+      found[key] = try ValueForm<String>.text.read(node, source.appending(key))
+    }
+    return found
+  }
+
   /// One line "section.key=value" for each key, in order: the form that is hashed.
   public static func canonical<Section: ConfigurationSection>(_ section: Section) -> String {
     flattened(section).map { "\($0.key)=\($0.value)\n" }.joined()
@@ -125,16 +161,16 @@ public enum Configuration {
   ) -> [ConfigurationDifference] {
     zip(flattened(first), flattened(second)).compactMap { one, other in
       one.value == other.value
-        ? nil : ConfigurationDifference(key: one.key, first: one.value, second: other.value)
+        ? nil : ConfigurationDifference(key: one.key, first: one.value, second: other.value, tags: one.tags)
     }
   }
 
   private static func flattened<Section: ConfigurationSection>(
     _ section: Section
-  ) -> [(key: String, value: String)] {
+  ) -> [(key: String, value: String, tags: Set<ConfigurationTag>)] {
     Section.fields.flatMap { field in
-      field.flatten(section).map { path, value in
-        (key: ([field.name] + path).joined(separator: "."), value: value)
+      field.flatten(section).map {
+        (key: ([field.name] + $0.path).joined(separator: "."), value: $0.value, tags: field.tags.union($0.tags))
       }
     }
   }

@@ -1,5 +1,13 @@
 import Yams
 
+/// What a key may be changed for without making another run: `.resumption`, for one.
+public struct ConfigurationTag: Hashable, Sendable {
+  private let name: String
+
+  /// - Parameter name: what the key may be changed for.
+  public init(_ name: String) { self.name = name }
+}
+
 /// One key of a section: its name, where its value lives, which values are right, and its help.
 public struct ConfigurationField<Section: ConfigurationSection>: Sendable {
   /// Where a value lives in its section: `\.batch`.
@@ -15,9 +23,24 @@ public struct ConfigurationField<Section: ConfigurationSection>: Sendable {
   let read: @Sendable (Node, ConfigurationKey, inout Section) throws -> Void
   /// The value's text, or nil for a section.
   let text: @Sendable (Section) -> String?
-  let flatten: @Sendable (Section) -> [(path: [String], value: String)]
+  let flatten: @Sendable (Section) -> [FlatValue]
   let validate: @Sendable (Section, [String], PlaceBook) throws -> Void
   let writeSection: @Sendable (Section, Int, inout [String]) -> Void
+  var tags: Set<ConfigurationTag> = []
+
+  /// A key's value as text, with the path to it from the field on.
+  struct FlatValue {
+    var path: [String]
+    var value: String
+    var tags: Set<ConfigurationTag>
+  }
+
+  /// The same key, or all keys of the same section, with tags.
+  public func tagged(_ tags: ConfigurationTag...) -> Self {
+    var field = self
+    field.tags.formUnion(tags)
+    return field
+  }
 
   /// A whole number.
   ///
@@ -143,7 +166,9 @@ public struct ConfigurationField<Section: ConfigurationSection>: Sendable {
       text: { _ in nil },
       flatten: { section in
         Inner.fields.flatMap { field in
-          field.flatten(section[keyPath: path]).map { (path: [field.name] + $0.path, value: $0.value) }
+          field.flatten(section[keyPath: path]).map {
+            FlatValue(path: [field.name] + $0.path, value: $0.value, tags: field.tags.union($0.tags))
+          }
         }
       },
       validate: { section, prefix, book in
@@ -152,6 +177,36 @@ public struct ConfigurationField<Section: ConfigurationSection>: Sendable {
       writeSection: { section, indent, lines in
         YAMLWriter.write(section[keyPath: path], indent: indent, to: &lines)
       })
+  }
+
+  /// A name that stands for what the section is, and can have no other value: `family: cgdm`.
+  ///
+  /// - Parameters:
+  ///   - name: the key in YAML.
+  ///   - value: the only text that is right.
+  ///   - help: what it means.
+  public static func constant(_ name: String, _ value: String, _ help: String) -> Self {
+    leaf(
+      name, help, "",
+      read: { node, key, _ in _ = try ValueForm<String>.only(value).read(node, key) },
+      text: { _ in YAMLWriter.quoted(value) })
+  }
+
+  /// This key of a section, as one of the section's owner that the section lies in: its keys stand among the owner's own.
+  ///
+  /// - Parameter path: where the section lies in its owner.
+  public func lifted<Owner: ConfigurationSection>(
+    through path: any WritableKeyPath<Owner, Section> & Sendable
+  ) -> ConfigurationField<Owner> {
+    ConfigurationField<Owner>(
+      name: name, help: help, allowed: allowed,
+      read: { node, key, owner in try read(node, key, &owner[keyPath: path]) },
+      text: { text($0[keyPath: path]) },
+      flatten: { owner in
+        flatten(owner[keyPath: path]).map { .init(path: $0.path, value: $0.value, tags: $0.tags) }
+      },
+      validate: { owner, prefix, book in try validate(owner[keyPath: path], prefix, book) },
+      writeSection: { owner, indent, lines in writeSection(owner[keyPath: path], indent, &lines) }, tags: tags)
   }
 }
 
@@ -199,7 +254,7 @@ extension ConfigurationField {
   ) -> Self {
     Self(
       name: name, help: help, allowed: allowed, read: read, text: text,
-      flatten: { [(path: [], value: text($0))] },
+      flatten: { [FlatValue(path: [], value: text($0), tags: [])] },
       validate: { _, _, _ in }, writeSection: { _, _, _ in })
   }
 }

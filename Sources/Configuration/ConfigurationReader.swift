@@ -38,12 +38,30 @@ struct ConfigurationKey {
 extension Configuration {
   /// Reads YAML text into a section.
   static func merge<Section: ConfigurationSection>(
-    _ yaml: String, named name: String, into section: inout Section, book: PlaceBook
+    _ yaml: String, named name: String, into section: inout Section, book: PlaceBook, heading: [String] = []
   ) throws {
     let key = ConfigurationKey(source: .file(name), path: [], book: book)
-    guard let root = try ConfigurationReader.compose(yaml, named: name) else { return }
+    guard var root = try ConfigurationReader.compose(yaml, named: name) else { return }
     if ConfigurationReader.isNull(root) { return }
-    try ConfigurationReader.read(root, key, into: &section)
+    for name in heading { ConfigurationReader.take([name], from: &root) }
+    try ConfigurationReader.read(moved(root, in: Section.self, key), key, into: &section)
+  }
+
+  /// The same keys, each under its present name.
+  private static func moved<Section: ConfigurationSection>(
+    _ root: Node, in section: Section.Type, _ key: ConfigurationKey
+  ) throws -> Node {
+    var root = root
+    for (old, new) in Section.renamed {
+      let (from, to) = (old.split(separator: ".").map(String.init), new.split(separator: ".").map(String.init))
+      guard let value = ConfigurationReader.take(from, from: &root) else { continue }
+      guard ConfigurationReader.put(value, to, into: &root) else {
+        throw Fault(
+          "a key is given under two names", at: key.appending(old).place(value), expected: "\(new) alone",
+          found: "\(old) as well")
+      }
+    }
+    return root
   }
 
   /// Reads "section.key=value" into a section.
@@ -60,7 +78,7 @@ extension Configuration {
     let value = try ConfigurationReader.compose(String(parts[1]), named: "--set \(parts[0])") ?? Node("")
     let nested = path.reversed().reduce(value) { Node([(Node($1), $0)]) }
     let key = ConfigurationKey(source: .argument, path: [], book: book)
-    try ConfigurationReader.read(nested, key, into: &section)
+    try ConfigurationReader.read(moved(nested, in: Section.self, key), key, into: &section)
   }
 }
 
@@ -86,6 +104,35 @@ enum ConfigurationReader {
       inner.book.places[inner.dotted] = inner.place(value)
       try field.read(value, inner, &section)
     }
+  }
+
+  /// Takes the value at a path out of nested sections; nil where there is none.
+  @discardableResult
+  static func take(_ path: [String], from node: inout Node) -> Node? {
+    guard case .mapping(var mapping) = node, let first = path.first, var inner = mapping[Node(first)] else { return nil }
+    let rest = Array(path.dropFirst()), value = rest.isEmpty ? inner : take(rest, from: &inner)
+    guard value != nil else { return nil }
+    var isEmpty = rest.isEmpty
+    if case .mapping(let left) = inner, left.isEmpty { isEmpty = true }
+    mapping[Node(first)] = isEmpty ? nil : inner
+    node = .mapping(mapping)
+    return value
+  }
+
+  /// Puts a value at a path of nested sections; false where there is one already.
+  static func put(_ value: Node, _ path: [String], into node: inout Node) -> Bool {
+    guard case .mapping(var mapping) = node, let first = path.first else { return false }
+    let rest = Array(path.dropFirst())
+    if rest.isEmpty {
+      guard mapping[Node(first)] == nil else { return false }
+      mapping[Node(first)] = value
+    } else {
+      var inner = mapping[Node(first)] ?? Node([(Node, Node)]())
+      guard put(value, rest, into: &inner) else { return false }
+      mapping[Node(first)] = inner
+    }
+    node = .mapping(mapping)
+    return true
   }
 
   private static func unknown(_ name: Node.Scalar, _ key: ConfigurationKey, known: [String]) -> Fault {

@@ -93,6 +93,11 @@ extension ValueForm where Value == String {
       parse: { scalar in ConfigurationReader.isNull(.scalar(scalar)) ? nil : scalar.string },
       write: YAMLWriter.quoted)
   }
+
+  /// One certain text.
+  static func only(_ value: String) -> Self {
+    Self(expected: value, allowed: "", parse: { $0.string == value ? value : nil }, write: YAMLWriter.quoted)
+  }
 }
 
 extension ValueForm where Value: RawRepresentable & CaseIterable, Value.RawValue == String {

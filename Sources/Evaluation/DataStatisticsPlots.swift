@@ -1,4 +1,3 @@
-import Metrics
 import Pictures
 
 extension DataStatisticsReport {

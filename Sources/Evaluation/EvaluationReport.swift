@@ -1,5 +1,3 @@
-import Essentials
-import Interpolation
 import MapStorage
 import Metrics
 

@@ -2,6 +2,7 @@ import Essentials
 import Interpolation
 import MessagePassing
 import Metrics
+import TestSupport
 
 /// Holds reconstructions against the truth, beside plain interpolation of the same coarse maps.
 public enum Evaluator {

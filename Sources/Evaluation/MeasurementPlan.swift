@@ -1,8 +1,8 @@
-import Metrics
 import Essentials
 import Foundation
 import Interpolation
 import MapStorage
+import Metrics
 
 /// What `ckm plan-measurements` is asked for.
 public struct PlanRequest: Sendable {

@@ -1,7 +1,5 @@
 import Essentials
 import Foundation
-import Interpolation
-import Metrics
 import Pictures
 import Records
 

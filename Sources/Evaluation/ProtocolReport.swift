@@ -1,6 +1,4 @@
-import Essentials
 import Foundation
-import Metrics
 import Records
 
 /// Every scenario at every magnification by every method.

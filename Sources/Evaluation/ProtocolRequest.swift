@@ -43,7 +43,7 @@ public struct ProtocolRequest {
   /// The scenarios.
   public var data: [ProtocolData]
   /// The models, by the names that tables give them; none for the interpolations alone.
-  public var models: [(name: String, trained: TrainedModel)]
+  public var models: [(name: String, trained: any TrainedModel)]
   /// Fine pixels from one coarse sample to the next.
   public var magnifications = [2, 4, 8, 16]
   /// How the models draw maps; input, output, magnification and name are the protocol's own.
@@ -63,7 +63,7 @@ public struct ProtocolRequest {
   ///   - data: the scenarios.
   ///   - models: the models, by the names that tables give them.
   ///   - outputDirectory: where everything goes.
-  public init(data: [ProtocolData], models: [(name: String, trained: TrainedModel)] = [], outputDirectory: String) {
+  public init(data: [ProtocolData], models: [(name: String, trained: any TrainedModel)] = [], outputDirectory: String) {
     self.data = data
     self.models = models
     self.outputDirectory = outputDirectory

@@ -1,4 +1,3 @@
-import Essentials
 import Foundation
 import Interpolation
 import Metrics

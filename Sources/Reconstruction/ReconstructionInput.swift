@@ -2,7 +2,6 @@ import Conditioning
 import Essentials
 import Interpolation
 import MapStorage
-import MessagePassing
 import Runs
 
 /// Which maps of a data set.
@@ -50,7 +49,7 @@ struct ReconstructionSource {
   ///   - trained: the model that will reconstruct, which knows its split; nil for none.
   ///   - magnification: fine pixels from one coarse sample to the next.
   /// - Throws: `Fault` when the file cannot be read, or its maps do not fit the magnification.
-  init(_ input: ReconstructionInput, _ trained: TrainedModel?, magnification: Int) throws {
+  init(_ input: ReconstructionInput, _ trained: (any TrainedModel)?, magnification: Int) throws {
     path = input.path
     switch input {
     case .dataSet(let path, let choice):
@@ -70,15 +69,15 @@ struct ReconstructionSource {
   }
 
   private static func chosen(
-    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: TrainedModel?
+    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: (any TrainedModel)?
   ) throws -> [Int] {
     guard choice != .all else { return Array(0..<reader.count) }
     guard let trained else {
       throw Fault(
-        "interpolation has no split", at: "--split", expected: "all", found: choice.rawValue,
+        "interpolation has no split", at: "split", expected: "all", found: choice.rawValue,
         hint: "the split of maps belongs to a trained run")
     }
-    let split = try Split(MapSetCollection(paths: [reader.path]), seed: trained.configuration.seed)
+    let split = try Split(MapSetCollection(paths: [reader.path]), rule: trained.split.rule, seed: trained.seed)
     try split.require(trained.state.split, at: reader.path)
     let chosen = choice == .train ? split.training : split.test
     guard !chosen.isEmpty else {
@@ -120,24 +119,17 @@ struct ReconstructionSource {
     return description
   }
 
-  /// What a network is conditioned on, for one map.
-  func conditioned(_ sample: Int, _ conditioner: MapConditioner) throws -> ConditionedMap {
-    switch maps {
-    case .fine(let reader):
-      return try conditioner.condition(
-        try known(of: sample, reader), magnification: grid.magnification, training: false)
-    case .coarse(let imported):
-      return try conditioner.condition(coarse: try known(of: sample, imported), magnification: grid.magnification)
-    }
-  }
+  /// What is observed, and where.
+  var geometry: ObservationGeometry { ObservationGeometry(grid: grid, area: area, at: path) }
 
-  /// What an interpolation starts from, for one map.
-  func observation(_ sample: Int) throws -> CoarseObservation {
+  /// What is known of one map.
+  func observation(_ sample: Int) throws -> Observation {
     switch maps {
     case .fine(let reader):
-      return try known(of: sample, reader).decimated(by: grid).observation
+      let fine = try known(of: sample, reader)
+      return .grid(GridObservation(coarse: fine.decimated(by: grid), truth: fine))
     case .coarse(let imported):
-      return try known(of: sample, imported).observation
+      return .grid(GridObservation(coarse: try known(of: sample, imported)))
     }
   }
 

@@ -1,11 +1,11 @@
-import Essentials
 import Interpolation
 import MapStorage
 import MessagePassing
 import Records
+import Runs
 import Tensors
 
-/// Fine maps out of coarse ones, by a trained CGDM or by interpolation, the work shared out over the ranks.
+/// Fine maps out of coarse ones, by a trained run or by interpolation, the work shared out over the ranks.
 public enum Reconstructor {
   /// Collective. Reconstructs all maps of the input into one file; results are in dB.
   ///
@@ -25,30 +25,22 @@ public enum Reconstructor {
     _ request: ReconstructionRequest, _ method: ReconstructionMethod, communicator: Communicator, engine: Engine,
     progress style: ProgressDisplay.Style
   ) throws -> Int {
-    let (source, maker) = try communicator.agree("prepare the reconstruction") {
-      () -> (ReconstructionSource, any MapMaker) in
-      switch method {
-      case .model(let trained):
-        let source = try ReconstructionSource(request.input, trained, magnification: request.magnification)
-        return (source, try ModelMaker(trained, request, source, engine, ranksOnNode: communicator.localSize))
-      case .interpolation(let method):
-        let source = try ReconstructionSource(request.input, nil, magnification: request.magnification)
-        return (source, try InterpolationMaker(method, request, source))
-      case .ensembleKriging(let ensemble):
-        let source = try ReconstructionSource(request.input, nil, magnification: request.magnification)
-        let kriging = try EnsembleKriging(grid: source.grid, ensemble: ensemble, geometry: source.area)
-        return (source, try InterpolationMaker(kriging, request, hasDeviation: true))
-      }
+    let (source, estimator) = try communicator.agree("prepare the reconstruction") {
+      let source = try ReconstructionSource(request.input, method.trained, magnification: request.magnification)
+      return (source, try method.estimator(request, source.geometry, engine, ranksOnNode: communicator.localSize))
     }
+    var record = ReconstructionRecord(
+      magnification: request.magnification, data: request.input.path, method: request.name ?? estimator.name)
+    estimator.describe(&record)
     var description = source.description(
-      maker.record, hasDeviation: maker.hasDeviation, draws: maker.keptDraws)
+      record, hasDeviation: estimator.hasDeviation, draws: estimator.keptDraws)
     description.softwareVersion = request.softwareVersion
-    if case .model(let trained) = method { description.seed = request.seed ?? trained.configuration.seed }
+    if let trained = method.trained { description.seed = request.sampling.seed ?? trained.seed }
     let writer = try MapSetWriter.create(
       path: request.output, description: description, count: source.samples.count, communicator: communicator,
       overwrite: request.overwrite)
     do {
-      try fill(writer, source, maker, batch: request.batch, communicator, style)
+      try fill(writer, source, estimator, batch: request.batch, communicator, style)
     } catch {
       try writer.abandon()
       throw error
@@ -58,7 +50,7 @@ public enum Reconstructor {
   }
 
   private static func fill(
-    _ writer: MapSetWriter, _ source: ReconstructionSource, _ maker: any MapMaker, batch: Int,
+    _ writer: MapSetWriter, _ source: ReconstructionSource, _ estimator: any Estimator, batch: Int,
     _ communicator: Communicator, _ style: ProgressDisplay.Style
   ) throws {
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
@@ -68,7 +60,7 @@ public enum Reconstructor {
       let first = min(share.lowerBound + round * batch, share.upperBound)
       let places = first..<min(first + batch, share.upperBound)
       let block = try communicator.agree("reconstruct maps") {
-        try places.isEmpty ? nil : makeBlock(places, source, maker)
+        try places.isEmpty ? nil : makeBlock(places, source, estimator)
       }
       try writer.write(block)
       progress.update(step: min(largest, (round + 1) * batch))
@@ -77,14 +69,38 @@ public enum Reconstructor {
   }
 
   private static func makeBlock(
-    _ places: Range<Int>, _ source: ReconstructionSource, _ maker: any MapMaker
+    _ places: Range<Int>, _ source: ReconstructionSource, _ estimator: any Estimator
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
-    let made = try maker.maps(of: samples, in: source)
+    let made = try estimator.estimate(try samples.map(source.observation), keys: samples)
     let companions = try source.companions(samples)
     return MapBlock(
       first: places.lowerBound, maps: made.map(\.map), stations: companions.stations, valid: companions.valid,
-      layers: maker.hasDeviation ? [ReconstructionRecord.deviationName: made.compactMap(\.deviation)] : [:],
-      sampleIndices: samples.map { Int32($0) }, draws: maker.keptDraws > 0 ? made.map(\.draws) : [])
+      layers: estimator.hasDeviation ? [ReconstructionRecord.deviationName: made.compactMap(\.deviation)] : [:],
+      sampleIndices: samples.map { Int32($0) }, draws: estimator.keptDraws > 0 ? made.map(\.draws) : [])
+  }
+}
+
+extension ReconstructionMethod {
+  /// The run, which knows its split and its seed; nil for interpolation.
+  fileprivate var trained: (any TrainedModel)? {
+    if case .model(let trained) = self { trained } else { nil }
+  }
+
+  fileprivate func estimator(
+    _ request: ReconstructionRequest, _ geometry: ObservationGeometry, _ engine: Engine, ranksOnNode: Int
+  ) throws -> any Estimator {
+    switch self {
+    case .model(let trained):
+      return try trained.makeEstimator(geometry, request.sampling, engine: engine, ranksOnNode: ranksOnNode)
+    case .interpolation(let method):
+      try request.sampling.requireNone(by: method.rawValue)
+      return try InterpolationEstimator.make(method, geometry)
+    case .ensembleKriging(let ensemble):
+      guard let grid = geometry.grid else { preconditionFailure("reconstructions start from coarse maps") }
+      let kriging = try EnsembleKriging(grid: grid, ensemble: ensemble, geometry: geometry.area)
+      try request.sampling.requireNone(by: kriging.name)
+      return InterpolationEstimator(kriging, hasDeviation: true)
+    }
   }
 }

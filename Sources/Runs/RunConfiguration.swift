@@ -1,194 +1,109 @@
 import Conditioning
 import Configuration
-import Diffusion
 import Essentials
-import Interpolation
-import Models
 
-/// Everything that determines a training run, apart from the data: `config.resolved.yaml`.
-public struct RunConfiguration: ConfigurationSection, Equatable {
+extension ConfigurationTag {
+  /// A run that goes on may have another value: it determines nothing of what is learnt, or only how far and how fast.
+  public static let resumption = ConfigurationTag("resumption")
+}
+
+/// Everything that determines a run of a family of models, apart from the data: `config.resolved.yaml`.
+///
+/// The family's own sections stand among those that every run has.
+public struct RunConfiguration<Family: ModelFamily>: ConfigurationSection, Equatable {
   /// Keys all random numbers of the run.
   public var seed: UInt64 = 1
-  /// The network.
-  public var model = CGDMConfiguration()
-  /// How maps become what the network sees.
-  public var data = DataSection()
-  /// The diffusion process and how it is sampled.
-  public var diffusion = DiffusionSection()
+  /// What the family adds.
+  public var own = Family.Section()
   /// The optimiser and its steps.
   public var training = TrainingSection()
-  /// What a student learns from its teacher.
-  public var distillation = DistillationSection()
+  /// Which maps train, which test.
+  public var split = SplitSection()
   /// Losses on maps that are not trained on.
   public var validation = ValidationSection()
   /// What is saved, and when.
   public var checkpoints = CheckpointsSection()
 
-  /// The `small` preset.
+  /// Every section's own defaults.
   public init() {}
 
   /// The top level of the file.
   public static var fields: [ConfigurationField<Self>] {
     [
+      .constant("family", Family.name, "what kind of model is trained"),
       .integer("seed", \.seed, in: 0...UInt64.max, "keys all random numbers"),
-      .section("model", \.model, "the U-Net"),
-      .section("data", \.data, "how maps become what the network sees"),
-      .section("diffusion", \.diffusion, "the diffusion process and its sampling"),
+    ] + Family.Section.fields.map { $0.lifted(through: \.own) } + [
       .section("training", \.training, "optimiser, batch, schedule, average"),
-      .section("distillation", \.distillation, "what a student learns from its teacher; for ckm distill"),
-      .section("validation", \.validation, "losses on maps that are not trained on"),
-      .section("checkpoints", \.checkpoints, "what is saved, and when"),
+      .section("split", \.split, "which maps train, which test"),
+      .section("validation", \.validation, "losses on maps that are not trained on").tagged(.resumption),
+      .section("checkpoints", \.checkpoints, "what is saved, and when").tagged(.resumption),
     ]
   }
 
-  /// The network must have room for what it is conditioned on.
-  public func validate(_ places: ConfigurationPlaces) throws {
-    let expected = data.form == .residual ? ResidualForm.channels : model.channels
-    guard (model.conditionChannels ?? model.channels) == expected else {
-      throw Fault(
-        "the network does not fit what it is conditioned on", at: places["model.condition_channels"],
-        expected: "\(expected) with data.form \(data.form.rawValue)",
-        found: model.conditionChannels.map(String.init) ?? "null")
-    }
-  }
+  /// The family's keys that have moved.
+  public static var renamed: [String: String] { Family.Section.renamed }
 
-  /// Named starting points.
-  public enum Preset: String, CaseIterable, Sendable {
-    /// The paper's network and numbers: 221 M parameters.
-    case paper
-    /// One channel, 3.5 M parameters: hours on two cores.
-    case small
-    /// One channel, 0.2 M parameters: minutes on two cores.
-    case tiny
+  /// What the family's sections have to agree on.
+  public func validate(_ places: ConfigurationPlaces) throws { try own.validate(places) }
 
-    /// The preset's values.
-    public var configuration: RunConfiguration {
-      var run = RunConfiguration()
-      switch self {
-      case .small: break
-      case .tiny:
-        run.model = .tiny
-        run.training.steps = 1500
-        run.training.learningRate = 2e-3
-        run.training.warmUp = 50
-        run.training.averageDecay = 0.995
-        run.validation.every = 250
-        run.checkpoints.every = 250
-      case .paper:
-        run.model = .paper
-        run.data.normalisation = .fine
-        run.diffusion.start = .noise
-        run.diffusion.startTimestep = nil
-        run.training = TrainingSection.paper
-        run.validation.every = 5000
-        run.checkpoints.every = 5000
-      }
-      return run
-    }
+  /// A preset, changed by a file, changed by overrides.
+  ///
+  /// - Parameters:
+  ///   - preset: the name of one of the family's presets; nil for its first.
+  ///   - file: a YAML file, whose top level may name a preset and a family; nil for none.
+  ///   - overrides: texts "section.key=value".
+  /// - Throws: `Fault` naming file, line, column and key.
+  public static func load(preset: String? = nil, file: String? = nil, overrides: [String] = []) throws -> Self {
+    try Configuration.load(
+      preset: Family.preset(preset).configuration, file: file, overrides: overrides, heading: ["preset"])
   }
 }
 
-/// How maps become what the network sees.
-public struct DataSection: ConfigurationSection, Equatable {
-  /// Fine pixels from one coarse sample to the next.
-  public var magnification = 4
-  /// What the network draws: the map, or what kriging leaves of it.
-  public var form = MapForm.map
-  /// How the coarse map is upsampled before it enters.
-  public var upsampling = UpsamplingMethod.bicubic
-  /// Which range of values becomes [-1, 1].
-  public var normalisation = Normalisation.coarse
-  /// How far values may leave [-1, 1] before they are clamped.
-  public var margin: Float = 1
+/// Which maps train and which test.
+public struct SplitSection: ConfigurationSection, Equatable {
+  /// What is drawn as a whole.
+  public enum Unit: String, CaseIterable, Sendable {
+    /// Environments where the data set has several, else maps.
+    case automatic
+    /// Single maps.
+    case map
+    /// All maps of an environment: no test map's surroundings are learnt.
+    case environment
+  }
+  /// What is drawn as a whole.
+  public var unit = Unit.automatic
+  /// The share of the units that tests; nil: one in six, or `testCount`.
+  public var testShare: Double?
+  /// How many units test; nil: by share.
+  public var testCount: Int?
 
-  /// The defaults.
+  /// One in six.
   public init() {}
 
-  /// The keys of the section `data`.
+  /// The keys of the section `split`.
   public static var fields: [ConfigurationField<Self>] {
     [
-      .integer("magnification", \.magnification, in: 2...64, "fine pixels from one coarse sample to the next"),
-      .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),
-      .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters (form: map)"),
-      .choice("normalisation", \.normalisation, "whose range becomes [-1, 1]; fine is the paper's, and a leak"),
-      .number("margin", \.margin, in: 0...10, "how far values may leave [-1, 1] before they are clamped"),
-    ]
-  }
-}
-
-/// The diffusion process and how it is sampled.
-public struct DiffusionSection: ConfigurationSection, Equatable {
-  /// How noise grows over the timesteps.
-  public enum Schedule: String, CaseIterable, Sendable {
-    /// beta from `beta_start` to `beta_end`.
-    case linear
-    /// Nichol and Dhariwal's.
-    case cosine
-  }
-  /// How noise grows over the timesteps.
-  public var schedule = Schedule.linear
-  /// beta_1 of the linear schedule.
-  public var betaStart = 1e-6
-  /// beta_T of the linear schedule.
-  public var betaEnd = 1e-2
-  /// T.
-  public var timesteps = 1000
-  /// What the network is asked for.
-  public var prediction = Parametrisation.epsilon
-  /// Whether the schedule is rescaled so that nothing of the map is left at T (Lin et al., WACV 2024, algorithm 1).
-  public var zeroTerminalSNR = false
-  /// Where sampling starts.
-  public var start = SamplerStart.coarse
-  /// The timestep at which the coarse start begins; nil for T.
-  public var startTimestep: Int? = 100
-  /// Whether the estimate of the clean map is clamped to the range that the data can have.
-  public var clamp = true
-
-  /// The defaults.
-  public init() {}
-
-  /// The keys of the section `diffusion`.
-  public static var fields: [ConfigurationField<Self>] {
-    [
-      .choice("schedule", \.schedule, "how noise grows over the timesteps"),
-      .number("beta_start", \.betaStart, in: 0...1, "beta_1 of the linear schedule"),
-      .number("beta_end", \.betaEnd, in: 0...1, "beta_T of the linear schedule"),
-      .integer("timesteps", \.timesteps, in: 1...100_000, "T"),
-      .choice("prediction", \.prediction, "what the network is asked for"),
-      .flag("zero_terminal_snr", \.zeroTerminalSNR, "rescale the schedule so that nothing of the map is left at T"),
-      .choice("start", \.start, "where sampling starts: coarse takes the level from the coarse map"),
-      .integer(
-        "start_timestep", \.startTimestep, in: 1...100_000,
-        "where the coarse start begins; null: at T, as from noise"),
-      .flag("clamp", \.clamp, "clamp the estimate of the clean map at each step"),
+      .choice("unit", \.unit, "what is drawn as a whole; automatic: environments where there are several"),
+      .number("test_share", \.testShare, in: 0...0.95, "share of the units that tests; null: one in six"),
+      .integer("test_count", \.testCount, in: 0...100_000_000, "how many units test; null: by share"),
     ]
   }
 
-  /// A linear schedule must rise from above 0 to below 1; where nothing of the map is left, its noise does not say what
-  /// it was.
+  /// The rule for the data's split.
+  public var rule: SplitRule {
+    var rule = SplitRule()
+    rule.byEnvironment = unit == .automatic ? nil : unit == .environment
+    rule.size = testCount.map { .count($0) } ?? testShare.map { .share($0) } ?? .oneInSix
+    return rule
+  }
+
+  /// One of the two sizes at most.
   public func validate(_ places: ConfigurationPlaces) throws {
-    if zeroTerminalSNR, prediction == .epsilon {
+    guard testShare == nil || testCount == nil else {
       throw Fault(
-        "the noise at T says nothing about the map", at: places["prediction"],
-        expected: "velocity or sample, with zero_terminal_snr", found: "epsilon")
+        "the size of the test set is given twice", at: places["test_count"],
+        expected: "test_share or test_count", found: "both")
     }
-    if let startTimestep, startTimestep > timesteps {
-      throw Fault(
-        "sampling starts at a timestep that there is not", at: places["start_timestep"],
-        expected: "1 to \(timesteps)", found: "\(startTimestep)")
-    }
-    guard schedule == .cosine || (betaStart > 0 && betaStart <= betaEnd && betaEnd < 1) else {
-      throw Fault(
-        "the linear schedule does not rise", at: places["beta_end"], expected: "0 < beta_start <= beta_end < 1",
-        found: "\(betaStart) to \(betaEnd)")
-    }
-  }
-
-  /// The schedule that the section describes.
-  public func makeSchedule() throws -> NoiseSchedule {
-    try NoiseSchedule(
-      schedule == .linear ? .linear(start: betaStart, end: betaEnd) : .cosine, count: timesteps,
-      zeroTerminal: zeroTerminalSNR)
   }
 }
 

@@ -1,12 +1,11 @@
 import Configuration
-import Essentials
 import NeuralNetworks
 import Tensors
 
 /// The optimiser and its steps.
 public struct TrainingSection: ConfigurationSection, Equatable {
   /// Which rule turns gradients into steps.
-  public enum Optimiser: String, CaseIterable, Sendable {
+  public enum OptimiserChoice: String, CaseIterable, Sendable {
     /// Kingma and Ba 2015.
     case adam
     /// Loshchilov and Hutter 2019: decoupled weight decay.
@@ -41,15 +40,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var microbatch = 0
   /// How often an epoch visits each map of the data sets, in their order; empty: once.
   public var repeats: [Int] = []
-  /// Magnifications that samples are trained at, each as often as it stands here; empty: data.magnification.
-  public var magnifications: [Int] = []
-  /// Whether each sample is turned and mirrored at random before the network sees it.
-  public var symmetries = false
-  /// Share of the samples that are trained at T, where one answer is the mean of all maps that fit; the others' timesteps
-  /// are drawn evenly from 1...T.
-  public var terminalShare = 0.0
   /// Which rule.
-  public var optimiser = Optimiser.adam
+  public var optimiser = OptimiserChoice.adam
   /// Step size after warm-up.
   public var learningRate = 5e-4
   /// Where a cosine ends.
@@ -106,20 +98,15 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   /// The keys of the section `training`.
   public static var fields: [ConfigurationField<Self>] {
     [
-      .integer("steps", \.steps, in: 1...1_000_000_000, "steps of the whole run"),
+      .integer("steps", \.steps, in: 1...1_000_000_000, "steps of the whole run").tagged(.resumption),
       .integer("batch", \.batch, in: 1...1_048_576, "global batch: samples of a step over all ranks"),
-      .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share"),
+      .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share").tagged(.resumption),
       .integers(
         "repeats", \.repeats, in: 1...1000, count: 0...1024,
         "visits an epoch to each data set's maps, in the order of the data sets; []: one"),
-      .integers(
-        "magnifications", \.magnifications, in: 2...64, count: 0...64,
-        "magnifications to train at, each as often as listed; []: data.magnification"),
-      .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
-      .number("terminal_share", \.terminalShare, in: 0...1, "share of the samples that are trained at T"),
       .choice("optimiser", \.optimiser, "rule that turns gradients into steps"),
-      .number("learning_rate", \.learningRate, in: 0...10, "step size after warm-up"),
-      .number("final_learning_rate", \.finalLearningRate, in: 0...10, "where a cosine ends"),
+      .number("learning_rate", \.learningRate, in: 0...10, "step size after warm-up").tagged(.resumption),
+      .number("final_learning_rate", \.finalLearningRate, in: 0...10, "where a cosine ends").tagged(.resumption),
       .integer("warm_up", \.warmUp, in: 0...1_000_000_000, "steps over which the rate grows from 0"),
       .choice("decay", \.decay, "what the rate does after warm-up"),
       .number("beta1", \.beta1, in: 0...0.999999, "decay of Adam's first moment"),
@@ -130,16 +117,16 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .number("average_decay", \.averageDecay, in: 0...0.9999999, "decay of the weights' average (EMA)"),
       .integer("average_start", \.averageStart, in: 0...1_000_000_000, "step at which averaging starts"),
       .flag("average_ramp", \.averageRamp, "decay by at most (1 + n) / (10 + n) at the n-th average"),
-      .integer("log_every", \.logEvery, in: 1...1_000_000_000, "steps between lines of metrics.jsonl"),
-      .choice("reducer", \.reducer, "how gradients are summed over the ranks"),
+      .integer("log_every", \.logEvery, in: 1...1_000_000_000, "steps between lines of metrics.jsonl").tagged(.resumption),
+      .choice("reducer", \.reducer, "how gradients are summed over the ranks").tagged(.resumption),
       .number("bucket_mib", \.bucketMiB, in: 0.001...4096, "least size of a bucket of gradients, MiB"),
       .choice("convolution", \.convolution, "how convolutions may be computed: gathered is slower, to compare with"),
     ]
   }
 
   /// The optimiser's numbers.
-  public var rule: NeuralNetworks.Optimiser.Rule {
-    var rule = NeuralNetworks.Optimiser.Rule()
+  public var rule: Optimiser.Rule {
+    var rule = Optimiser.Rule()
     rule.isMuon = optimiser == .muon
     rule.momentum = momentum
     rule.beta1 = beta1

@@ -13,46 +13,102 @@ public struct TrainingState: Codable, Equatable, Sendable {
   public var ranks: Int
   /// The processor: bits are promised on the same type only.
   public var processor: String
-  /// XXH64 of the weights, the same on all ranks when it was saved.
+  /// XXH64 of all players' weights, the same on all ranks when it was saved.
   public var weightsHash: String
   /// The data set's file.
   public var data: String
   /// Which maps were trained on.
   public var split: Split.Record
-  /// How maps were normalised, with the training set's range where that matters.
-  public var normaliser: Normaliser
+  /// What the family keeps for the use of the run, as JSON.
+  private var notesText: String
 
   /// A state after `step` steps.
+  ///
+  /// - Parameters:
+  ///   - step: steps done.
+  ///   - samples: samples seen over all ranks.
+  ///   - ranks: how many ranks wrote it.
+  ///   - weightsHash: XXH64 of all players' weights.
+  ///   - data: the data set's file.
+  ///   - split: which maps were trained on.
+  ///   - notes: what the family keeps for the use of the run.
   public init(
-    step: Int, samples: Int, ranks: Int, processor: String, weightsHash: String, data: String,
-    split: Split.Record, normaliser: Normaliser
+    step: Int, samples: Int, ranks: Int, weightsHash: UInt64, data: String, split: Split.Record, notes: JSONValue
   ) {
     self.step = step
     self.samples = samples
     self.ranks = ranks
-    self.processor = processor
-    self.weightsHash = weightsHash
+    processor = Self.thisProcessor()
+    self.weightsHash = String(weightsHash, radix: 16)
     self.data = data
     self.split = split
-    self.normaliser = normaliser
+    notesText = notes.serialised
+  }
+
+  /// The state of a network that is made out of this one's, before any step.
+  public func beforeTraining(weightsHash: UInt64, ranks: Int) -> TrainingState {
+    var state = self
+    (state.step, state.samples, state.ranks) = (0, 0, ranks)
+    state.processor = Self.thisProcessor()
+    state.weightsHash = String(weightsHash, radix: 16)
+    return state
+  }
+
+  /// What the family has noted under a name.
+  ///
+  /// - Parameters:
+  ///   - name: the key.
+  ///   - type: what it is.
+  /// - Throws: `Fault` when there is no such thing.
+  public func note<Value: Decodable>(_ name: String, as type: Value.Type) throws -> Value {
+    let notes = try JSONValue.parse(Array(notesText.utf8), at: "state.json: notes")
+    guard let text = notes[name]?.serialised, let value = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
+    else {
+      throw Fault("the state does not decode", at: "state.json: notes.\(name)", expected: "a \(type)")
+    }
+    return value
   }
 
   /// As it stands in `state.json`.
   func json() throws -> JSONValue {
-    try JSONValue.parse(Array(JSONEncoder().encode(self)), at: "state.json")
+    .members([
+      "step": .integer(step), "samples": .integer(samples), "ranks": .integer(ranks), "processor": .text(processor),
+      "weightsHash": .text(weightsHash), "data": .text(data), "split": try JSONValue.encoding(split),
+      "notes": try JSONValue.parse(Array(notesText.utf8), at: "notes"),
+    ])
   }
 
   /// The state of a saved step.
   ///
   /// - Throws: `Fault` naming the file and the key that is missing or wrong.
   init(_ saved: SavedStep) throws {
-    do {
-      self = try JSONDecoder().decode(TrainingState.self, from: Data(saved.state.serialised.utf8))
-    } catch let error as DecodingError {
-      throw Fault(
-        "the state does not decode", at: "\(saved.path)/state.json", expected: "a training state",
-        found: "\(error)")
+    let place = "\(saved.path)/state.json", state = saved.state
+    func wrong(_ key: String, _ expected: String) -> Fault {
+      Fault(
+        "the state does not decode", at: "\(place): \(key)", expected: expected,
+        found: state[key]?.serialised ?? "nothing")
     }
+    func number(_ key: String) throws -> Int {
+      guard let value = state[key]?.integerValue else { throw wrong(key, "a whole number") }
+      return value
+    }
+    func text(_ key: String) throws -> String {
+      guard let value = state[key]?.textValue else { throw wrong(key, "a text") }
+      return value
+    }
+    step = try number("step")
+    samples = try number("samples")
+    ranks = try number("ranks")
+    processor = try text("processor")
+    weightsHash = try text("weightsHash")
+    data = try text("data")
+    guard let record = state["split"]?.serialised,
+      let split = try? JSONDecoder().decode(Split.Record.self, from: Data(record.utf8))
+    else { throw wrong("split", "a split's record") }
+    self.split = split
+    // Before there were several families a normaliser stood in the state itself.
+    let notes = state["notes"] ?? .members(["normaliser": state["normaliser"] ?? .null])
+    notesText = notes.serialised
   }
 
   /// The name of this machine's processor.
@@ -60,5 +116,14 @@ public struct TrainingState: Codable, Equatable, Sendable {
     let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
     return line?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) ?? "unknown"
+  }
+}
+
+extension JSONValue {
+  /// As JSON.
+  public static func encoding(_ value: some Encodable) throws -> JSONValue {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return try JSONValue.parse(Array(encoder.encode(value)), at: "json")
   }
 }

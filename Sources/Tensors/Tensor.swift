@@ -41,6 +41,13 @@ public struct Tensor {
       stride: stride)
   }
 
+  /// Some of the samples, as a view.
+  public func samples(_ range: Range<Int>) -> Tensor {
+    precondition(range.lowerBound >= 0 && range.upperBound <= batch, "samples \(range) of \(shape)")
+    return Tensor(
+      storage: storage, base: sample(range.lowerBound), shape: [range.count] + shape.dropFirst(), stride: stride)
+  }
+
   /// The same values under another shape with the same channels, or any shape where contiguous.
   public func reshaped(_ newShape: [Int]) -> Tensor {
     precondition(newShape.reduce(1, *) == count, "cannot reshape \(shape) to \(newShape)")

@@ -1,6 +1,7 @@
 import MessagePassing
+import Runs
 
-/// What the ranks tell one another after a step: each sample's loss and terms, and the wish to stop.
+/// What the ranks tell one another after a player's part of a step: each sample's loss and terms, and the wish to stop.
 ///
 /// Samples stand at their place in the global batch and are added up in that order, so the sums do not depend on which
 /// rank had which sample.
@@ -23,11 +24,15 @@ struct StepReport {
   var isStopWanted: Bool { values[values.count - 1] > 0 }
 
   /// Takes down what some of this rank's samples have.
-  mutating func add(_ value: ObjectiveValue, of samples: [TrainingSample]) {
-    for (place, sample) in samples.enumerated() {
-      values[sample.position] = Double(value.losses.value.base[place])
+  ///
+  /// - Parameters:
+  ///   - value: what the objective found.
+  ///   - positions: the samples' places in the global batch.
+  mutating func add(_ value: ObjectiveValue, at positions: [Int]) {
+    for (place, position) in positions.enumerated() {
+      values[position] = Double(value.losses.value.base[place])
       for (index, term) in value.terms.enumerated() {
-        values[(1 + index) * batch + sample.position] = Double(term.base[place])
+        values[(1 + index) * batch + position] = Double(term.base[place])
       }
     }
   }

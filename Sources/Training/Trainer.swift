@@ -1,15 +1,11 @@
-import Computing
 import Conditioning
-import Diffusion
 import Essentials
 import MessagePassing
-import Models
-import NeuralNetworks
 import Records
 import Runs
 import Tensors
 
-/// What a training run is asked to do.
+/// What a training run is asked to do, but for its configuration.
 public struct TrainingRequest: Sendable {
   /// What to do where the run's directory already holds checkpoints.
   public enum Resume: String, CaseIterable, Sendable {
@@ -18,25 +14,21 @@ public struct TrainingRequest: Sendable {
     /// Go on with the newest whole checkpoint; start where there is none.
     case latest
   }
-  /// Everything that determines the run, apart from the data.
-  public var configuration: RunConfiguration
   /// The data sets.
   public var data: [String]
   /// The run's directory.
   public var output: String
   /// Whether to go on with what is there.
   public var resume = Resume.never
-  /// PyTorch-named weights to start from instead of an initialisation.
+  /// PyTorch-named weights for the first player to start from instead of an initialisation.
   public var initialWeights: String?
   /// Whether a core is left for a thread that moves messages.
   public var hasSpareCore = false
 
   /// - Parameters:
-  ///   - configuration: everything that determines the run, apart from the data.
   ///   - data: the data sets.
   ///   - output: the run's directory.
-  public init(configuration: RunConfiguration, data: [String], output: String) {
-    self.configuration = configuration
+  public init(data: [String], output: String) {
     self.data = data
     self.output = output
   }
@@ -50,59 +42,50 @@ public enum TrainingOutcome: Equatable, Sendable {
   case stopped(step: Int, signal: String)
 }
 
-/// Data-parallel training of CGDM. Collective: every rank makes one and calls `run`.
+/// Data-parallel training of any family's players. Collective: every rank makes one and calls `run`.
 ///
-/// Each rank holds a replica, computes the gradients of its share of the global batch, and applies the same step to the
-/// same sums; rank 0 keeps the average of the weights and writes files. All random numbers are keyed by (seed, step,
+/// Each rank holds replicas, computes the gradients of its share of the global batch, and applies the same steps to the
+/// same sums; rank 0 keeps the averages of the weights and writes files. All random numbers are keyed by (seed, step,
 /// place in the global batch), so any number of ranks draws the same batches.
-public final class Trainer {
+public final class Trainer<Family: ModelFamily> {
   let request: TrainingRequest
+  let configuration: RunConfiguration<Family>
   let communicator: Communicator
   let engine: Engine
   let console: Console
-  let data: TrainingData
-  let model: CGDM
-  let optimiser: Optimiser
-  let average: BackgroundAverage?
-  /// The squared error of the answer: what is compared over runs, whatever is trained on.
-  let taskLoss: DenoisingLoss
-  let objective: any TrainingObjective
-  var configuration: RunConfiguration { request.configuration }
-  var arena: ParameterArena { model.arena }
+  let data: MapData
+  let learners: [Learner]
+  let task: Family.Task
 
-  /// Collective. Opens the data and makes the network; nothing is written yet.
+  /// Collective. Opens the data and makes the networks; nothing is written yet.
   ///
   /// - Parameters:
   ///   - request: what to do.
+  ///   - configuration: everything that determines the run, apart from the data.
   ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
   ///   - console: where rank 0 writes notes.
-  ///   - teacher: a frozen network to learn from as well (`Distillation`); nil for none.
+  ///   - makeTask: what the networks learn; the family's own task unless a teacher has a say.
   /// - Throws: `Fault` on all ranks when the data cannot be used.
   public init(
-    _ request: TrainingRequest, communicator: Communicator, engine: Engine, console: Console, teacher: CGDM? = nil
+    _ request: TrainingRequest, _ configuration: RunConfiguration<Family>, communicator: Communicator, engine: Engine,
+    console: Console,
+    makeTask: (Family.Model, RunConfiguration<Family>, TaskContext) throws -> Family.Task = Family.makeTask
   ) throws {
     self.request = request
+    self.configuration = configuration
     self.communicator = communicator
     self.engine = engine
     self.console = console
-    let configuration = request.configuration
-    guard teacher != nil || configuration.distillation.teacher == nil else {
-      throw Fault(
-        "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
-        found: configuration.distillation.teacher, hint: "go on with ckm distill, or --set distillation.teacher=null")
+    data = try MapData(
+      paths: request.data, rule: configuration.split.rule, repeats: configuration.training.repeats,
+      seed: configuration.seed, communicator: communicator)
+    let model = try communicator.agree("make the networks") {
+      try Family.makeModel(configuration, isTrained: true)
     }
-    data = try TrainingData(paths: request.data, configuration: configuration, communicator: communicator)
-    model = CGDM(configuration.model, isTrained: true)
-    optimiser = Optimiser(
-      model.arena, rule: configuration.training.rule, share: Optimiser.Share(communicator))
-    average = communicator.isRoot ? BackgroundAverage(model.arena) : nil
-    let taskLoss = try DenoisingLoss(model: model, configuration: configuration, engine: engine)
-    self.taskLoss = taskLoss
-    objective =
-      try teacher.map {
-        try DistillationObjective(task: taskLoss, teacher: $0, section: configuration.distillation)
-      } ?? taskLoss
+    task = try makeTask(
+      model, configuration, TaskContext(data: data, communicator: communicator, engine: engine))
+    learners = Family.players(model, configuration).map { Learner($0, communicator) }
   }
 
   /// Collective. Trains until all steps are done, or a signal asks to stop.
@@ -110,52 +93,54 @@ public final class Trainer {
     // 1. Directory and starting point.
     let signals = try communicator.agree("watch signals") { try SignalFlag() }
     let (directory, begin) = try start()
-    let total = configuration.training.steps
+    let training = configuration.training, total = training.steps
     guard begin < total else {
       console.note("\(request.output): all \(total) steps are done already")
       return .finished(step: begin)
     }
     let records = try communicator.agree("open the logs") {
       try directory.map {
-        try TrainingRecords(directory: $0, from: begin, total: total, batch: configuration.training.batch)
+        try TrainingRecords(
+          directory: $0, from: begin, total: total, batch: training.batch, players: learners.map(\.player.name))
       }
     }
 
     // 2. What every step needs.
-    let batch = configuration.training.batch
-    let sampler = BatchSampler(count: data.epoch.count, batch: batch, seed: configuration.seed)
+    let sampler = BatchSampler(count: task.source.epochCount, batch: training.batch, seed: configuration.seed)
     let loader = BatchLoader(
-      data: data, sampler: sampler,
-      share: sampler.share(rank: communicator.rank, size: communicator.size))
-    let exchange = try GradientExchange(
-      arena, by: configuration.training.reducer, bucketBytes: Int(configuration.training.bucketMiB * 1_048_576),
-      hasSpareCore: request.hasSpareCore, communicator: communicator)
+      task.source, sampler: sampler, share: sampler.share(rank: communicator.rank, size: communicator.size))
+    for learner in learners { try learner.prepare(training, hasSpareCore: request.hasSpareCore, communicator) }
     let validator = try Validator(self)
 
-    // 3. The steps.
+    // 3. The steps: each player that is due learns in its turn, on the same samples.
     var signal: String?
     var step = begin
     while step < total, signal == nil {
-      var report = StepReport(batch: batch, terms: objective.termNames.count)
-      arena.clearGradients()
-      try exchange.exchange { watch in
-        try accumulateGradients(try loader.load(step: step), step: step, into: &report, watch)
+      let samples = Result { try loader.load(step: step) }
+      var lines: [TrainingRecords.PlayerLine] = []
+      for (place, learner) in learners.enumerated() where learner.isDue(at: step) {
+        let names = task.termNames(of: place)
+        var report = StepReport(batch: training.batch, terms: names.count)
+        try learner.gatherGradients { watch in
+          try accumulateGradients(of: place, try samples.get(), step: step, into: &report, watch)
+        }
+        try report.sum(over: communicator, wantsStop: signals.isRaised)
+        if report.isStopWanted { signal = signals.name ?? "a signal on another rank" }
+        let norm = try applyStep(learner, step, loss: report.loss)
+        lines.append(
+          TrainingRecords.PlayerLine(
+            place: place, loss: report.loss, terms: Array(zip(names, report.terms)), norm: norm,
+            rate: learner.player.rate(step)))
       }
-      try report.sum(over: communicator, wantsStop: signals.isRaised)
-      if report.isStopWanted { signal = signals.name ?? "a signal on another rank" }
-      let loss = report.loss
-      let norm = try applyStep(step, loss: loss)
       step += 1
 
       // 4. What is told and saved.
-      let validation =
-        validator.isDue(after: step, isLast: step == total) ? try validator.loss() : nil
-      records?.show(step: step, loss: loss, validation: validation)
-      if step % configuration.training.logEvery == 0 || validation != nil {
+      let validation = validator.isDue(after: step, isLast: step == total) ? try validator.loss() : nil
+      records?.show(step: step, lines, validation: validation)
+      if step % training.logEvery == 0 || validation != nil {
         try communicator.agree("write the logs") {
           try records?.write(
-            step: step, loss: loss, terms: Array(zip(objective.termNames, report.terms)), norm: norm,
-            rate: configuration.training.rate(at: step - 1), validation: validation, exchange: exchange)
+            step: step, lines, validation: validation, exchanges: learners.map(\.exchangeSeconds))
         }
       }
       if step % configuration.checkpoints.every == 0 || step == total || signal != nil {
@@ -172,46 +157,38 @@ public final class Trainer {
 
   /// The gradients of this rank's samples: each one's loss counts 1 / (global batch).
   private func accumulateGradients(
-    _ samples: [TrainingSample], step: Int, into report: inout StepReport, _ watch: (Tape) -> Void
+    of player: Int, _ samples: [Family.Task.Sample], step: Int, into report: inout StepReport, _ watch: (Tape) -> Void
   ) throws {
     let limit = configuration.training.microbatch
     let size = limit == 0 ? max(1, samples.count) : limit
     for first in stride(from: 0, to: samples.count, by: size) {
       let part = Array(samples[first..<min(samples.count, first + size)])
       let tape = Tape(engine: engine, isRecording: true)
-      if configuration.model.dropout > 0 {
-        tape.dropoutKeys = DropoutKeys(
-          seed: configuration.seed, step: step, samples: part.map(\.position))
-      }
-      let value = try objective.evaluate(part, step: step, keys: .training(configuration.seed), tape)
-      report.add(value, of: part)
+      let value = try task.evaluate(player, part, step: step, tape)
+      report.add(value, at: part.map(\.position))
       if first + size >= samples.count { watch(tape) }
       tape.backward(from: value.losses, seed: 1 / Float(configuration.training.batch))
     }
   }
 
   /// One optimiser step on all ranks alike; the same sums give the same verdict everywhere.
-  private func applyStep(_ step: Int, loss: Double) throws -> Double {
-    let training = configuration.training
-    let norm = gradientNorm(arena, threads: engine.threads)
+  private func applyStep(_ learner: Learner, _ step: Int, loss: Double) throws -> Double {
+    let norm = learner.gradientNorm(engine.threads)
     guard norm.isFinite, loss.isFinite else {
+      let name = learners.count > 1 ? " of the \(learner.player.name)" : ""
       throw Fault(
-        "training has diverged: the gradient is not finite", at: "\(request.output), step \(step + 1)",
+        "training has diverged: the gradient\(name) is not finite", at: "\(request.output), step \(step + 1)",
         expected: "finite loss and gradient", found: "loss \(loss), gradient norm \(norm)",
         hint: "lower training.learning_rate or set training.clip_norm, and resume from the last checkpoint")
     }
-    average?.wait()
-    try optimiser.step(
-      learningRate: training.rate(at: step),
-      gradientScale: training.clipNorm > 0 && norm > training.clipNorm ? training.clipNorm / norm : 1,
-      threads: engine.threads)
-    average?.start(decay: training.averageDecay(after: step))
+    try learner.step(
+      step, norm: norm, averageDecay: configuration.training.averageDecay(after: step), engine.threads)
     return norm
   }
 
   /// Collective: weights are compared over the ranks, then rank 0 writes.
   private func save(_ step: Int, _ directory: RunDirectory?, _ records: TrainingRecords?) throws {
-    let hash = TrainingCheckpoint.hash(arena.weights, count: arena.count)
+    let hash = TrainingCheckpoint.hash(learners.map(\.player))
     guard try communicator.allEqual(hash) else {
       throw Fault(
         "the ranks' weights differ", at: "\(request.output), step \(step)",
@@ -219,16 +196,32 @@ public final class Trainer {
         hint: "do all nodes have the same kind of processor and the same libraries?")
     }
     try communicator.onRoot("save the checkpoint") {
-      guard let directory, let average else { return }
-      average.wait()
+      guard let directory else { return }
+      for learner in learners { learner.average?.wait() }
       try records?.synchronise()
       let state = TrainingState(
-        step: step, samples: step * configuration.training.batch, ranks: communicator.size,
-        processor: TrainingState.thisProcessor(), weightsHash: String(hash, radix: 16), data: data.maps.path,
-        split: data.split.record, normaliser: data.conditioner.normaliser)
+        step: step, samples: step * configuration.training.batch, ranks: communicator.size, weightsHash: hash,
+        data: data.maps.path, split: data.split.record, notes: try task.notes)
       try TrainingCheckpoint.save(
-        to: directory, state: state, arena: arena, average: average.average.weights,
-        moments: (optimiser.first, optimiser.second), keeping: configuration.checkpoints)
+        to: directory, state: state, players: learners.map(\.learnt), keeping: configuration.checkpoints)
+    }
+  }
+
+  /// What a run is about to do, in a few lines: `--dry-run`, and the head of every run's log.
+  public var summary: [String] {
+    get throws {
+      let training = configuration.training
+      let epochs = Double(training.steps * training.batch) / Double(task.source.epochCount)
+      let floats = learners.reduce(0) { $0 + $1.arena.count * 4 }  // weights, gradients, two moments
+      let shares = Set(
+        (0..<communicator.size).map { Share.range(of: training.batch, rank: $0, size: communicator.size).count }
+      ).sorted()
+      return try Family.outlines(configuration).map(\.summary) + task.summary + [
+        "steps: \(training.steps) of \(training.batch) maps (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
+          + "with \(shares.map(String.init).joined(separator: " or ")) maps a step, \(engine.threads.count) threads each",
+        "memory: \(Units.bytes(floats * 4)) a rank for weights, gradients and moments; activations come on top",
+        "run: \(request.output), a checkpoint every \(configuration.checkpoints.every) steps",
+      ]
     }
   }
 }

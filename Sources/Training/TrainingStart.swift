@@ -1,7 +1,5 @@
 import Configuration
 import Essentials
-import MessagePassing
-import NeuralNetworks
 import Runs
 
 extension Trainer {
@@ -25,57 +23,59 @@ extension Trainer {
       let opened = try RunDirectory.resume(at: request.output)
       directory = opened
       try requireCompatible(opened)
-      let (saved, messages) = try opened.latestVerified()
-      messages.forEach(console.warn)
-      guard let saved, let average else {
-        guard messages.isEmpty else {
-          throw Fault(
-            "all checkpoints are damaged", at: "\(request.output)/checkpoints", expected: "a whole one",
-            found: "\(messages.count) damaged, moved aside")
-        }
-        try opened.replaceConfiguration(text)
-        try initialise()
-        return 0
-      }
-      let state = try TrainingCheckpoint.restore(
-        saved, arena: arena, average: average.average.weights, optimiser: optimiser)
-      try data.split.require(state.split, at: data.maps.path)
-      if state.processor != TrainingState.thisProcessor() {
-        console.warn(
-          "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")
-      }
-      try opened.replaceConfiguration(text)
-      console.note("resuming after step \(state.step) of \(saved.path)")
-      return state.step
+      return try restore(opened, configuration: text)
     }
-    optimiser.stepCount = step
-    let buffers = step > 0 ? [arena.weights, optimiser.first, optimiser.second] : [arena.weights]
-    for buffer in buffers {
-      try communicator.broadcast(UnsafeMutableBufferPointer(start: buffer.base, count: arena.count))
+    for learner in learners {
+      learner.optimiser.stepCount = learner.stepCount(after: step)
+      let moments = step > 0 ? [learner.optimiser.first, learner.optimiser.second] : []
+      for buffer in [learner.arena.weights] + moments {
+        try communicator.broadcast(UnsafeMutableBufferPointer(start: buffer.base, count: learner.arena.count))
+      }
     }
     return (directory, step)
   }
 
-  private func initialise() throws {
-    if let weights = request.initialWeights {
-      try ModelFile.read(weights, arena, into: arena.weights)
-    } else {
-      try configuration.model.initialisation.apply(to: arena, seed: configuration.seed)
+  /// On rank 0: the newest whole checkpoint's step, or 0 with weights to start from.
+  private func restore(_ opened: RunDirectory, configuration text: String) throws -> Int {
+    let (saved, messages) = try opened.latestVerified()
+    messages.forEach(console.warn)
+    guard let saved else {
+      guard messages.isEmpty else {
+        throw Fault(
+          "all checkpoints are damaged", at: "\(request.output)/checkpoints", expected: "a whole one",
+          found: "\(messages.count) damaged, moved aside")
+      }
+      try opened.replaceConfiguration(text)
+      try initialise()
+      return 0
     }
-    average?.average.restart()
+    let state = try TrainingCheckpoint.restore(saved, players: learners.map(\.learnt))
+    try data.split.require(state.split, at: data.maps.path)
+    if state.processor != TrainingState.thisProcessor() {
+      console.warn(
+        "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")
+    }
+    try opened.replaceConfiguration(text)
+    console.note("resuming after step \(state.step) of \(saved.path)")
+    return state.step
+  }
+
+  private func initialise() throws {
+    for (place, learner) in learners.enumerated() {
+      if place == 0, let weights = request.initialWeights {
+        try ModelFile.read(weights, learner.arena, into: learner.arena.weights)
+      } else {
+        try learner.player.initialise(configuration.seed)
+      }
+      learner.average?.average.restart()
+    }
   }
 
   /// What a run was begun with stays, where another value would make it another run.
   private func requireCompatible(_ directory: RunDirectory) throws {
     let earlier = try Configuration.read(
-      yaml: directory.configuration(), named: directory.configurationPath, preset: RunConfiguration())
-    let free = [
-      "validation.", "checkpoints.", "training.steps", "training.microbatch", "training.log_every",
-      "training.reducer", "training.learning_rate", "training.final_learning_rate",
-    ]
-    let differences = Configuration.differences(earlier, configuration).filter { difference in
-      !free.contains { difference.key.hasPrefix($0) }
-    }
+      yaml: directory.configuration(), named: directory.configurationPath, preset: RunConfiguration<Family>())
+    let differences = Configuration.differences(earlier, configuration).filter { !$0.tags.contains(.resumption) }
     guard let first = differences.first else { return }
     throw Fault(
       "the run was begun with another configuration",
@@ -83,4 +83,9 @@ extension Trainer {
       expected: "\(first.key) = \(first.first)", found: "\(first.key) = \(first.second)",
       hint: "resume with the same configuration, or begin a new run in another directory")
   }
+}
+
+extension Learner {
+  /// How often it has been stepped when so many steps of the run are done.
+  fileprivate func stepCount(after step: Int) -> Int { (step + player.every - 1) / player.every }
 }

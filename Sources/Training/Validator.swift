@@ -1,20 +1,23 @@
-import Essentials
 import MessagePassing
+import Runs
 import Tensors
 
-/// The loss of the averaged weights on held-out maps, always with the same timesteps and noise.
-struct Validator {
-  private let trainer: Trainer
-  private let samples: [TrainingSample]
+/// The loss of the averaged weights on held-out samples, always with the same random numbers.
+struct Validator<Family: ModelFamily> {
+  private let trainer: Trainer<Family>
+  private let samples: [Family.Task.Sample]
   private let count: Int
 
-  /// Collective: each rank reads its share of the maps once.
-  init(_ trainer: Trainer) throws {
+  /// Collective: each rank reads its share of the samples once.
+  init(_ trainer: Trainer<Family>) throws {
     self.trainer = trainer
-    let section = trainer.configuration.validation
-    count = section.every > 0 ? min(section.maps, trainer.data.split.test.count) : 0
-    samples = try trainer.communicator.agree("read the validation maps") { [count] in
-      try trainer.data.heldOut(count, trainer.communicator)
+    let section = trainer.configuration.validation, source = trainer.task.source
+    let communicator = trainer.communicator
+    let count = section.every > 0 ? min(section.maps, source.heldOutCount) : 0
+    self.count = count
+    samples = try communicator.agree("read the validation maps") {
+      let share = Share.range(of: count, rank: communicator.rank, size: communicator.size)
+      return try share.map { TrainingSample(position: $0, value: try source.heldOut($0, of: count)) }
     }
   }
 
@@ -22,26 +25,28 @@ struct Validator {
     count > 0 && (isLast || step % trainer.configuration.validation.every == 0)
   }
 
-  /// Collective: the mean over the maps, the same on all ranks.
+  /// Collective: the mean over the samples, the same on all ranks.
   func loss() throws -> Double {
-    let communicator = trainer.communicator, arena = trainer.arena
-    let weights: Storage
-    if let average = trainer.average {
-      average.wait()
-      weights = average.average.weights
-    } else {
-      weights = Storage(zeroed: arena.count)
+    let communicator = trainer.communicator
+    var restore: [() -> Void] = []
+    defer { for undo in restore { undo() } }
+    for learner in trainer.learners where learner.player.hasAverage {
+      let weights: Storage
+      if let average = learner.average {
+        average.wait()
+        weights = average.average.weights
+      } else {
+        weights = Storage(zeroed: learner.arena.count)
+      }
+      try communicator.broadcast(UnsafeMutableBufferPointer(start: weights.base, count: learner.arena.count))
+      learner.arena.exchangeWeights(with: weights)
+      restore.append { learner.arena.exchangeWeights(with: weights) }
     }
-    try communicator.broadcast(UnsafeMutableBufferPointer(start: weights.base, count: arena.count))
-    arena.exchangeWeights(with: weights)
-    defer { arena.exchangeWeights(with: weights) }
     let losses = try communicator.agree("compute the validation loss") {
       var losses = [Double](repeating: 0, count: count)
       for sample in samples {
         let tape = Tape(engine: trainer.engine, isRecording: false)
-        let loss = try trainer.taskLoss(
-          [sample], step: 0, keys: .validation(trainer.configuration.seed), tape)
-        losses[sample.position] = Double(loss.value.base[0])
+        losses[sample.position] = try trainer.task.validationLoss(sample, tape)
       }
       return losses
     }

@@ -1,7 +1,8 @@
 import Commands
+import Models
 
-/// The command `ckm`.
+/// The command `ckm`, with all families of models.
 @main
 struct Main {
-  static func main() { ChannelKnowledgeMaps.start() }
+  static func main() { ChannelKnowledgeMaps.start(families: Families.all) }
 }

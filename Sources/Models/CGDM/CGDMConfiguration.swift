@@ -48,12 +48,12 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
         "multipliers", \.multipliers, in: 1...256, count: 1...10, "width of each stage in units of c1"),
       .integer("blocks", \.blocks, in: 1...16, "N_RA, Res+ blocks a stage"),
       .integer("groups", \.groups, in: 1...1024, "groups of a group norm, at most"),
-      .number("dropout", \.dropout, in: 0...0.9, "dropout rate in a Res+ block"),
+      .number("dropout", \.dropout, in: 0...0.9, "dropout rate in a Res+ block").tagged(.student),
       .integers(
         "attention_resolutions", \.attentionResolutions, in: 1...4096, count: 0...10,
         "resolutions with attention in every block"),
-      .choice("initialisation", \.initialisation, "how weights start"),
-      .texts("omitted", \.omitted, count: 0...4096, "Res+ bodies and attention blocks pruned away"),
+      .choice("initialisation", \.initialisation, "how weights start").tagged(.student),
+      .texts("omitted", \.omitted, count: 0...4096, "Res+ bodies and attention blocks pruned away").tagged(.student),
     ]
   }
 

@@ -1,4 +1,5 @@
 import NeuralNetworks
+import Records
 
 /// Parameters and multiply-accumulates of one layer for one map.
 public struct LayerCost: Sendable {
@@ -14,16 +15,6 @@ public struct LayerCost: Sendable {
   public var normParameters = 0
   /// Values written by nearest upsampling, which the paper's counter adds as one operation each.
   public var upsampledValues = 0
-}
-
-/// A layer that the network still fits together without.
-public struct PrunableLayer: Sendable {
-  /// "downs.1.res_block" or "mid.0.attn".
-  public var name: String
-  /// Parameters that go with it.
-  public var parameters: Int
-  /// Multiply-accumulates that go with it.
-  public var multiplyAccumulates: Int
 }
 
 extension CGDM {
@@ -125,28 +116,12 @@ extension CGDM.Stage {
   }
 }
 
-extension CGDMConfiguration {
-  /// The paper's network: 221,268,611 parameters.
-  public static var paper: CGDMConfiguration {
-    var paper = CGDMConfiguration()
-    paper.channels = 3
-    paper.baseChannels = 64
-    paper.multipliers = [1, 2, 4, 8, 16]
-    paper.blocks = 2
-    paper.groups = 16
-    return paper
-  }
-
-  /// One channel, c1 = 16, 1:2:4:8: hours on two cores.
-  public static var small: CGDMConfiguration { CGDMConfiguration() }
-
-  /// One channel, c1 = 8, 1:2:4:4, one block a stage: minutes on two cores.
-  public static var tiny: CGDMConfiguration {
-    var tiny = CGDMConfiguration()
-    tiny.baseChannels = 8
-    tiny.multipliers = [1, 2, 4, 4]
-    tiny.blocks = 1
-    tiny.groups = 4
-    return tiny
+extension CGDM {
+  static func outline(_ configuration: CGDMConfiguration) throws -> NetworkOutline {
+    let costs = costs(configuration)
+    let parameters = costs.reduce(0) { $0 + $1.parameters }, operations = costs.reduce(0) { $0 + $1.multiplyAccumulates }
+    return NetworkOutline(
+      parameters: parameters, multiplyAccumulates: operations, convolutions: convolutions(configuration).map(\.shape),
+      summary: "network: \(Units.count(parameters)) parameters, \(Units.count(operations)) multiply-accumulates a map of \(configuration.imageSize)²")
   }
 }

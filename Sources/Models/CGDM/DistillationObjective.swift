@@ -1,5 +1,3 @@
-import Essentials
-import Models
 import Runs
 import Tensors
 
@@ -7,7 +5,7 @@ import Tensors
 ///
 /// All differences are means over elements, as the task's is; the features' are added up over the stages. The teacher
 /// runs first, without a tape and without dropout.
-struct DistillationObjective: TrainingObjective {
+struct DistillationObjective {
   let task: DenoisingLoss
   let teacher: CGDM
   let section: DistillationSection
@@ -20,16 +18,17 @@ struct DistillationObjective: TrainingObjective {
   ///   - section: the terms' weights.
   /// - Throws: `Fault` when the two networks differ in more than what is omitted.
   init(task: DenoisingLoss, teacher: CGDM, section: DistillationSection) throws {
-    try Distillation.requireFit(
+    try CGDMFamily.requireFit(
       student: task.model.configuration, teacher: teacher.configuration, at: "the student's model")
     self.task = task
     self.teacher = teacher
     self.section = section
   }
 
+  /// The losses of some samples and the terms that they are made of.
   func evaluate(
-    _ samples: [TrainingSample], step: Int, keys: DenoisingLoss.Keys, _ tape: Tape
-  ) throws -> ObjectiveValue {
+    _ samples: [DenoisingTask.Sample], step: Int, keys: DenoisingLoss.Keys, _ tape: Tape
+  ) -> ObjectiveValue {
     let batch = task.assemble(samples, step: step, keys: keys)
     let silent = Tape(engine: tape.engine, isRecording: false)
     silent.profile = tape.profile

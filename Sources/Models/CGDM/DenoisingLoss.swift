@@ -1,8 +1,6 @@
 import Computing
 import Conditioning
 import Diffusion
-import Essentials
-import Models
 import Runs
 import Tensors
 
@@ -21,12 +19,12 @@ public struct DenoisingLoss {
   ///   - configuration: the run's: how noise grows, what the network is asked for, which timesteps are drawn.
   ///   - engine: this rank's threads and buffers.
   /// - Throws: `Fault` when the schedule does not rise.
-  public init(model: CGDM, configuration: RunConfiguration, engine: Engine) throws {
+  public init(model: CGDM, configuration: RunConfiguration<CGDMFamily>, engine: Engine) throws {
     self.model = model
     self.engine = engine
-    schedule = try configuration.diffusion.makeSchedule()
-    parametrisation = configuration.diffusion.prediction
-    terminalShare = configuration.training.terminalShare
+    schedule = try configuration.own.diffusion.makeSchedule()
+    parametrisation = configuration.own.diffusion.prediction
+    terminalShare = configuration.own.diffusion.terminalShare
   }
 
   /// What the random numbers of a sample are keyed by; validation and the sensitivity scan draw from streams of their
@@ -37,14 +35,16 @@ public struct DenoisingLoss {
     /// Whether a sample is trained at T.
     var terminal: RandomStream
 
-    static func training(_ seed: UInt64) -> Keys {
+    /// The streams of training.
+    public static func training(_ seed: UInt64) -> Keys {
       Keys(
         timestep: RandomStream(seed: seed, purpose: .timestep),
         noise: RandomStream(seed: seed, purpose: .noise),
         terminal: RandomStream(seed: seed, purpose: .timestep, layer: 1))
     }
 
-    static func validation(_ seed: UInt64) -> Keys {
+    /// The streams of validation.
+    public static func validation(_ seed: UInt64) -> Keys {
       Keys(
         timestep: RandomStream(seed: seed, purpose: .validation, layer: 0),
         noise: RandomStream(seed: seed, purpose: .validation, layer: 1),
@@ -79,7 +79,7 @@ public struct DenoisingLoss {
   ///   - step: the training step; with the place it keys timestep, noise and dropout.
   ///   - keys: which streams.
   ///   - tape: where it is recorded.
-  func callAsFunction(_ samples: [TrainingSample], step: Int, keys: Keys, _ tape: Tape) throws -> Variable {
+  public func callAsFunction(_ samples: [DenoisingTask.Sample], step: Int, keys: Keys, _ tape: Tape) -> Variable {
     let batch = assemble(samples, step: step, keys: keys)
     let estimate = model(tape.constant(batch.input), timesteps: batch.timesteps, tape)
     return tape.meanSquaredError(estimate, target: batch.target, weights: batch.weights)
@@ -91,30 +91,30 @@ public struct DenoisingLoss {
   ///   - samples: maps with their place in the global batch.
   ///   - step: the training step; with the place it keys timestep and noise.
   ///   - keys: which streams.
-  public func assemble(_ samples: [TrainingSample], step: Int, keys: Keys) -> Batch {
+  public func assemble(_ samples: [DenoisingTask.Sample], step: Int, keys: Keys) -> Batch {
     let configuration = model.configuration
     let size = configuration.networkSize, width = configuration.mapWidth
     let conditionWidth = configuration.conditionWidth
     let input = engine.tensor([samples.count, size, size, conditionWidth + width])
     let target = engine.tensor([samples.count, size, size, width])
-    let weights = samples.contains { $0.map.weights != nil } ? engine.tensor([samples.count, size, size, width]) : nil
+    let weights = samples.contains { $0.value.weights != nil } ? engine.tensor([samples.count, size, size, width]) : nil
     let perMap = size * size * width
     let timesteps = samples.map { timestep(of: $0.position, step: step, keys) }
     engine.threads.run(samples.count) { n, _ in
       if let weights {
         let own = UnsafeMutableBufferPointer(start: weights.sample(n), count: perMap)
-        fill(own, weights: samples[n].map.weights, isInformative: schedule.alphaBar[timesteps[n]] > 0)
+        fill(own, weights: samples[n].value.weights, isInformative: schedule.alphaBar[timesteps[n]] > 0)
       }
       let own = UnsafeMutableBufferPointer(start: target.sample(n), count: perMap)
       keys.noise.fillGaussian(own, sample: samples[n].position, step: step)
       withUnsafeTemporaryAllocation(of: Float.self, capacity: perMap) { noisy in
-        (samples[n].map.target ?? samples[n].map.start).withUnsafeBufferPointer { clean in
+        (samples[n].value.target ?? samples[n].value.start).withUnsafeBufferPointer { clean in
           let noise = UnsafeBufferPointer(own)
           schedule.addNoise(to: clean, noise: noise, timestep: timesteps[n], into: noisy)
           schedule.target(parametrisation, clean: clean, noise: noise, timestep: timesteps[n], into: own)
         }
         NetworkInput.fill(
-          input.sample(n), condition: samples[n].map.condition, state: UnsafeBufferPointer(noisy),
+          input.sample(n), condition: samples[n].value.condition, state: UnsafeBufferPointer(noisy),
           isInformative: schedule.alphaBar[timesteps[n]] > 0, places: size * size)
       }
     }

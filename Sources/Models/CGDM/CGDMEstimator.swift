@@ -1,22 +1,23 @@
-import Metrics
 import Conditioning
 import Diffusion
 import Essentials
 import MapStorage
-import Models
+import Metrics
 import Runs
 import Tensors
 
 /// Draws maps with a trained network.
-final class ModelMaker: MapMaker {
+final class CGDMEstimator: Estimator {
   /// Making room for transformed weights takes as long as they save in about so many evaluations.
   private static let fewestEvaluationsWithKeptWeights = 8
 
-  let record: ReconstructionRecord
+  let name = CGDMFamily.title
   var hasDeviation: Bool { request.drawCount > 1 }
   var keptDraws: Int { request.keepsDraws ? request.drawCount : 0 }
-  private let request: ReconstructionRequest
+  private let request: SamplingRequest
   private let model: CGDM
+  private let path: String
+  private let magnification: Int
   private let conditioner: MapConditioner
   private let engine: Engine
   private let ranksOnNode: Int
@@ -29,64 +30,68 @@ final class ModelMaker: MapMaker {
   private let direct: SamplingDriver?
 
   /// - Parameters:
-  ///   - trained: the model.
-  ///   - request: what to do.
-  ///   - source: the maps.
+  ///   - run: the trained run.
+  ///   - geometry: what is observed, and where.
+  ///   - request: how.
   ///   - engine: this rank's threads and buffers.
   ///   - ranksOnNode: the ranks that share this machine's memory.
   /// - Throws: `Fault` when the maps do not fit the network, or what is asked for does not fit the run's diffusion.
   init(
-    _ trained: TrainedModel, _ request: ReconstructionRequest, _ source: ReconstructionSource, _ engine: Engine,
-    ranksOnNode: Int
+    _ run: TrainedRun<CGDMFamily>, _ geometry: ObservationGeometry, _ request: SamplingRequest, _ engine: Engine, ranksOnNode: Int
   ) throws {
     try request.validate()
+    let section = run.configuration.own
+    try geometry.require([.grid], by: CGDMFamily.title)
+    guard let grid = geometry.grid else { preconditionFailure("a grid says where its samples lie") }
     self.request = request
     self.engine = engine
     self.ranksOnNode = ranksOnNode
-    model = trained.model
-    let configuration = trained.configuration, grid = source.grid
-    let factor = configuration.model.patch << (configuration.model.multipliers.count - 1)
+    model = run.model
+    path = run.path
+    magnification = grid.magnification
+    let factor = section.model.patch << (section.model.multipliers.count - 1)
     guard grid.rows % factor == 0, grid.columns % factor == 0 else {
       throw Fault(
-        "the fine map does not fit the network's \(configuration.model.multipliers.count) stages",
-        at: request.input.path, expected: "rows and columns that are multiples of \(factor)",
+        "the fine map does not fit the network's \(section.model.multipliers.count) stages",
+        at: geometry.place, expected: "rows and columns that are multiples of \(factor)",
         found: "\(grid.rows)x\(grid.columns)")
     }
-    conditioner = try configuration.conditioner(
-      rows: grid.rows, columns: grid.columns, magnifications: [grid.magnification],
-      normaliser: trained.state.normaliser, area: source.area)
+    conditioner = try MapConditioner(
+      section.data, layout: section.layout(rows: grid.rows, columns: grid.columns),
+      magnifications: [grid.magnification], normaliser: run.state.normaliser(), area: geometry.area)
     views = request.usesSymmetries ? GridSymmetry.allCases : [.identity]
-    guard !request.usesSymmetries || configuration.training.symmetries else {
+    guard !request.usesSymmetries || section.data.symmetries else {
       throw Fault(
-        "the network has not seen turned maps in training", at: "--symmetries",
-        expected: "a run with training.symmetries", found: trained.path)
+        "the network has not seen turned maps in training", at: "symmetries",
+        expected: "a run with data.symmetries", found: run.path)
     }
-    let drivers = try Self.drivers(request, trained)
-    driver = drivers.draws
-    direct = drivers.direct
+    (driver, direct) = try Self.drivers(request, run)
+  }
+
+  func describe(_ record: inout ReconstructionRecord) {
     let isDrawn = request.drawCount > 0
-    record = ReconstructionRecord(
-      magnification: request.magnification, data: request.input.path, model: trained.path,
-      sampler: isDrawn ? request.sampler.rawValue : "direct",
-      steps: isDrawn ? driver.sampler.timesteps.count : 1, method: request.name ?? "CGDM",
-      estimate: request.chosenEstimate.rawValue, draws: request.drawCount > 1 ? request.drawCount : 0,
-      views: views.count)
+    record.model = path
+    record.sampler = isDrawn ? request.sampler.rawValue : "direct"
+    record.steps = isDrawn ? driver.sampler.timesteps.count : 1
+    record.estimate = request.chosenEstimate.rawValue
+    record.draws = request.drawCount > 1 ? request.drawCount : 0
+    record.views = views.count
   }
 
   private static func drivers(
-    _ request: ReconstructionRequest, _ trained: TrainedModel
+    _ request: SamplingRequest, _ trained: TrainedRun<CGDMFamily>
   ) throws -> (draws: SamplingDriver, direct: SamplingDriver?) {
-    let section = trained.configuration.diffusion, normaliser = trained.state.normaliser
+    let section = trained.configuration.own.diffusion, normaliser = try trained.state.normaliser()
     let schedule = try section.makeSchedule()
     let margin = normaliser.normalisation == .fine ? 0 : Double(normaliser.margin)
     // Residuals have no range.
-    let isBounded = section.clamp && trained.configuration.data.form == .map
+    let isBounded = section.clamp && trained.configuration.own.data.form == .map
     let clamp: EstimateClamp = isBounded ? .range(margin: margin) : .none
     // From plain noise there is nothing to refine: all the way down.
     let first = section.start == .coarse ? request.startTimestep ?? section.startTimestep : nil
     if let first, first > schedule.count {
       throw Fault(
-        "sampling starts at a timestep that there is not", at: "--start-timestep",
+        "sampling starts at a timestep that there is not", at: "start_timestep",
         expected: "1 to \(schedule.count)", found: "\(first)")
     }
     let sampler: any Sampler =
@@ -114,25 +119,33 @@ final class ModelMaker: MapMaker {
     return (driver(sampler), direct)
   }
 
-  func maps(of samples: [Int], in source: ReconstructionSource) throws -> [ReconstructedMap] {
-    let conditioned = try samples.map { try source.conditioned($0, conditioner) }
-    let grid = source.grid
-    var moments = samples.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
-    var kept = samples.map { _ in [ChannelFingerprint]() }
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate] {
+    let conditioned = try observations.map(condition)
+    let grid = conditioner.layout
+    var moments = keys.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
+    var kept = keys.map { _ in [ChannelFingerprint]() }
     for draw in 0..<request.drawCount {
       let seen = conditioned.map { $0.seen(as: views[draw % views.count]) }
-      for (place, map) in try maps(of: samples, seen, driver, draw: draw).enumerated() {
+      for (place, map) in try maps(of: keys, seen, driver, draw: draw).enumerated() {
         moments[place].add(map)
         if keptDraws > 0 { kept[place].append(map) }
       }
     }
-    let estimates = try direct.map { try directMaps(of: samples, conditioned, $0) }
-    let estimate = request.chosenEstimate
-    return samples.indices.map { place in
-      ReconstructedMap(
+    let estimates = try direct.map { try directMaps(of: keys, conditioned, $0) }
+    let isMean = request.chosenEstimate == .mean
+    return keys.indices.map { place in
+      Estimate(
         map: estimates?[place] ?? moments[place].average,
-        deviation: hasDeviation ? moments[place].deviation(aboutMean: estimate == .mean) : nil, draws: kept[place])
+        deviation: hasDeviation ? moments[place].deviation(aboutMean: isMean) : nil, draws: kept[place])
     }
+  }
+
+  private func condition(_ observation: Observation) throws -> ConditionedMap {
+    guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
+    guard let truth = known.truth else {
+      return try conditioner.condition(coarse: known.coarse, magnification: magnification)
+    }
+    return try conditioner.condition(truth, magnification: magnification, training: false)
   }
 
   /// The network's own estimate of each sample, in dB, the mean over all views.

@@ -1,0 +1,47 @@
+import Configuration
+import Interpolation
+
+/// How maps on a grid become what a network sees: for every family that refines coarse maps.
+public struct GridSection: ConfigurationSection, Equatable {
+  /// Fine pixels from one coarse sample to the next.
+  public var magnification = 4
+  /// Magnifications that samples are trained at, each as often as it stands here; empty: `magnification`.
+  public var magnifications: [Int] = []
+  /// Whether each sample is turned and mirrored at random before the network sees it.
+  public var symmetries = false
+  /// What the network draws: the map, or what kriging leaves of it.
+  public var form = MapForm.map
+  /// How the coarse map is upsampled before it enters.
+  public var upsampling = UpsamplingMethod.bicubic
+  /// Which range of values becomes [-1, 1].
+  public var normalisation = Normalisation.coarse
+  /// How far values may leave [-1, 1] before they are clamped.
+  public var margin: Float = 1
+
+  /// The defaults.
+  public init() {}
+
+  /// The magnifications to train at, each as often as it is visited.
+  public var trained: [Int] { magnifications.isEmpty ? [magnification] : magnifications }
+
+  /// Keys that stood in the section `training` before there were several families.
+  public static var moved: [String: String] {
+    ["training.magnifications": "data.magnifications", "training.symmetries": "data.symmetries"]
+  }
+
+  /// The keys of the section `data`.
+  public static var fields: [ConfigurationField<Self>] {
+    [
+      .integer("magnification", \.magnification, in: 2...64, "fine pixels from one coarse sample to the next"),
+      .integers(
+        "magnifications", \.magnifications, in: 2...64, count: 0...64,
+        "magnifications to train at, each as often as listed; []: magnification"),
+      .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
+      .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),
+      .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters (form: map)"),
+      .choice("normalisation", \.normalisation, "whose range becomes [-1, 1]; fine is the paper's, and a leak"),
+      .number("margin", \.margin, in: 0...10, "how far values may leave [-1, 1] before they are clamped"),
+    ]
+  }
+}
+

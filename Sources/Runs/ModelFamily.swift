@@ -1,0 +1,145 @@
+import Configuration
+import Essentials
+import NeuralNetworks
+import Tensors
+
+/// A kind of model: its configuration, its networks, how they learn and how they are used.
+///
+/// Everything above (the training loop, run directories, reconstruction, evaluation, the commands) works with any family
+/// and names none. A family adds a folder under `Models` and its line where families are registered.
+public protocol ModelFamily: Sendable {
+  /// The sections that its configuration adds to those of every run.
+  associatedtype Section: ConfigurationSection & Equatable
+  /// Its networks.
+  associatedtype Model
+  /// How they learn.
+  associatedtype Task: TrainingTask
+
+  /// As in `family:`.
+  static var name: String { get }
+  /// As in tables: "CGDM".
+  static var title: String { get }
+  /// Named starting points, the usual one first; no other family may have the same names.
+  static var presets: [FamilyPreset<Self>] { get }
+
+  /// The networks, all weights 0.
+  ///
+  /// - Parameters:
+  ///   - configuration: a valid one.
+  ///   - isTrained: whether gradients are needed.
+  static func makeModel(_ configuration: RunConfiguration<Self>, isTrained: Bool) throws -> Model
+
+  /// What learns, in the order in which a step turns to it; the first is what the run is for.
+  static func players(_ model: Model, _ configuration: RunConfiguration<Self>) -> [Player]
+
+  /// What the networks are made of and what they cost, in the players' order; nothing is allocated for it.
+  static func outlines(_ configuration: RunConfiguration<Self>) throws -> [NetworkOutline]
+
+  /// Collective. What the networks learn from some data.
+  static func makeTask(
+    _ model: Model, _ configuration: RunConfiguration<Self>, _ context: TaskContext
+  ) throws -> Task
+
+  /// What infers maps with a trained run.
+  ///
+  /// - Parameters:
+  ///   - run: the run.
+  ///   - geometry: what is observed, and where.
+  ///   - request: how.
+  ///   - engine: this rank's threads and buffers.
+  ///   - ranksOnNode: the ranks that share this machine's memory.
+  /// - Throws: `Fault` where what is asked for does not fit the run.
+  static func makeEstimator(
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int
+  ) throws -> any Estimator
+
+  /// A step on random numbers, to be timed.
+  ///
+  /// - Parameters:
+  ///   - configuration: a valid one.
+  ///   - batch: maps.
+  ///   - isTrained: whether gradients will be asked for.
+  ///   - seed: keys weights and maps.
+  ///   - engine: this rank's threads and buffers.
+  static func makeTrial(
+    _ configuration: RunConfiguration<Self>, batch: Int, isTrained: Bool, seed: UInt64, engine: Engine
+  ) throws -> StepTrial
+}
+
+/// A named starting point of a family.
+public struct FamilyPreset<Family: ModelFamily>: Sendable {
+  /// As it is given to commands and named in files.
+  public let name: String
+  /// What it is for, in a few words.
+  public let summary: String
+  /// Its values.
+  public let configuration: RunConfiguration<Family>
+
+  /// - Parameters:
+  ///   - name: as it is given to commands and named in files.
+  ///   - summary: what it is for, in a few words.
+  ///   - change: sets the values that are not the sections' own.
+  public init(_ name: String, _ summary: String, _ change: (inout RunConfiguration<Family>) -> Void) {
+    self.name = name
+    self.summary = summary
+    var configuration = RunConfiguration<Family>()
+    change(&configuration)
+    self.configuration = configuration
+  }
+}
+
+extension ModelFamily {
+  /// One of the presets; nil: the usual one.
+  ///
+  /// - Throws: `Fault` that lists them.
+  public static func preset(_ name: String?) throws -> FamilyPreset<Self> {
+    guard let name else { return presets[0] }
+    guard let preset = presets.first(where: { $0.name == name }) else {
+      throw Fault(
+        "there is no such preset of the family \(self.name)", at: "preset",
+        expected: presets.map(\.name).joined(separator: ", "), found: name)
+    }
+    return preset
+  }
+}
+
+/// A family whose trained networks can teach smaller ones (`ckm distill`).
+public protocol DistillableFamily: ModelFamily {
+  /// The configuration of a distillation: checks that a student fits its teacher, and writes down which it is.
+  ///
+  /// - Parameters:
+  ///   - configuration: the student's, as it was changed for the distillation.
+  ///   - teacher: the run that it learns from.
+  ///   - place: the student and its teacher, for messages.
+  static func distillation(
+    _ configuration: RunConfiguration<Self>, by teacher: TrainedRun<Self>, at place: String
+  ) throws -> RunConfiguration<Self>
+
+  /// Collective. What a student learns from the data and from its teacher.
+  static func makeTask(
+    _ model: Model, _ configuration: RunConfiguration<Self>, _ context: TaskContext, teacher: TrainedRun<Self>
+  ) throws -> Task
+}
+
+/// Steps on random numbers, which benchmarks time: all that they need to know of a family.
+public struct StepTrial {
+  /// What is stepped: the family's first player.
+  public var arena: ParameterArena
+  /// A forward pass for some maps of the batch, as use of the model runs it.
+  public var forward: (_ maps: Range<Int>, _ tape: Tape) -> Variable
+  /// The losses of some maps of the batch at a step, as training records them, `[maps, 1]`.
+  public var losses: (_ maps: Range<Int>, _ step: Int, _ tape: Tape) -> Variable
+
+  /// - Parameters:
+  ///   - arena: what is stepped.
+  ///   - forward: a forward pass for some maps of the batch.
+  ///   - losses: the losses of some maps of the batch at a step.
+  public init(
+    arena: ParameterArena, forward: @escaping (Range<Int>, Tape) -> Variable,
+    losses: @escaping (Range<Int>, Int, Tape) -> Variable
+  ) {
+    self.arena = arena
+    self.forward = forward
+    self.losses = losses
+  }
+}

@@ -1,0 +1,90 @@
+import Diffusion
+import Essentials
+
+/// How a trained run is to infer maps.
+public struct SamplingRequest: Sendable {
+  /// The way from noise to a map.
+  public enum SamplerKind: String, CaseIterable, Sendable {
+    /// Eq. (34): all T steps.
+    case ancestral
+    /// Song, Meng and Ermon 2021: any number of steps.
+    case ddim
+    /// DPM-Solver++(2M), Lu et al. 2022: few steps.
+    case dpmSolver = "dpm-solver"
+  }
+  /// What the maps are of the draws.
+  public enum Kind: String, CaseIterable, Sendable {
+    /// One draw: a map as they are.
+    case draw
+    /// The mean of all draws: the map of least expected squared error, as far as so many draws tell it.
+    case mean
+    /// The network's own estimate of that mean: one evaluation where nothing is left of the signal.
+    case direct
+  }
+  /// The way from noise to a map.
+  public var sampler = SamplerKind.ddim
+  /// Network evaluations of a draw, but for ancestral sampling.
+  public var steps = 20
+  /// Which timesteps; nil for the sampler's usual ones.
+  public var spacing: TimestepSpacing?
+  /// Where a coarse start begins; nil for the run's own.
+  public var startTimestep: Int?
+  /// The share of the posterior's noise that each step adds, 0...1; ancestral sampling always adds all of it.
+  public var eta = 0.0
+  /// How many draws of each map; from 2 on they have a deviation.
+  public var draws = 1
+  /// What the maps are of the draws; nil: the mean where there are several.
+  public var estimate: Kind?
+  /// Whether the network is shown each map turned and mirrored in all eight ways: direct estimates are averaged over them,
+  /// draws take turns.
+  public var usesSymmetries = false
+  /// Whether the draws themselves are given.
+  public var keepsDraws = false
+  /// Keys the noise; nil for the run's own seed.
+  public var seed: UInt64?
+
+  /// One draw of each map, by 20 steps of DDIM.
+  public init() {}
+
+  /// What the maps are of the draws.
+  public var chosenEstimate: Kind { estimate ?? (draws > 1 ? .mean : .draw) }
+
+  /// How many draws are made: the direct estimate alone needs none.
+  public var drawCount: Int { chosenEstimate == .direct && draws == 1 ? 0 : draws }
+
+  /// Throws where what is asked for excludes itself.
+  public func validate() throws {
+    guard (1...Self.mostDraws).contains(draws) else {
+      throw Fault("no such number of draws", at: "draws", expected: "1...\(Self.mostDraws)", found: "\(draws)")
+    }
+    if estimate == .draw, draws > 1 {
+      throw Fault(
+        "one draw is no estimate of several", at: "estimate", expected: "mean or direct of \(draws) draws",
+        found: "draw")
+    }
+    if keepsDraws, drawCount == 0 {
+      throw Fault("there are no draws to keep", at: "draws", expected: "2 or more")
+    }
+  }
+
+  /// Throws where draws are asked for.
+  ///
+  /// - Parameter name: what draws nothing.
+  public func requireNoDraws(by name: String) throws {
+    guard draws == 1, estimate != .mean, !keepsDraws else {
+      throw Fault("\(name) draws nothing", at: "draws", expected: "one estimate of each map")
+    }
+  }
+
+  /// Throws where anything is asked for that only a model can do.
+  ///
+  /// - Parameter name: what is no model.
+  public func requireNone(by name: String) throws {
+    guard draws == 1, estimate == nil, !keepsDraws, !usesSymmetries else {
+      throw Fault("\(name) is no model", at: "draws", expected: "no draws, estimate or symmetries")
+    }
+  }
+
+  /// Random streams number draws in 24 bits; nobody has time for more than this.
+  private static let mostDraws = 1_000_000
+}
