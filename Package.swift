@@ -143,7 +143,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport", swiftSettings: strict),
 
     // Tests: one target a library.
-    tests("BenchmarksTests", ["Benchmarks", "MessagePassing", "Models"]),
+    tests("BenchmarksTests", ["Benchmarks", "Models", "Runs"]),
     tests("ChannelModelsTests", ["CKernels", "ChannelModels", "Computing", "Essentials"]),
     tests("CommandTests", ["ckm"]),
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
@@ -166,23 +166,23 @@ let package = Package(
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
     tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics"]),
-    tests("ModelsTests", ["Computing", "Models", "NeuralNetworks", "Tensors"]),
+    tests(
+      "ModelsTests",
+      [
+        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
+        "TestSupport",
+      ]),
     tests(
       "MultiRankTests",
       [
-        "Compression", "Computing", "Conditioning", "Essentials", "Evaluation", "Interpolation", "MapStorage",
-        "MessagePassing", "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors", "Training",
+        "Compression", "Computing", "Conditioning", "Configuration", "Essentials", "Evaluation", "Interpolation",
+        "MapStorage", "MessagePassing", "Models", "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors",
+        "TestSupport", "Training",
       ]),
     tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors"]),
     tests("PicturesTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
     tests("RecordsTests", ["CKernels", "Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
     tests("RunsTests", ["Essentials", "Models", "NeuralNetworks", "Records", "Runs"]),
     tests("TensorsTests", ["CKernels", "Computing", "Tensors"]),
-    tests(
-      "TrainingTests",
-      [
-        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
-        "Training",
-      ]),
   ]
 )

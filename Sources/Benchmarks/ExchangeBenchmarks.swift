@@ -34,7 +34,8 @@ public enum AllReduceBenchmark {
         ]))
     }
     return BenchmarkReport(
-      title: "All-reduce of \(subject.name)'s gradients, \(Units.bytes(bytes)), over \(world.size) ranks", tables: [table],
+      title: "All-reduce of \(subject.name)'s gradients, \(Units.bytes(bytes)), over \(world.size) ranks",
+      tables: [table],
       json: .members([
         "benchmark": .text("all-reduce"), "preset": .text(subject.name), "ranks": .integer(world.size),
         "bytes": .integer(bytes), "exchanges": .array(rows),

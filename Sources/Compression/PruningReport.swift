@@ -48,7 +48,8 @@ public struct PruningReport: Sendable {
   public let studentLoss: Double
 
   init<Family: PrunableFamily>(
-    teacher: TrainedRun<Family>, student: Student<Family>, data: String, need: Int, layers: [LayerSensitivity], chosen: Set<Int>,
+    teacher: TrainedRun<Family>, student: Student<Family>, data: String, need: Int, layers: [LayerSensitivity],
+    chosen: Set<Int>,
     joint: JointLoss
   ) throws {
     teacherPath = teacher.path

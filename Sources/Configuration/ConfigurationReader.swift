@@ -109,7 +109,9 @@ enum ConfigurationReader {
   /// Takes the value at a path out of nested sections; nil where there is none.
   @discardableResult
   static func take(_ path: [String], from node: inout Node) -> Node? {
-    guard case .mapping(var mapping) = node, let first = path.first, var inner = mapping[Node(first)] else { return nil }
+    guard case .mapping(var mapping) = node, let first = path.first, var inner = mapping[Node(first)] else {
+      return nil
+    }
     let rest = Array(path.dropFirst()), value = rest.isEmpty ? inner : take(rest, from: &inner)
     guard value != nil else { return nil }
     var isEmpty = rest.isEmpty

@@ -90,4 +90,3 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
       zeroTerminal: zeroTerminalSNR)
   }
 }
-

@@ -7,7 +7,9 @@ public struct NetworkOutline: Sendable {
   public var convolutions: [ConvolutionShape]
   public var summary: String
   public init(parameters: Int, multiplyAccumulates: Int, convolutions: [ConvolutionShape], summary: String) {
-    (self.parameters, self.multiplyAccumulates, self.convolutions, self.summary) = (parameters, multiplyAccumulates, convolutions, summary)
+    (self.parameters, self.multiplyAccumulates, self.convolutions, self.summary) = (
+      parameters, multiplyAccumulates, convolutions, summary
+    )
   }
 }
 /// A layer that the network still fits together without.

@@ -50,7 +50,8 @@ public protocol ModelFamily: Sendable {
   ///   - ranksOnNode: the ranks that share this machine's memory.
   /// - Throws: `Fault` where what is asked for does not fit the run.
   static func makeEstimator(
-    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine,
+    ranksOnNode: Int
   ) throws -> any Estimator
 
   /// A step on random numbers, to be timed.

@@ -33,7 +33,8 @@ public protocol TrainedModel {
   ///   - engine: this rank's threads and buffers.
   ///   - ranksOnNode: the ranks that share this machine's memory.
   /// - Throws: `Fault` where what is asked for does not fit the run.
-  func makeEstimator(_ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int) throws -> any Estimator
+  func makeEstimator(_ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int)
+    throws -> any Estimator
 }
 
 /// A trained run: networks with what their use needs.

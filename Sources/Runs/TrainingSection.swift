@@ -100,7 +100,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     [
       .integer("steps", \.steps, in: 1...1_000_000_000, "steps of the whole run").tagged(.resumption),
       .integer("batch", \.batch, in: 1...1_048_576, "global batch: samples of a step over all ranks"),
-      .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share").tagged(.resumption),
+      .integer("microbatch", \.microbatch, in: 0...1_048_576, "samples a rank has in flight; 0: its whole share")
+        .tagged(.resumption),
       .integers(
         "repeats", \.repeats, in: 1...1000, count: 0...1024,
         "visits an epoch to each data set's maps, in the order of the data sets; []: one"),
@@ -117,7 +118,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .number("average_decay", \.averageDecay, in: 0...0.9999999, "decay of the weights' average (EMA)"),
       .integer("average_start", \.averageStart, in: 0...1_000_000_000, "step at which averaging starts"),
       .flag("average_ramp", \.averageRamp, "decay by at most (1 + n) / (10 + n) at the n-th average"),
-      .integer("log_every", \.logEvery, in: 1...1_000_000_000, "steps between lines of metrics.jsonl").tagged(.resumption),
+      .integer("log_every", \.logEvery, in: 1...1_000_000_000, "steps between lines of metrics.jsonl").tagged(
+        .resumption),
       .choice("reducer", \.reducer, "how gradients are summed over the ranks").tagged(.resumption),
       .number("bucket_mib", \.bucketMiB, in: 0.001...4096, "least size of a bucket of gradients, MiB"),
       .choice("convolution", \.convolution, "how convolutions may be computed: gathered is slower, to compare with"),

@@ -1,21 +1,22 @@
 import Benchmarks
 import Foundation
-import MessagePassing
 import Models
+import Runs
 import Testing
 
 /// The reports that programs read: their keys, and that the numbers are possible ones.
 @Suite(.serialized) struct BenchmarkTests {
   private let settings = BenchmarkSettings(threads: 2, batch: 1, steps: 2)
-  private var configuration: CGDMConfiguration {
-    var configuration = CGDMConfiguration.tiny
-    configuration.imageSize = 32
-    return configuration
+  private var subject: BenchmarkSubject {
+    get throws {
+      try BenchmarkSubject(
+        RunConfiguration<CGDMFamily>.load(preset: "tiny", overrides: ["model.image_size=32"]), name: "tiny")
+    }
   }
 
   @Test func trainingStep() throws {
     let report = try TrainStepBenchmark.run(
-      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+      subject, settings, convolution: .automatic, profiled: true)
     let median = try #require(report.json["seconds_per_step"]?.realValue)
     let times = try #require(report.json["seconds"]?.arrayValue).compactMap(\.realValue)
     #expect(times.count == 2 && abs(median - times.reduce(0, +) / 2) < 1e-12 && median > 0)
@@ -25,7 +26,7 @@ import Testing
 
   @Test func sampling() throws {
     let report = try SampleBenchmark.run(
-      configuration, preset: "tiny", settings, convolution: .gathered, profiled: false)
+      subject, settings, convolution: .gathered, profiled: false)
     #expect(try #require(report.json["seconds_per_evaluation"]?.realValue) > 0)
     #expect(report.json["convolution"]?.textValue == "gathered")
     #expect(report.json["kept_weight_bytes"]?.integerValue == 0)
@@ -34,7 +35,7 @@ import Testing
   /// Both ways are timed and profiled; weights are kept where Winograd multiplies by them.
   @Test func samplingWithKeptWeights() throws {
     let report = try SampleBenchmark.run(
-      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+      subject, settings, convolution: .automatic, profiled: true)
     #expect(try #require(report.json["seconds_per_evaluation_with_transforms"]?.realValue) > 0)
     #expect(try #require(report.json["kept_weight_bytes"]?.integerValue) > 36 * 4 * 8 * 8)
     #expect(report.json["layers_left_out"]?.integerValue == 0)
@@ -46,14 +47,14 @@ import Testing
     var settings = BenchmarkSettings(threads: 1, batch: 3, steps: 1)
     settings.microbatch = 2
     let report = try TrainStepBenchmark.run(
-      configuration, preset: "tiny", settings, convolution: .automatic, profiled: true)
+      subject, settings, convolution: .automatic, profiled: true)
     let row = try #require(
       report.text.split(separator: "\n").first { $0.contains("meanSquaredError ") && $0.contains(" forward ") })
     #expect(row.split(separator: "|")[2].trimmingCharacters(in: .whitespaces) == "2")
   }
 
   @Test func optimisers() throws {
-    let report = try OptimiserBenchmark.run(configuration, preset: "tiny", settings, .world())
+    let report = try OptimiserBenchmark.run(subject, settings, .world())
     for way in ["adam", "muon_shared", "muon_alone"] {
       #expect(try #require(report.json["seconds"]?[way]?.realValue) > 0)
     }
@@ -62,10 +63,10 @@ import Testing
 
   /// Every convolution of the model is in the table once, and none beats the peak.
   @Test func convolutions() throws {
-    let report = ConvolutionBenchmark.run(configuration, preset: "tiny", settings, convolution: .automatic)
+    let report = ConvolutionBenchmark.run(subject, settings, convolution: .automatic)
     let rows = try #require(report.json["layers"]?.arrayValue)
     let layers = rows.compactMap { $0["layers"]?.integerValue }.reduce(0, +)
-    #expect(layers == CGDM.convolutions(configuration).count)
+    #expect(layers == CGDM.convolutions(subject).count)
     #expect(rows.allSatisfy { (0..<1.5).contains($0["share_of_peak"]?.realValue ?? -1) })
   }
 

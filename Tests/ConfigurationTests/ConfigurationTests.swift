@@ -233,8 +233,8 @@ private struct WholeConfiguration: ConfigurationSection, Equatable {
     #expect(Configuration.hash(first) != Configuration.hash(second))
     #expect(
       Configuration.differences(first, second) == [
-        ConfigurationDifference(key: "note", first: "null", second: "x"),
-        ConfigurationDifference(key: "training.batch", first: "12", second: "8"),
+        ConfigurationDifference(key: "note", first: "null", second: "x", tags: []),
+        ConfigurationDifference(key: "training.batch", first: "12", second: "8", tags: []),
       ])
     #expect(
       Configuration.canonical(TrainingSection()).hasPrefix("batch=12\nlearning_rate=0.0001\nwarm_up=null\n"))

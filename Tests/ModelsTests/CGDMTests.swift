@@ -4,6 +4,7 @@ import Models
 import NeuralNetworks
 import Tensors
 import Testing
+import TestSupport
 
 @Suite struct CGDMTests {
   /// Held by the paper: 221,268,611 parameters, 60,032 of them group-norm ones, 54.578 G multiply-accumulates.

@@ -1,6 +1,7 @@
 import Essentials
 import MessagePassing
 import Testing
+import TestSupport
 
 extension MultiRank {
   @Suite(.serialized) struct Agreement {

@@ -1,7 +1,9 @@
 import Compression
+import Configuration
 import Essentials
 import Foundation
 import MessagePassing
+import Models
 import Records
 import Runs
 import Synchronization
@@ -22,22 +24,23 @@ extension MultiRank {
     }
 
     /// A teacher of four steps, so that no two layers count alike.
-    private func teacher() throws -> TrainedModel {
+    private func teacher() throws -> TrainedRun<CGDMFamily> {
       var configuration = runs.configuration()
       configuration.training.steps = 4
       configuration.training.learningRate = 5e-3
-      configuration.model.attentionResolutions = [8]
+      configuration.own.model.attentionResolutions = [8]
       _ = try runs.train(configuration, "teacher", data: data, on: world)
       return try load("teacher", world)
     }
 
-    private func load(_ name: String, _ communicator: Communicator) throws -> TrainedModel {
-      try TrainedModel.load(
+    private func load(_ name: String, _ communicator: Communicator) throws -> TrainedRun<CGDMFamily> {
+      try TrainedRun.load(
         run: runs.folder + "/" + name, communicator: communicator, console: Console(isEnabled: false))
     }
 
     private func prune(
-      _ trained: TrainedModel, _ name: String, on communicator: Communicator, goal: PruningRequest.Goal = .ratio(0.35),
+      _ trained: TrainedRun<CGDMFamily>, _ name: String, on communicator: Communicator,
+      goal: PruningRequest.Goal = .ratio(0.35),
       reuse: Bool = true, isStopped: () -> Bool = { false }
     ) throws -> PruningReport? {
       var request = PruningRequest(data: [data], output: runs.folder + "/" + name, goal: goal)
@@ -50,21 +53,23 @@ extension MultiRank {
     }
 
     private func distill(
-      _ name: String, student: TrainedModel, teacher: TrainedModel, steps: Int, normalised: Bool = false,
+      _ name: String, student: TrainedRun<CGDMFamily>, teacher: TrainedRun<CGDMFamily>, steps: Int,
+      normalised: Bool = false,
       resume: TrainingRequest.Resume = .never
     ) throws -> TrainingOutcome {
-      let configuration = try Distillation.configuration(
-        student: student, teacher: teacher, file: nil,
+      let changed = try Configuration.load(
+        preset: student.configuration,
         overrides: [
           "training.steps=\(steps)", "training.learning_rate=1e-3", "validation.every=12",
           "distillation.normalised_features=\(normalised)",
         ])
-      var request = TrainingRequest(configuration: configuration, data: [data], output: runs.folder + "/" + name)
+      let configuration = try CGDMFamily.distillation(changed, by: teacher, at: student.path)
+      var request = TrainingRequest(data: [data], output: runs.folder + "/" + name)
       request.resume = resume
-      return try Distillation.trainer(
-        request, student: student, teacher: teacher, communicator: world, engine: Engine(threads: 1),
-        console: Console(isEnabled: false)
-      ).run()
+      request.initialWeights = "\(student.path)/ema.safetensors"
+      return try Trainer(
+        request, configuration, communicator: world, engine: Engine(threads: 1), console: Console(isEnabled: false)
+      ) { try CGDMFamily.makeTask($0, $1, $2, teacher: teacher) }.run()
     }
 
     private func same(_ first: String, _ second: String, _ file: String) throws -> Bool {
@@ -120,7 +125,7 @@ extension MultiRank {
       let first = try prune(trained, "once", on: world)
       var once = try load("once", world)
       #expect(once.model.arena.parameterCount == first?.student.parameters)
-      #expect(once.configuration.model.omitted == first?.rows.filter(\.isChosen).map(\.sensitivity.layer.name))
+      #expect(once.configuration.own.model.omitted == first?.rows.filter(\.isChosen).map(\.sensitivity.layer.name))
       var further = once.configuration
       further.training.steps = 3
       #expect(
@@ -132,8 +137,9 @@ extension MultiRank {
       let twice = try load("twice", world)
       #expect(twice.model.arena.parameterCount == second?.student.parameters)
       #expect(twice.model.arena.parameterCount <= target)
-      #expect(Set(twice.configuration.model.omitted).isSuperset(of: once.configuration.model.omitted))
-      #expect(second?.rows.contains { once.configuration.model.omitted.contains($0.sensitivity.layer.name) } == false)
+      #expect(Set(twice.configuration.own.model.omitted).isSuperset(of: once.configuration.own.model.omitted))
+      #expect(
+        second?.rows.contains { once.configuration.own.model.omitted.contains($0.sensitivity.layer.name) } == false)
       try runs.clear()
     }
 
@@ -183,7 +189,7 @@ extension MultiRank {
       _ = try prune(trained, "pruned", on: world)
       let student = try load("pruned", world)
       var wide = runs.configuration()
-      wide.model.baseChannels = 16
+      wide.own.model.baseChannels = 16
       wide.training.steps = 1
       _ = try runs.train(wide, "wide", data: data, on: world)
       let wideTeacher = try load("wide", world)

@@ -4,6 +4,7 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
 
 extension MultiRank {
   /// Blocks from all ranks, kept and merged; other numbers of ranks before and after.

@@ -3,6 +3,7 @@ import Foundation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
 
 extension MultiRank {
   @Suite(.serialized) struct MapStorageWriter {

@@ -4,12 +4,12 @@ import Foundation
 import Interpolation
 import MapStorage
 import MessagePassing
+import Models
 import Reconstruction
 import Records
 import Runs
 import Tensors
 import Testing
-import Training
 
 extension MultiRank {
   /// Draws, means, deviations and the protocol, by all ranks and by one: the same.
@@ -19,7 +19,7 @@ extension MultiRank {
     /// Each rank alone.
     private let single: Communicator
     private let data: String
-    private let trained: TrainedModel
+    private let trained: any TrainedModel
 
     init() throws {
       runs = try TrainingRuns()
@@ -27,13 +27,13 @@ extension MultiRank {
       single = try #require(try world.split(color: world.rank))
       data = try runs.makeData()
       var configuration = runs.configuration()
-      configuration.diffusion.prediction = .velocity
-      configuration.diffusion.zeroTerminalSNR = true
-      configuration.diffusion.start = .noise
-      configuration.diffusion.startTimestep = nil
+      configuration.own.diffusion.prediction = .velocity
+      configuration.own.diffusion.zeroTerminalSNR = true
+      configuration.own.diffusion.start = .noise
+      configuration.own.diffusion.startTimestep = nil
       configuration.training.steps = 3
       _ = try runs.train(configuration, "run", data: data, on: world)
-      trained = try TrainedModel.load(
+      trained = try TrainedRun<CGDMFamily>.load(
         run: runs.folder + "/run", communicator: world, console: Console(isEnabled: false))
     }
 
@@ -45,8 +45,8 @@ extension MultiRank {
       _ change: (inout ReconstructionRequest) -> Void = { _ in }
     ) throws -> MapSetReader {
       var request = ReconstructionRequest(input: .dataSet(path: data, split: .all), output: file(name))
-      request.sampler = .dpmSolver
-      request.steps = 4
+      request.sampling.sampler = .dpmSolver
+      request.sampling.steps = 4
       change(&request)
       #expect(
         try Reconstructor.run(
@@ -58,7 +58,8 @@ extension MultiRank {
     @Test func drawsBelongToTheirSamples() throws {
       func several(_ batch: Int) -> (inout ReconstructionRequest) -> Void {
         { request in
-          (request.draws, request.keepsDraws, request.eta, request.batch) = (3, true, 0.5, batch)
+          (request.sampling.draws, request.sampling.keepsDraws, request.sampling.eta) = (3, true, 0.5)
+          request.batch = batch
         }
       }
       let together = try reconstruct("together.h5", on: world, nil, several(4))
@@ -86,7 +87,7 @@ extension MultiRank {
         #expect(abs(Double(deviations[sample].values[100]) / deviation - 1) < 1e-3)
       }
       // The first of several draws is the only one of one.
-      let one = try reconstruct("one.h5", on: world) { $0.eta = 0.5 }
+      let one = try reconstruct("one.h5", on: world) { $0.sampling.eta = 0.5 }
       #expect(try one.read(indices: [5])[0] == together.draws(of: 5)[0])
       #expect(one.description.layers.isEmpty && one.description.reconstruction?.estimate == "draw")
       try runs.clear()
@@ -94,19 +95,19 @@ extension MultiRank {
 
     /// One evaluation: whatever the seed, since it starts from nothing.
     @Test func directEstimatesDependOnNoNoise() throws {
-      let direct = try reconstruct("direct.h5", on: world) { $0.estimate = .direct }
+      let direct = try reconstruct("direct.h5", on: world) { $0.sampling.estimate = .direct }
       let other = try reconstruct("seed.h5", on: single.size == world.size ? single : world) { request in
-        (request.estimate, request.seed, request.draws) = (.direct, 99, 3)
+        (request.sampling.estimate, request.sampling.seed, request.sampling.draws) = (.direct, 99, 3)
       }
       let record = try #require(direct.description.reconstruction)
       #expect(record.sampler == "direct" && record.steps == 1 && record.draws == 0)
       #expect(direct.description.layers.isEmpty && other.description.layers.count == 1)
       for sample in 0..<18 { #expect(try direct.read(indices: [sample]) == other.read(indices: [sample])) }
       #expect(throws: Fault.self) {
-        try reconstruct("none.h5", on: world) { ($0.estimate, $0.keepsDraws) = (.direct, true) }
+        try reconstruct("none.h5", on: world) { ($0.sampling.estimate, $0.sampling.keepsDraws) = (.direct, true) }
       }
       #expect(throws: Fault.self) {
-        try reconstruct("none.h5", on: world) { ($0.estimate, $0.draws) = (.draw, 2) }
+        try reconstruct("none.h5", on: world) { ($0.sampling.estimate, $0.sampling.draws) = (.draw, 2) }
       }
       #expect(!FileManager.default.fileExists(atPath: file("none.h5")))
       try runs.clear()
@@ -128,7 +129,9 @@ extension MultiRank {
           #expect(try made.read(layer: "deviation", indices: [sample])[0] == deviation)
         }
       }
-      #expect(throws: Fault.self) { try reconstruct("none.h5", on: world, .interpolation(method)) { $0.draws = 2 } }
+      #expect(throws: Fault.self) {
+        try reconstruct("none.h5", on: world, .interpolation(method)) { $0.sampling.draws = 2 }
+      }
       #expect(throws: Fault.self) {
         try reconstruct("none.h5", on: world, .interpolation(method)) {
           $0.input = .dataSet(path: data, split: .test)
@@ -143,7 +146,7 @@ extension MultiRank {
           data: [.init(name: "all", path: data), .init(name: "layer", path: data, layer: "maps")],
           models: [("direct", trained)], outputDirectory: file(name))
         request.magnifications = [2, 4]
-        request.sampling.estimate = .direct
+        request.sampling.sampling.estimate = .direct
         // Map by map the network's products are the same on any number of ranks, to the last bit.
         request.sampling.batch = 1
         return try ProtocolEvaluation.run(

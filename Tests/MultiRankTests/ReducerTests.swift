@@ -2,6 +2,7 @@ import Essentials
 import Foundation
 import MessagePassing
 import Testing
+import TestSupport
 
 extension MultiRank {
   @Suite(.serialized) struct GradientReduction {

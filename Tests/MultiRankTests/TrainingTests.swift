@@ -4,11 +4,14 @@ import Essentials
 import Foundation
 import MapStorage
 import MessagePassing
+import Models
 import NeuralNetworks
 import Records
 import Runs
 import Tensors
 import Testing
+import TestSupport
+
 @testable import Training
 
 extension MultiRank {
@@ -52,15 +55,15 @@ extension MultiRank {
     }
 
     /// Batch 12 over 15 training maps, dropout on: shares uneven at 5 ranks, epochs end within batches.
-    func configuration() -> RunConfiguration {
-      var run = RunConfiguration()
+    func configuration() -> RunConfiguration<CGDMFamily> {
+      var run = RunConfiguration<CGDMFamily>()
       run.seed = 7
-      run.model.imageSize = 16
-      run.model.baseChannels = 8
-      run.model.multipliers = [1, 2]
-      run.model.blocks = 1
-      run.model.groups = 4
-      run.model.dropout = 0.2
+      run.own.model.imageSize = 16
+      run.own.model.baseChannels = 8
+      run.own.model.multipliers = [1, 2]
+      run.own.model.blocks = 1
+      run.own.model.groups = 4
+      run.own.model.dropout = 0.2
       run.training.steps = 20
       run.training.batch = 12
       run.training.microbatch = 5
@@ -75,32 +78,32 @@ extension MultiRank {
     }
 
     /// What kriging leaves, at two magnifications, from two files, velocities down to pure noise.
-    func residualConfiguration() -> RunConfiguration {
+    func residualConfiguration() -> RunConfiguration<CGDMFamily> {
       var run = configuration()
-      run.model.conditionChannels = ResidualForm.channels
-      run.model.patch = 2
-      run.data.form = .residual
-      run.data.normalisation = .dataset
-      run.diffusion.schedule = .cosine
-      run.diffusion.prediction = .velocity
-      run.diffusion.zeroTerminalSNR = true
-      run.training.magnifications = [2, 4]
+      run.own.model.conditionChannels = ResidualForm.channels
+      run.own.model.patch = 2
+      run.own.data.form = .residual
+      run.own.data.normalisation = .dataset
+      run.own.diffusion.schedule = .cosine
+      run.own.diffusion.prediction = .velocity
+      run.own.diffusion.zeroTerminalSNR = true
+      run.own.data.magnifications = [2, 4]
       run.training.repeats = [2, 1]
-      run.training.terminalShare = 0.5
+      run.own.diffusion.terminalShare = 0.5
       return run
     }
 
     func train(
-      _ configuration: RunConfiguration, _ name: String, data: String, on communicator: Communicator,
+      _ configuration: RunConfiguration<CGDMFamily>, _ name: String, data: String, on communicator: Communicator,
       resume: TrainingRequest.Resume = .never, hasSpareCore: Bool = false
     ) throws -> TrainingOutcome {
       var request = TrainingRequest(
-        configuration: configuration, data: data.split(separator: ",").map(String.init),
-        output: folder + "/" + name)
+        data: data.split(separator: ",").map(String.init), output: folder + "/" + name)
       request.resume = resume
       request.hasSpareCore = hasSpareCore
       return try Trainer(
-        request, communicator: communicator, engine: Engine(threads: 1), console: Console(isEnabled: false)
+        request, configuration, communicator: communicator, engine: Engine(threads: 1),
+        console: Console(isEnabled: false)
       ).run()
     }
 
@@ -166,10 +169,8 @@ extension MultiRank {
 
     @Test func anEpochVisitsADataSetAsOftenAsAsked() throws {
       let path = try makeData()
-      func data(_ repeats: [Int]) throws -> TrainingData {
-        var run = residualConfiguration()
-        run.training.repeats = repeats
-        return try TrainingData(paths: [path, path], configuration: run, communicator: world)
+      func data(_ repeats: [Int]) throws -> MapData {
+        try MapData(paths: [path, path], repeats: repeats, seed: 7, communicator: world)
       }
       let plain = try data([]), uneven = try data([3, 1])
       #expect(plain.epoch == plain.split.training)
@@ -211,8 +212,8 @@ extension MultiRank {
     }
 
     /// Stopped after ten steps and resumed: everything bit for bit as without the stop.
-    @Test(arguments: [TrainingSection.Optimiser.adamw, .muon])
-    func resumedEqualsUninterrupted(_ optimiser: TrainingSection.Optimiser) throws {
+    @Test(arguments: [TrainingSection.OptimiserChoice.adamw, .muon])
+    func resumedEqualsUninterrupted(_ optimiser: TrainingSection.OptimiserChoice) throws {
       let data = try makeData()
       var whole = configuration()
       whole.training.optimiser = optimiser
@@ -250,13 +251,13 @@ extension MultiRank {
       _ = try train(short, "run", data: data, on: world)
       #expect(throws: Fault.self) { try train(short, "run", data: data, on: world) }
       var other = short
-      other.model.baseChannels = 16
+      other.own.model.baseChannels = 16
       let fault = #expect(throws: Fault.self) {
         try train(other, "run", data: data, on: world, resume: .latest)
       }
       #expect(fault?.place.contains("model.base_channels") == true)
       other = short
-      other.model.imageSize = 32
+      other.own.model.imageSize = 32
       #expect(throws: Fault.self) { try train(other, "other", data: data, on: world) }
       #expect(!FileManager.default.fileExists(atPath: folder + "/other"))
       #expect(throws: Fault.self) { try train(short, "none", data: folder + "/none.h5", on: world) }

@@ -3,6 +3,7 @@ import Foundation
 import MessagePassing
 import Synchronization
 import Testing
+import TestSupport
 
 extension MultiRank {
   @Suite(.serialized) struct WorkSharing {

@@ -119,9 +119,12 @@ extension CGDM.Stage {
 extension CGDM {
   static func outline(_ configuration: CGDMConfiguration) throws -> NetworkOutline {
     let costs = costs(configuration)
-    let parameters = costs.reduce(0) { $0 + $1.parameters }, operations = costs.reduce(0) { $0 + $1.multiplyAccumulates }
+    let parameters = costs.reduce(0) { $0 + $1.parameters },
+      operations = costs.reduce(0) { $0 + $1.multiplyAccumulates }
     return NetworkOutline(
       parameters: parameters, multiplyAccumulates: operations, convolutions: convolutions(configuration).map(\.shape),
-      summary: "network: \(Units.count(parameters)) parameters, \(Units.count(operations)) multiply-accumulates a map of \(configuration.imageSize)²")
+      summary:
+        "network: \(Units.count(parameters)) parameters, \(Units.count(operations)) multiply-accumulates a map of \(configuration.imageSize)²"
+    )
   }
 }

@@ -37,7 +37,8 @@ final class CGDMEstimator: Estimator {
   ///   - ranksOnNode: the ranks that share this machine's memory.
   /// - Throws: `Fault` when the maps do not fit the network, or what is asked for does not fit the run's diffusion.
   init(
-    _ run: TrainedRun<CGDMFamily>, _ geometry: ObservationGeometry, _ request: SamplingRequest, _ engine: Engine, ranksOnNode: Int
+    _ run: TrainedRun<CGDMFamily>, _ geometry: ObservationGeometry, _ request: SamplingRequest, _ engine: Engine,
+    ranksOnNode: Int
   ) throws {
     try request.validate()
     let section = run.configuration.own

@@ -32,7 +32,9 @@ public struct CGDMSection: ConfigurationSection, Equatable {
   }
 
   /// What stood in the section `training` before there were several families.
-  public static var renamed: [String: String] { GridSection.moved.merging(DiffusionSection.moved) { first, _ in first } }
+  public static var renamed: [String: String] {
+    GridSection.moved.merging(DiffusionSection.moved) { first, _ in first }
+  }
 
   /// The network must have room for what it is conditioned on.
   public func validate(_ places: ConfigurationPlaces) throws {
@@ -104,7 +106,8 @@ public enum CGDMFamily: ModelFamily {
 
   /// Draws maps, or estimates their mean.
   public static func makeEstimator(
-    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine,
+    ranksOnNode: Int
   ) throws -> any Estimator {
     try CGDMEstimator(run, geometry, request, engine, ranksOnNode: ranksOnNode)
   }

@@ -97,7 +97,8 @@ public struct DenoisingLoss {
     let conditionWidth = configuration.conditionWidth
     let input = engine.tensor([samples.count, size, size, conditionWidth + width])
     let target = engine.tensor([samples.count, size, size, width])
-    let weights = samples.contains { $0.value.weights != nil } ? engine.tensor([samples.count, size, size, width]) : nil
+    let weights =
+      samples.contains { $0.value.weights != nil } ? engine.tensor([samples.count, size, size, width]) : nil
     let perMap = size * size * width
     let timesteps = samples.map { timestep(of: $0.position, step: step, keys) }
     engine.threads.run(samples.count) { n, _ in

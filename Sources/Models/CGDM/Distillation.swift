@@ -43,7 +43,8 @@ extension CGDMFamily: DistillableFamily {
     _ student: RunConfiguration<Self>, _ teacher: RunConfiguration<Self>, at place: String
   ) throws {
     let difference = Configuration.differences(teacher, student).first { difference in
-      let isShared = difference.key == "seed" || ["model.", "data.", "diffusion."].contains { difference.key.hasPrefix($0) }
+      let isShared =
+        difference.key == "seed" || ["model.", "data.", "diffusion."].contains { difference.key.hasPrefix($0) }
       return isShared && difference.tags.isDisjoint(with: [.student, .sampling])
     }
     guard let difference else { return }

@@ -2,31 +2,32 @@ import Computing
 import Conditioning
 import Essentials
 import Interpolation
-import Models
 import NeuralNetworks
 import Runs
 import Tensors
 import Testing
-@testable import Training
+import TestSupport
+
+@testable import Models
 
 /// The student's objective (eqs. 49 to 52) on a small network: a 16 x 16 map, two stages, attention at the lower one.
 @Suite struct DistillationTests {
   private let engine = Engine(threads: 1)
-  private let configuration: RunConfiguration
+  private let configuration: RunConfiguration<CGDMFamily>
   private let teacher: CGDM
-  private let samples: [TrainingSample]
+  private let samples: [DenoisingTask.Sample]
 
   init() throws {
-    var run = RunConfiguration()
-    run.model.imageSize = 16
-    run.model.baseChannels = 8
-    run.model.multipliers = [1, 2]
-    run.model.blocks = 1
-    run.model.groups = 4
-    run.model.dropout = 0
-    run.model.attentionResolutions = [8]
+    var run = RunConfiguration<CGDMFamily>()
+    run.own.model.imageSize = 16
+    run.own.model.baseChannels = 8
+    run.own.model.multipliers = [1, 2]
+    run.own.model.blocks = 1
+    run.own.model.groups = 4
+    run.own.model.dropout = 0
+    run.own.model.attentionResolutions = [8]
     configuration = run
-    teacher = CGDM(run.model)
+    teacher = CGDM(run.own.model)
     try Initialisation.kaiming.apply(to: teacher.arena, seed: 1)
     let conditioner = try MapConditioner(
       layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4],
@@ -35,15 +36,15 @@ import Testing
     samples = try (0..<3).map { number in
       let values = RandomStream(seed: 4, purpose: .test).gaussian(256, sample: number)
       let map = ChannelFingerprint(rows: 16, columns: 16, values: values.map { -90 + 5 * $0 })
-      return TrainingSample(
+      return DenoisingTask.Sample(
         position: number,
-        map: try conditioner.condition(
+        value: try conditioner.condition(
           MapConditioner.FineMap(map, at: "test"), magnification: 4, training: true))
     }
   }
 
   private func student(_ omitted: [String]) throws -> CGDM {
-    var model = configuration.model
+    var model = configuration.own.model
     model.omitted = omitted
     let student = CGDM(model, isTrained: true)
     try Initialisation.kaiming.apply(to: student.arena, seed: 2)
@@ -56,9 +57,11 @@ import Testing
       section: section)
   }
 
-  private func evaluate(_ objective: some TrainingObjective, recording: Bool = false) throws -> (ObjectiveValue, Tape) {
+  private func evaluate(
+    _ objective: DistillationObjective, recording: Bool = false
+  ) throws -> (ObjectiveValue, Tape) {
     let tape = Tape(engine: engine, isRecording: recording)
-    return (try objective.evaluate(samples, step: 0, keys: .training(7), tape), tape)
+    return (objective.evaluate(samples, step: 0, keys: .training(7), tape), tape)
   }
 
   private func total(_ value: ObjectiveValue) -> Double {
@@ -140,20 +143,22 @@ import Testing
     (alone.output, alone.feature) = (0, 0)
     let student = try student(["mid.1.res_block"])
     let objective = try objective(student, alone)
+    let tape = Tape(engine: engine, isRecording: false)
     #expect(
-      try evaluate(objective).0.losses.value.values() == evaluate(objective.task).0.losses.value.values())
+      try evaluate(objective).0.losses.value.values()
+        == objective.task(samples, step: 0, keys: .training(7), tape).value.values())
   }
 
   @Test func studentThatDoesNotFit() throws {
-    var wide = configuration.model
+    var wide = configuration.own.model
     wide.baseChannels = 16
     let fault = #expect(throws: Fault.self) {
-      try Distillation.requireFit(student: wide, teacher: configuration.model, at: "here")
+      try CGDMFamily.requireFit(student: wide, teacher: configuration.own.model, at: "here")
     }
     #expect(fault?.expected?.contains("model.base_channels = 8") == true && fault?.found == "16")
-    var pruned = configuration.model
+    var pruned = configuration.own.model
     pruned.omitted = ["mid.0.attn"]
     pruned.dropout = 0.3
-    try Distillation.requireFit(student: pruned, teacher: configuration.model, at: "here")
+    try CGDMFamily.requireFit(student: pruned, teacher: configuration.own.model, at: "here")
   }
 }
