@@ -9,7 +9,7 @@ public enum SimulationBenchmark {
   /// What is timed.
   private struct Case {
     let propagation: Propagation
-    let layer: MapLayer
+    let layer: ChannelQuantity
     /// Maps per thread at a time.
     let maps: Int
   }
@@ -38,7 +38,7 @@ public enum SimulationBenchmark {
       "times one rank",
     ])
     var rows: [JSONValue] = []
-    for layer in [MapLayer.pathPower, .coherentPower] {
+    for layer in [ChannelQuantity.pathPower, .coherentPower] {
       for propagation in Propagation.allCases {
         let one = Case(
           propagation: propagation, layer: layer, maps: layer == .pathPower ? settings.batch : 1)

@@ -26,7 +26,7 @@ struct ComputeOptions: ParsableArguments {
 
   /// Collective: how many they are.
   func threadCount(_ communicator: Communicator, _ console: Console) throws -> Int {
-    let share = try CoreShare(communicator).count
+    let share = try RankCores(communicator).count
     guard let threads else { return min(share, Threads.maximumCount) }
     if threads > share {
       console.warn(
@@ -39,7 +39,7 @@ struct ComputeOptions: ParsableArguments {
 
 /// How many cores of its node a rank can count on: those of its affinity mask, each divided by the number of ranks
 /// that may use it. So it is right for ranks that are bound to cores and for ranks that share all of them.
-struct CoreShare {
+struct RankCores {
   /// At least 1.
   let count: Int
 

@@ -23,7 +23,7 @@ struct SimulateOptions: ParsableArguments {
     help: ArgumentHelp(
       "What each map holds, by commas; the first is the data set \"maps\", each further one has its own name: "
         + SimulateOptions.layerNames, valueName: "names"), transform: SimulateOptions.layers)
-  var layers: [ChannelModels.MapLayer] = [.pathPower]
+  var layers: [ChannelQuantity] = [.pathPower]
 
   @Option(parsing: .unconditional, help: "Places on a side of the area.")
   var size = 128
@@ -85,11 +85,11 @@ struct SimulateOptions: ParsableArguments {
     return simulation
   }
 
-  private static let layerNames = ChannelModels.MapLayer.allCases.map(\.rawValue).joined(separator: ", ")
+  private static let layerNames = ChannelQuantity.allCases.map(\.rawValue).joined(separator: ", ")
 
-  private static func layers(_ text: String) throws -> [ChannelModels.MapLayer] {
+  private static func layers(_ text: String) throws -> [ChannelQuantity] {
     try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
-      guard let layer = ChannelModels.MapLayer(rawValue: String(name)) else {
+      guard let layer = ChannelQuantity(rawValue: String(name)) else {
         throw ValidationError("there is no layer \"\(name)\"; there are \(layerNames).")
       }
       return layer

@@ -79,7 +79,7 @@ struct SimulateRun {
       style: .automatic(isEnabled: communicator.isRoot))
     progress.update(step: assembly.keptCount)
     defer { progress.finish() }
-    return try communicator.share(
+    return try communicator.handOut(
       assembly.missing,
       pieces: PieceSize(least: width, most: Self.blockBytes / mapBytes, seconds: Self.blockSeconds),
       isStopped: { signals.isRaised }, progress: { progress.update(step: assembly.keptCount + $0) }
@@ -110,7 +110,7 @@ struct SimulateRun {
       configuration: Configuration.yaml(configuration) + (stations?.yaml ?? ""), seed: configuration.seed,
       softwareVersion: Software.version,
       layers: layers.dropFirst().map {
-        MapStorage.MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit)
+        MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit)
       })
   }
 }

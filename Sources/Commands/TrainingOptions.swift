@@ -31,7 +31,7 @@ struct TrainingOptions: ParsableArguments {
     let threads = try compute.makeThreads(communicator, console)
     var request = TrainingRequest(data: data, output: out)
     request.resume = resume
-    request.hasSpareCore = try CoreShare(communicator).count > threads.count
+    request.hasSpareCore = try RankCores(communicator).count > threads.count
     return (request, Engine(threads, convolution: training.convolution))
   }
 

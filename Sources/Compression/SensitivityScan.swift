@@ -73,7 +73,7 @@ public final class SensitivityScan<Family: PrunableFamily> {
     }
     let open = (0..<count).filter { known[$0] == nil }
     let display = ProgressDisplay("scan", total: count, from: known.count, unit: "layers and batches", style: style)
-    let isWhole = try communicator.share(
+    let isWhole = try communicator.handOut(
       Self.ranges(of: open), pieces: PieceSize(least: 1, most: layers.count, seconds: 2), isStopped: isStopped,
       progress: { [known] in display.update(step: known.count + $0) }, { try worker.run($0) })
     display.finish()

@@ -23,7 +23,7 @@ public struct PieceSize: Sendable {
 }
 
 extension Communicator {
-  /// What `share` sends its messages with.
+  /// What `handOut` sends its messages with.
   private static let workTag = highestTag
   /// Between looks at messages and signals [µs]: little beside a piece, and little work.
   private static let pause: Int32 = 1000
@@ -43,7 +43,7 @@ extension Communicator {
   ///     over.
   /// - Returns: whether all jobs are done; else the work was stopped.
   /// - Throws: on all ranks the `Fault` that `body` threw on one, after the others have ended the pieces in hand.
-  public func share(
+  public func handOut(
     _ jobs: [Range<Int>], pieces: PieceSize, isStopped: () -> Bool = { false }, progress: (Int) -> Void = { _ in },
     _ body: @escaping @Sendable (Range<Int>) throws -> Void
   ) throws -> Bool {
@@ -51,7 +51,7 @@ extension Communicator {
     let failure: Fault?
     let local = try agree("start a worker") { isRoot ? try LocalWorker(Worker(pieces), body) : nil }
     if let local {
-      finished = try handOut(jobs, to: local.desk, isStopped, progress)
+      finished = try serve(jobs, local.desk, isStopped, progress)
       failure = local.desk.failure
       local.end()
     } else {
@@ -75,8 +75,8 @@ extension Communicator {
     }
   }
 
-  private func handOut(
-    _ jobs: [Range<Int>], to local: Desk, _ isStopped: () -> Bool, _ progress: (Int) -> Void
+  private func serve(
+    _ jobs: [Range<Int>], _ local: Desk, _ isStopped: () -> Bool, _ progress: (Int) -> Void
   ) throws -> Bool {
     var ledger = Ledger(jobs, workers: size)
     var active = size

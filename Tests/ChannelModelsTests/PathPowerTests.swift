@@ -144,9 +144,9 @@ import Testing
         var configuration = SimulationConfiguration(scenario: scenario, propagation: .mixed, seed: 2)
         configuration.parameterSet = set
         configuration.grid = AreaGrid(columns: 12, rows: 9, spacing: 7)
-        configuration.layers = MapLayer.allCases
+        configuration.layers = ChannelQuantity.allCases
         let map = try simulator(configuration).simulate(3)
-        #expect(Set(map.layers.keys) == Set(MapLayer.allCases))
+        #expect(Set(map.layers.keys) == Set(ChannelQuantity.allCases))
         for (layer, values) in map.layers {
           #expect(values.rows == 9 && values.columns == 12)
           #expect(!values.values.contains { !$0.isFinite }, "\(scenario) \(layer)")

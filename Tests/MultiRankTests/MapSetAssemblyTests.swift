@@ -53,7 +53,7 @@ extension MultiRank {
         defer { left -= min(left, range.count) }
         return range.prefix(left)
       }
-      #expect(try ranks.share(jobs, pieces: pieces) { try assembly.write(Self.block($0)) })
+      #expect(try ranks.handOut(jobs, pieces: pieces) { try assembly.write(Self.block($0)) })
       if most == .max { try assembly.assemble() } else { try assembly.leave() }
       return assembly.keptCount
     }
@@ -86,7 +86,7 @@ extension MultiRank {
         path: path, description: description, count: count, communicator: world)
       var found: Fault?
       do {
-        _ = try world.share([0..<count], pieces: PieceSize(least: 1, most: 1, seconds: 5)) { piece in
+        _ = try world.handOut([0..<count], pieces: PieceSize(least: 1, most: 1, seconds: 5)) { piece in
           var block = Self.block(piece)
           usleep(2000)
           if last, piece.lowerBound > 5 { block.maps[0][0, 0] = .nan }
@@ -118,7 +118,7 @@ extension MultiRank {
       func job() throws {
         let assembly = try MapSetAssembly.open(path: path, description: large, count: 20, communicator: world)
         #expect(
-          try world.share(assembly.missing, pieces: pieces) { piece in
+          try world.handOut(assembly.missing, pieces: pieces) { piece in
             try assembly.write(MapBlock(first: piece.lowerBound, maps: piece.map { _ in map }))
           })
         defer { #expect(throws: Never.self) { try assembly.leave() } }

@@ -15,7 +15,7 @@ extension MultiRank {
     @Test func everyJobIsDoneOnce() throws {
       let own = Mutex<[Int]>([])
       var progress: [Int] = []
-      let finished = try world.share(
+      let finished = try world.handOut(
         [3..<5, 7..<7, 10..<60, 99..<100], pieces: pieces, progress: { progress.append($0) }
       ) { piece in
         usleep(1000)
@@ -33,19 +33,19 @@ extension MultiRank {
 
     @Test func piecesGrowWithinTheirLimits() throws {
       let lengths = Mutex<[Int]>([])
-      _ = try world.share([0..<200], pieces: PieceSize(least: 2, most: 7, seconds: 0.001)) { piece in
+      _ = try world.handOut([0..<200], pieces: PieceSize(least: 2, most: 7, seconds: 0.001)) { piece in
         usleep(4000)
         lengths.withLock { $0.append(piece.count) }
       }
       // A round takes longer than a piece should: never more than one round.
       #expect(lengths.withLock { $0.allSatisfy { $0 <= 2 } })
       let quick = Mutex<[Int]>([])
-      _ = try world.share([0..<1000], pieces: pieces) { piece in quick.withLock { $0.append(piece.count) } }
+      _ = try world.handOut([0..<1000], pieces: pieces) { piece in quick.withLock { $0.append(piece.count) } }
       #expect(quick.withLock { $0.allSatisfy { $0 <= 7 } })
     }
 
     @Test func nothingToDo() throws {
-      #expect(try world.share([], pieces: pieces) { _ in Issue.record("there is no job") })
+      #expect(try world.handOut([], pieces: pieces) { _ in Issue.record("there is no job") })
     }
 
     /// What the pieces left behind is released before the call returns, not some time later on another thread.
@@ -56,7 +56,7 @@ extension MultiRank {
         do {
           let held = Left()
           left = held
-          _ = try world.share([0..<3], pieces: pieces) { _ in withExtendedLifetime(held) {} }
+          _ = try world.handOut([0..<3], pieces: pieces) { _ in withExtendedLifetime(held) {} }
         }
         #expect(left == nil)
       }
@@ -66,7 +66,7 @@ extension MultiRank {
     @Test func freeRanksTakeMore() throws {
       let rank = world.rank
       let done = Mutex(0)
-      _ = try world.share([0..<60], pieces: PieceSize(least: 1, most: 1, seconds: 1)) { piece in
+      _ = try world.handOut([0..<60], pieces: PieceSize(least: 1, most: 1, seconds: 1)) { piece in
         usleep(rank == 0 ? 30_000 : 1000)
         done.withLock { $0 += piece.count }
       }
@@ -80,7 +80,7 @@ extension MultiRank {
       let done = Mutex(0)
       var fault: Fault?
       do {
-        _ = try world.share([0..<10_000], pieces: PieceSize(least: 1, most: 1, seconds: 1)) { piece in
+        _ = try world.handOut([0..<10_000], pieces: PieceSize(least: 1, most: 1, seconds: 1)) { piece in
           usleep(1000)
           let count = done.withLock { done in
             done += 1
@@ -99,7 +99,7 @@ extension MultiRank {
     @Test func stopOfOneRankStopsAll() throws {
       let last = world.rank == world.size - 1
       let done = Mutex(0)
-      let finished = try world.share(
+      let finished = try world.handOut(
         [0..<10_000], pieces: PieceSize(least: 1, most: 1, seconds: 1),
         isStopped: { last && done.withLock { $0 >= 5 } }
       ) { _ in

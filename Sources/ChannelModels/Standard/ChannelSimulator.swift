@@ -8,7 +8,7 @@ public struct SimulatedMap: Sendable {
   /// Position of the base station [m].
   public let station: SIMD3<Double>
   /// The layers that the configuration asks for.
-  public let layers: [MapLayer: ChannelFingerprint]
+  public let layers: [ChannelQuantity: ChannelFingerprint]
 
   /// Path power [dB]; nil where the configuration does not ask for it.
   public var pathPower: ChannelFingerprint? { layers[.pathPower] }

@@ -106,7 +106,7 @@ struct LargeScaleFields {
     case .shadowFading:
       return (beyondBreakpoint ? parameters.shadowFadingFar : parameters.shadowFading) * normal
     case .kFactor:
-      guard let law = parameters.kFactor else { return Double(MapLayer.kFactorWithoutLineOfSight) }
+      guard let law = parameters.kFactor else { return Double(ChannelQuantity.kFactorWithoutLineOfSight) }
       return law.mean(frequency) + law.deviation(frequency) * normal
     case .crossPolarisation:
       let law = parameters.crossPolarisation

@@ -81,7 +81,7 @@ struct MapSimulation {
   func run() -> SimulatedMap {
     let configuration = simulator.configuration
     let grid = configuration.grid
-    var maps: [MapLayer: [Float]] = [:]
+    var maps: [ChannelQuantity: [Float]] = [:]
     for layer in configuration.layers { maps[layer] = [Float](repeating: 0, count: grid.count) }
     for state in simulator.states {
       let places = visible.indices.filter { visible[$0] == state.lineOfSight }
@@ -100,7 +100,7 @@ struct MapSimulation {
 
   /// What a layer holds at a place of a state.
   private func content(
-    of layer: MapLayer, state: LargeScaleFields, values: [LargeScaleParameter: [Float]], shares: ClusterShares?
+    of layer: ChannelQuantity, state: LargeScaleFields, values: [LargeScaleParameter: [Float]], shares: ClusterShares?
   ) -> (Int) -> Float {
     switch layer {
     case .pathPower:
@@ -113,7 +113,7 @@ struct MapSimulation {
       return { _ in state.lineOfSight ? 1 : 0 }
     default:
       let field = values[layer.parameter!]
-      return { field?[$0] ?? MapLayer.kFactorWithoutLineOfSight }
+      return { field?[$0] ?? ChannelQuantity.kFactorWithoutLineOfSight }
     }
   }
 

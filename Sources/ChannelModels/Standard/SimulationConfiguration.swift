@@ -62,7 +62,7 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
   /// Shape of the waves at the array.
   public var wavefront = Wavefront.plane
   /// What each map holds.
-  public var layers: [MapLayer] = [.pathPower]
+  public var layers: [ChannelQuantity] = [.pathPower]
   /// Whence all random numbers come.
   public var seed: UInt64 = 0
 
@@ -102,7 +102,7 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
     guard !layers.isEmpty, Set(layers).count == layers.count else {
       throw Fault(
         "the list of layers is empty or repeats one", at: "layers",
-        expected: "some of \(MapLayer.allCases.map(\.rawValue).joined(separator: ", "))",
+        expected: "some of \(ChannelQuantity.allCases.map(\.rawValue).joined(separator: ", "))",
         found: layers.map(\.rawValue).joined(separator: ", "))
     }
   }
