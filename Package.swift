@@ -131,8 +131,8 @@ let package = Package(
       "Commands",
       [
         argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Diffusion",
-        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Models", "Reconstruction",
-        "Records", "Runs", "Tensors", "Training",
+        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
+        "Reconstruction", "Records", "Runs", "Tensors", "Training",
       ]),
 
     // The program.
@@ -148,29 +148,24 @@ let package = Package(
     tests("CommandTests", ["ckm"]),
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
     tests("ComputingTests", ["Computing"]),
-    tests(
-      "ConditioningTests",
-      [
-        "Conditioning", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "TestSupport",
-      ]),
+    tests("ConditioningTests", ["Conditioning", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
     tests("ConfigurationTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
     tests("DiffusionTests", ["Computing", "Diffusion", "Essentials", "Metrics"]),
     tests(
       "EvaluationTests",
       [
-        "Computing", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
-        "Reconstruction", "Records",
+        "Computing", "Essentials", "Evaluation", "MapStorage", "MessagePassing", "Metrics", "Reconstruction", "Records",
+        "TestSupport",
       ]),
     tests("GoldenTests", ["ckm"]),
-    tests("InterpolationTests", ["Computing", "Essentials", "Interpolation"]),
+    tests("InterpolationTests", ["Computing", "Essentials", "Interpolation", "TestSupport"]),
     tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
-    tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics"]),
+    tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics", "TestSupport"]),
     tests(
       "ModelsTests",
       [
-        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
-        "TestSupport",
+        "Computing", "Conditioning", "Essentials", "Models", "NeuralNetworks", "Runs", "Tensors", "TestSupport",
       ]),
     tests(
       "MultiRankTests",

@@ -66,10 +66,10 @@ struct DataSummary {
   }
 
   private mutating func add(_ reader: MapSetReader, _ indices: [Int]) throws {
-    let masks = try reader.valid(indices: indices)
-    for (position, map) in try reader.read(indices: indices).enumerated() {
+    for index in indices {
+      let found = try reader.map(index)
       var own = Extent()
-      for (place, value) in map.values.enumerated() where masks?[position][place] != 0 { own.insert(value) }
+      for (place, value) in found.map.values.enumerated() where found.mask?[place] != false { own.insert(value) }
       guard own.count > 0 else { continue }
       spans.insert(Float(own.maximum - own.minimum))
       values.minimum = min(values.minimum, own.minimum)
@@ -86,14 +86,16 @@ struct DataSummary {
 
   /// For people.
   var text: String {
+    let area = description.area
     var lines: [(String, String)] = [
       ("file", path),
       ("maps", "\(count) of \(description.rows) x \(description.columns), \(description.longName)"),
       (
         "grid",
-        "\(Units.number(description.spacing)) m apart, from x = \(Units.number(description.originX)) m, "
-          + "y = \(Units.number(description.originY)) m"
+        "\(Units.number(area.spacing)) m apart, from x = \(Units.number(area.originX)) m, "
+          + "y = \(Units.number(area.originY)) m"
       ),
+      ("user height", "\(Units.number(area.userHeight)) m"),
       ("values", values.text(description.units)),
       ("span of a map", spans.text(description.units)),
     ]
@@ -128,8 +130,9 @@ struct DataSummary {
     }
     let members: KeyValuePairs<String, JSONValue> = [
       "file": .text(path), "count": .integer(count), "rows": .integer(description.rows),
-      "columns": .integer(description.columns), "spacing": .real(description.spacing),
-      "origin": .array([.real(description.originX), .real(description.originY)]),
+      "columns": .integer(description.columns), "spacing": .real(description.area.spacing),
+      "origin": .array([.real(description.area.originX), .real(description.area.originY)]),
+      "user_height": .real(description.area.userHeight),
       "long_name": .text(description.longName), "units": .text(description.units), "values": values.json,
       "span": spans.json, "valid_share": validShare.map { .real($0) } ?? .null, "stations": axes ?? .null,
       "environments": environments.map { .integer($0) } ?? .null,

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Evaluation
+import Interpolation
 import MessagePassing
+import Metrics
 
 /// `ckm evaluate`: a reconstruction beside plain interpolation.
 struct EvaluateCommand: ParsableCommand {
@@ -21,6 +23,9 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Fine pixels from one coarse sample to the next, where there is no reconstruction.")
   var magnification: Int?
 
+  @Option(parsing: .unconditional, help: MetricScale.help)
+  var scale = MetricScale.own
+
   @Option(name: .shortAndLong, help: "The report's directory.")
   var out: String
 
@@ -28,19 +33,52 @@ struct EvaluateCommand: ParsableCommand {
     guard magnification != nil || !reconstruction.isEmpty else {
       throw ValidationError("Give --reconstruction, or --magnification for the interpolations alone.")
     }
-    guard magnification.map({ (1...4096).contains($0) }) ?? true else {
-      throw ValidationError("--magnification must be 1 to 4096.")
-    }
+    if let magnification { try SamplingGrid.validate([magnification]) }
   }
 
   func run() throws {
     let communicator = try Communicator.world()
     let report = try Evaluator.run(
-      dataPath: data, reconstructionPaths: reconstruction, magnification: magnification, outputDirectory: out,
-      communicator: communicator)
+      dataPath: data, reconstructionPaths: reconstruction, magnification: magnification, scale: scale,
+      outputDirectory: out, communicator: communicator)
     if communicator.isRoot {
       print(report.markdown)
       print("\(out): report.md, report.json, calibration.svg, best.png, median.png, worst.png")
+    }
+  }
+}
+
+extension MetricScale: ExpressibleByArgument {
+  /// Of options that take one.
+  static let help = ArgumentHelp(
+    "What is 0 and what is 255 of the scale of NMSE, MSE, PSNR and SSIM: own, each true map's least and greatest value, or "
+      + "two values in dB for all maps: -147,-47", valueName: "own|low,high")
+
+  /// "own", or two numbers "-147,-47" [dB].
+  public init?(argument: String) {
+    if argument == "own" {
+      self = .own
+    } else if let ends = PictureRange(argument: argument) {
+      self = .fixed(ends.range)
+    } else {
+      return nil
+    }
+  }
+
+  /// As it is given.
+  public var defaultValueDescription: String {
+    switch self {
+    case .own: "own"
+    case .fixed(let range): "\(range.minimum),\(range.maximum)"
+    }
+  }
+}
+
+extension SamplingGrid {
+  /// Throws unless all magnifications of an option `--magnification` can be asked for.
+  static func validate(_ asked: [Int]) throws {
+    guard asked.allSatisfy(magnifications.contains) else {
+      throw ValidationError("--magnification must be \(magnifications.lowerBound) to \(magnifications.upperBound).")
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Essentials
-import Interpolation
 import MapStorage
 
 extension ImportOptions.Units: ExpressibleByArgument {}
@@ -40,9 +39,18 @@ struct PlaceOptions: ParsableArguments {
   @Option(help: "Height in metres of stations that are given in the plane.")
   var stationHeight: Float = 0
 
+  @Option(help: "Height in metres at which the power was received.")
+  var userHeight = Area.usualUserHeight
+
+  /// Where the places lie.
+  var area: Area { Area(spacing: spacing, originX: origin.x, originY: origin.y, userHeight: userHeight) }
+
   func validate() throws {
     guard spacing.isFinite, spacing > 0 else {
       throw ValidationError("--spacing: expected a positive number of metres, found \(spacing)")
+    }
+    guard userHeight.isFinite, userHeight >= 0 else {
+      throw ValidationError("--user-height: expected a number of metres from 0 on, found \(userHeight)")
     }
     guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
   }
@@ -65,10 +73,6 @@ struct CoarseMapOptions: ParsableArguments {
     options.stations = stations
     options.stationHeight = place.stationHeight
     return options
-  }
-
-  var area: AreaGeometry {
-    AreaGeometry(spacing: place.spacing, originX: place.origin.x, originY: place.origin.y)
   }
 
   /// Either a data set or coarse maps alone.

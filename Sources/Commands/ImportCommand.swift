@@ -50,9 +50,8 @@ struct ImportCommand: ParsableCommand {
     options.layers = layers
     options.stationHeight = place.stationHeight
     let (description, count) = try MapImporter.run(
-      path: source, options: options, target: out, spacing: place.spacing,
-      origin: SIMD2(place.origin.x, place.origin.y),
-      softwareVersion: Software.version, communicator: communicator, overwrite: overwrite
+      path: source, options: options, target: out, area: place.area, softwareVersion: Software.version,
+      communicator: communicator, overwrite: overwrite
     ) { done, total in
       // Of rank 0's share: the others are about as far.
       let display = progress ?? Self.display(total, communicator)

@@ -20,8 +20,8 @@ struct PathlossOptions: ParsableArguments {
   @Option(help: "With --pathloss: height of the base station in metres. Default: the scenario's.")
   var stationHeight: Double?
 
-  @Option(help: "With --pathloss: height of the user equipment in metres.")
-  var userHeight = 1.5
+  @Option(help: "With --pathloss: height of the user equipment in metres. Default: the data set's.")
+  var userHeight: Double?
 
   @Option(help: "With --pathloss: standard lets no 2-D distance fall below 10 m, quadriga does.")
   var parameters = ParameterSet.quadriga
@@ -34,7 +34,7 @@ struct PathlossOptions: ParsableArguments {
     var simulation = SimulationConfiguration(scenario: pathloss, propagation: propagation ?? .mixed)
     simulation.frequency = frequency
     simulation.stationHeight = stationHeight ?? pathloss.defaultStationHeight
-    simulation.userHeight = userHeight
+    simulation.userHeight = userHeight ?? reader.description.area.userHeight
     simulation.parameterSet = parameters
     try simulation.validate()
     return Self.link(simulation)

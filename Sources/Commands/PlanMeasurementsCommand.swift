@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Foundation
+import Interpolation
 import MessagePassing
 
 /// `ckm plan-measurements`: where to measure next.
@@ -53,7 +54,7 @@ struct PlanMeasurementsCommand: ParsableCommand {
   func validate() throws {
     try alone.validate(beside: data)
     guard !trial || data != nil && draws == nil else { throw ValidationError("--trial takes --data alone.") }
-    guard (1...4096).contains(magnification) else { throw ValidationError("--magnification must be 1 to 4096.") }
+    try SamplingGrid.validate([magnification])
     guard (1...10_000).contains(count) else { throw ValidationError("--count must be 1 to 10000.") }
     guard noise >= 0, noise.isFinite else { throw ValidationError("--noise must not be negative.") }
     guard maximum.map({ $0 >= 1 }) ?? true else { throw ValidationError("--maximum must be at least 1.") }
@@ -68,7 +69,7 @@ struct PlanMeasurementsCommand: ParsableCommand {
           .dataSet(path: data, sample: sample, magnification: magnification)
         } else {
           .coarse(
-            path: alone.coarse ?? "", options: alone.options, area: alone.area, sample: sample,
+            path: alone.coarse ?? "", options: alone.options, area: alone.place.area, sample: sample,
             magnification: magnification)
         }
       var request = PlanRequest(source: source, count: count, outputDirectory: out)

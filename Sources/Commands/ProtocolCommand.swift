@@ -2,7 +2,9 @@ import ArgumentParser
 import Essentials
 import Evaluation
 import Foundation
+import Interpolation
 import MessagePassing
+import Metrics
 import Records
 import Tensors
 
@@ -37,6 +39,9 @@ struct ProtocolCommand: ParsableCommand {
   @Option(help: "The stations' array in foreign files, in the group of the maps' array.")
   var stations: String?
 
+  @Option(parsing: .unconditional, help: MetricScale.help)
+  var scale = MetricScale.own
+
   @OptionGroup var place: PlaceOptions
 
   @Option(name: .shortAndLong, help: "The directory for everything.")
@@ -46,9 +51,7 @@ struct ProtocolCommand: ParsableCommand {
 
   func validate() throws {
     guard !data.isEmpty else { throw ValidationError("Give --data at least once.") }
-    guard magnification.allSatisfy({ (1...4096).contains($0) }) else {
-      throw ValidationError("--magnification must be 1 to 4096.")
-    }
+    try SamplingGrid.validate(magnification)
   }
 
   func run() throws {
@@ -66,8 +69,8 @@ struct ProtocolCommand: ParsableCommand {
     sampling.apply(to: &request.sampling)
     request.stations = stations
     request.stationHeight = place.stationHeight
-    request.spacing = place.spacing
-    request.origin = SIMD2(place.origin.x, place.origin.y)
+    request.area = place.area
+    request.scale = scale
     let report = try ProtocolEvaluation.run(
       request, communicator: communicator, engine: Engine(threads), softwareVersion: Software.version,
       console: console, progress: .automatic(isEnabled: communicator.isRoot))

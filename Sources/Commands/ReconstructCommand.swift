@@ -62,9 +62,7 @@ struct ReconstructCommand: ParsableCommand {
   func validate() throws {
     guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
     try alone.validate(beside: data)
-    guard (1...4096).contains(magnification) else {
-      throw ValidationError("--magnification must be 1 to 4096.")
-    }
+    try SamplingGrid.validate([magnification])
     guard covarianceOf == nil || method == .kriging else {
       throw ValidationError("--covariance-of is for --method kriging.")
     }
@@ -105,6 +103,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    return .coarse(path: alone.coarse ?? "", options: alone.options, area: alone.area)
+    return .coarse(path: alone.coarse ?? "", options: alone.options, area: alone.place.area)
   }
 }

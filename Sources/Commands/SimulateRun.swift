@@ -105,8 +105,8 @@ struct SimulateRun {
     let grid = configuration.grid
     let layers = configuration.layers
     return MapSetDescription(
-      rows: grid.rows, columns: grid.columns, spacing: grid.spacing, originX: grid.x(0), originY: grid.y(0),
-      longName: layers[0].longName, units: layers[0].unit,
+      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
+      units: layers[0].unit,
       configuration: Configuration.yaml(configuration) + (stations?.yaml ?? ""), seed: configuration.seed,
       softwareVersion: Software.version,
       layers: layers.dropFirst().map {

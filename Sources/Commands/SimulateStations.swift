@@ -27,7 +27,7 @@ struct SimulateStations: Codable, Sendable {
         "the stations have the wrong shape", at: source, expected: "[N, 2] or [N, 3]",
         found: "\((array.count == 1 ? [] : [array.count]) + [array.rows, array.columns])")
     }
-    let values = try array.read(0..<1)[0]
+    let values = try array.read(0..<1)[0].map
     let height = simulator.configuration.stationHeight
     positions = try (0..<array.rows).map { row in
       let station = SIMD2(Double(values[row, 0]), Double(values[row, 1]))

@@ -1,5 +1,4 @@
 import Computing
-import MessagePassing
 
 /// The order in which an epoch visits the training maps: a function of seed and epoch alone.
 public struct EpochOrder: Equatable, Sendable {
@@ -53,7 +52,7 @@ public struct BatchSampler: Sendable {
   ///
   /// - Parameters:
   ///   - step: which step, from 0.
-  ///   - share: which samples of the batch: a rank's, from `share(rank:size:)`; all by default.
+  ///   - share: which samples of the batch: a rank's, from `Share.range`; all by default.
   public mutating func positions(step: Int, share: Range<Int>? = nil) -> [Int] {
     let share = share ?? 0..<batch
     precondition(share.lowerBound >= 0 && share.upperBound <= batch, "share \(share) of a batch of \(batch)")
@@ -62,9 +61,6 @@ public struct BatchSampler: Sendable {
       return order(epoch).positions[position]
     }
   }
-
-  /// The samples of a batch that a rank has.
-  public func share(rank: Int, size: Int) -> Range<Int> { Share.range(of: batch, rank: rank, size: size) }
 
   private mutating func order(_ epoch: Int) -> EpochOrder {
     if let known = orders.last(where: { $0.epoch == epoch }) { return known }

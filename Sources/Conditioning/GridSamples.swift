@@ -1,7 +1,5 @@
 import Computing
 import Essentials
-import Interpolation
-import MapStorage
 import MessagePassing
 
 /// Samples of families that refine coarse maps: fine maps with the coarse ones that they would be measured as.
@@ -33,12 +31,12 @@ public struct GridSamples: SampleSource {
     conditioner = try MapConditioner(
       section, layout: layout, magnifications: magnifications,
       normaliser: Normaliser(section.normalisation, fixed: fixed, margin: section.margin),
-      area: AreaGeometry(data.maps.description))
+      area: data.maps.description.area)
     let asked = Set(magnifications)
     try communicator.agree("look at the training maps") { [conditioner] in
       let share = Share.range(of: data.split.training.count, rank: communicator.rank, size: communicator.size)
       for number in data.split.training[share] {
-        let fine = MapConditioner.FineMap(try data.maps.read(number))
+        let fine = try data.maps.map(number)
         for magnification in asked { try conditioner.check(fine, magnification: magnification) }
       }
     }
@@ -92,7 +90,7 @@ public struct GridSamples: SampleSource {
   }
 
   private func conditioned(_ number: Int, magnification: Int) throws -> ConditionedMap {
-    let fine = MapConditioner.FineMap(try data.maps.read(number))
+    let fine = try data.maps.map(number)
     return try conditioner.condition(fine, magnification: magnification, training: true)
   }
 
@@ -114,17 +112,10 @@ extension MapConditioner {
   ///   - area: where the places lie.
   /// - Throws: `Fault` for a magnification that does not fit the maps.
   public init(
-    _ section: GridSection, layout: NetworkLayout, magnifications: [Int], normaliser: Normaliser, area: AreaGeometry
+    _ section: GridSection, layout: NetworkLayout, magnifications: [Int], normaliser: Normaliser, area: Area
   ) throws {
     try self.init(
       form: section.form, layout: layout, magnifications: magnifications, upsampling: section.upsampling,
       normaliser: normaliser, area: area)
-  }
-}
-
-extension MapConditioner.FineMap {
-  /// A map of a data set.
-  init(_ sample: MapSetCollection.Sample) {
-    self.init(sample.map, valid: sample.valid, station: sample.station, at: sample.place)
   }
 }

@@ -32,9 +32,11 @@ public struct GridSection: ConfigurationSection, Equatable {
   /// The keys of the section `data`.
   public static var fields: [ConfigurationField<Self>] {
     [
-      .integer("magnification", \.magnification, in: 2...64, "fine pixels from one coarse sample to the next"),
+      .integer(
+        "magnification", \.magnification, in: MapConditioner.magnifications,
+        "fine pixels from one coarse sample to the next"),
       .integers(
-        "magnifications", \.magnifications, in: 2...64, count: 0...64,
+        "magnifications", \.magnifications, in: MapConditioner.magnifications, count: 0...64,
         "magnifications to train at, each as often as listed; []: magnification"),
       .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
       .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),

@@ -17,8 +17,7 @@ extension ValueRange {
     let mine = try communicator.agree("find the range of the maps") {
       var mine: [Float] = [.infinity, .infinity]
       for sample in samples[share] {
-        let sample = try data.read(sample)
-        guard let found = extremes(sample.map.values, valid: sample.valid) else { continue }
+        guard let found = extremes(of: try data.map(sample)) else { continue }
         mine = [min(mine[0], found.minimum), min(mine[1], -found.maximum)]
       }
       return mine
@@ -71,17 +70,12 @@ public struct Normaliser: Codable, Equatable, Sendable {
   /// The range of one map.
   ///
   /// - Parameters:
-  ///   - coarse: the coarse map's values [dB].
-  ///   - coarseValid: its mask, or nil.
-  ///   - fine: the fine map's values [dB], where there is one.
-  ///   - fineValid: its mask, or nil.
+  ///   - coarse: the coarse map [dB].
+  ///   - fine: the fine map [dB], where there is one.
   ///   - training: whether the map is to be learned from: then it must not be constant.
-  ///   - place: the file and sample, for the message.
   /// - Throws: `Fault` for a map without valid places, a constant map when training, and a range that is not known.
-  public func range(
-    coarse: some Collection<Float>, coarseValid: [UInt8]? = nil, fine: [Float]? = nil,
-    fineValid: [UInt8]? = nil, training: Bool, at place: String
-  ) throws -> ValueRange {
+  public func range(coarse: StationMap, fine: StationMap? = nil, training: Bool) throws -> ValueRange {
+    let place = coarse.place
     switch normalisation {
     case .dataset:
       guard let fixed else {
@@ -90,14 +84,14 @@ public struct Normaliser: Codable, Equatable, Sendable {
       }
       return fixed
     case .coarse:
-      return try own(ValueRange.extremes(coarse, valid: coarseValid), training, at: place)
+      return try own(ValueRange.extremes(of: coarse), training, at: place)
     case .fine:
       guard let fine else {
         throw Fault(
           "the fine map's range is not known", at: place, expected: "a fine map",
           hint: "coarse maps alone need a model trained with normalisation: coarse or dataset")
       }
-      return try own(ValueRange.extremes(fine, valid: fineValid), training, at: place)
+      return try own(ValueRange.extremes(of: fine), training, at: place)
     }
   }
 
@@ -121,13 +115,13 @@ public struct Normaliser: Codable, Equatable, Sendable {
 
   /// Values [dB] in the model's units, in place, clamped to [-1 - margin, 1 + margin]; invalid places become 0.
   public func normalise(
-    _ values: UnsafeMutableBufferPointer<Float>, _ range: ValueRange, valid: [UInt8]? = nil
+    _ values: UnsafeMutableBufferPointer<Float>, _ range: ValueRange, mask: Mask? = nil
   ) {
     let scale = 2 / (range.maximum - range.minimum)
     let limit = 1 + margin
     for index in values.indices {
       let value = (values[index] - range.minimum) * scale - 1
-      values[index] = valid?[index] == 0 ? 0 : min(max(value, -limit), limit)
+      values[index] = mask?[index] == false ? 0 : min(max(value, -limit), limit)
     }
   }
 

@@ -14,20 +14,20 @@ public struct ResidualForm: Sendable {
   static let limit: Float = 12
 
   private let interpolators: [Int: Kriging]
-  private let area: AreaGeometry
+  private let area: Area
 
   /// - Parameters:
   ///   - grids: where samples lie, by magnification.
   ///   - area: where places lie.
-  init(_ grids: [Int: SamplingGrid], _ area: AreaGeometry) throws {
+  init(_ grids: [Int: SamplingGrid], _ area: Area) throws {
     // In local units what kriging leaves is of order one at edges and in smooth parts alike: small-scale fading beside an
     // edge of 20 dB is no more lost in the noise that draws start from. `weights` brings squared errors back to dB.
-    interpolators = try grids.mapValues { try Kriging(grid: $0, geometry: area, deviation: .local) }
+    interpolators = try grids.mapValues { try Kriging(grid: $0, area: area, deviation: .local) }
     self.area = area
   }
 
   func condition(
-    _ coarse: CoarseObservation, upsampled: ChannelFingerprint, fine: MapConditioner.FineMap?, magnification: Int,
+    _ coarse: StationMap, upsampled: ChannelFingerprint, fine: StationMap?, magnification: Int,
     range: ValueRange, layout: NetworkLayout
   ) throws -> ConditionedMap {
     guard let kriging = interpolators[magnification] else { preconditionFailure("grids are checked before") }
@@ -37,13 +37,13 @@ public struct ResidualForm: Sendable {
     let planes = [
       base.map(range.normalise), deviation.map(log10),
       base.indices.map { Self.difference(upsampled.values[$0], base[$0], deviation[$0]) },
-      sampled(kriging.grid, coarse.valid),
+      sampled(kriging.grid, coarse.mask),
       area.logDistances(rows: layout.rows, columns: layout.columns, coarse.station).map { Float($0) },
       [Float](repeating: coarse.station == nil ? 0 : 1, count: base.count),
     ]
     let target = fine.map { fine in
       base.indices.map { pixel in
-        fine.valid?[pixel] == 0 ? 0 : (fine.map.values[pixel] - base[pixel]) / deviation[pixel]
+        fine.mask?[pixel] == false ? 0 : (fine.map.values[pixel] - base[pixel]) / deviation[pixel]
       }
     }
     return ConditionedMap(
@@ -64,9 +64,9 @@ public struct ResidualForm: Sendable {
   }
 
   /// 1 where a valid sample lies, 0 elsewhere.
-  private func sampled(_ grid: SamplingGrid, _ valid: [Bool]?) -> [Float] {
+  private func sampled(_ grid: SamplingGrid, _ mask: Mask?) -> [Float] {
     var plane = [Float](repeating: 0, count: grid.pixels)
-    for (sample, pixel) in grid.samplePixels.enumerated() where valid?[sample] ?? true { plane[pixel] = 1 }
+    for (sample, pixel) in grid.samplePixels.enumerated() where mask?[sample] != false { plane[pixel] = 1 }
     return plane
   }
 }

@@ -92,7 +92,7 @@ public struct Split: Equatable, Sendable {
   ///
   /// - Throws: `Fault` when they cannot be read, or environments are to be drawn and there are none.
   public init(_ data: MapSetCollection, rule: SplitRule = SplitRule(), seed: UInt64) throws {
-    let environments = try data.environments()
+    let environments = data.environments
     guard rule.byEnvironment != true || environments != nil else {
       throw Fault(
         "the maps cannot be split by environment", at: "\(data.path):/environment",

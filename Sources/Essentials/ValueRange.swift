@@ -1,13 +1,13 @@
-/// A range of values [dB] that a model sees as [-1, 1].
+/// A range of values [dB]: what a model sees as [-1, 1], or what is black and white.
 public struct ValueRange: Codable, Equatable, Sendable {
-  /// What becomes -1 [dB].
+  /// What becomes -1, or black [dB].
   public var minimum: Float
-  /// What becomes 1 [dB].
+  /// What becomes 1, or white [dB].
   public var maximum: Float
 
   /// - Parameters:
-  ///   - minimum: what becomes -1 [dB].
-  ///   - maximum: what becomes 1 [dB]; above `minimum`.
+  ///   - minimum: what becomes -1, or black [dB].
+  ///   - maximum: what becomes 1, or white [dB]; above `minimum`.
   public init(minimum: Float, maximum: Float) {
     precondition(maximum > minimum, "a range from \(minimum) to \(maximum)")
     self.minimum = minimum
@@ -26,15 +26,11 @@ public struct ValueRange: Codable, Equatable, Sendable {
 
   /// The least and the greatest value at valid places, or nil where no place is valid.
   ///
-  /// - Parameters:
-  ///   - values: a map [dB].
-  ///   - valid: its mask, 0 where the map holds nothing; nil when every place is valid.
-  public static func extremes(
-    _ values: some Collection<Float>, valid: [UInt8]? = nil
-  ) -> (minimum: Float, maximum: Float)? {
+  /// - Parameter map: a map [dB].
+  public static func extremes(of map: StationMap) -> (minimum: Float, maximum: Float)? {
     var minimum = Float.infinity
     var maximum = -Float.infinity
-    for (index, value) in values.enumerated() where valid?[index] != 0 {
+    for (place, value) in map.map.values.enumerated() where map.mask?[place] != false {
       minimum = min(minimum, value)
       maximum = max(maximum, value)
     }

@@ -32,7 +32,6 @@ public struct DataStatistics {
 
   private let reader: MapSetReader
   private let maps: String?
-  private let link: LinkKnowledge?
   private let surveyor: MapSurveyor
 
   /// The number of maps.
@@ -46,7 +45,6 @@ public struct DataStatistics {
   public init(_ reader: MapSetReader, maps: String? = nil, link: LinkKnowledge? = nil) throws {
     self.reader = reader
     self.maps = maps
-    self.link = link
     let description = reader.description
     if let maps, !description.layers.contains(where: { $0.name == maps }) {
       throw Fault(
@@ -60,8 +58,8 @@ public struct DataStatistics {
         "statistics are those of power in dB", at: "\(reader.path):/\(maps ?? "maps")", expected: "dB",
         found: units.isEmpty ? "no units" : units, hint: "another layer: --maps; none: --no-statistics")
     }
-    surveyor = MapSurveyor(
-      spacing: description.spacing, origin: SIMD2(description.originX, description.originY))
+    let hasStates = description.layers.contains { $0.name == Self.stateLayer }
+    surveyor = MapSurveyor(area: description.area, pathloss: link.flatMap { Self.pathloss($0, hasStates: hasStates) })
   }
 
   /// Collective: the statistics of all maps, the same for any number of ranks and threads. What is held of a map is a few
@@ -102,81 +100,74 @@ public struct DataStatistics {
   ///
   /// - Throws: `Fault` when they cannot be read.
   public func examples() throws -> [ChannelFingerprint] {
-    try subjects(Array(0..<min(4, reader.count))).map(\.shown)
+    try subjects(Array(0..<min(4, reader.count))).map(\.power.shown)
   }
 
-  private func survey(_ subjects: [MapSurveyor.Subject], _ threads: Threads) -> [MapSurvey] {
+  /// A map, and the layers that its survey uses.
+  private struct Subject {
+    var power: StationMap
+    var state: ChannelFingerprint?
+    var coherent: ChannelFingerprint?
+  }
+
+  private func survey(_ subjects: [Subject], _ threads: Threads) -> [MapSurvey] {
     var surveys = [MapSurvey?](repeating: nil, count: subjects.count)
     surveys.withUnsafeMutableBufferPointer { out in
       // Each job writes its own element.
       nonisolated(unsafe) let out = out
-      threads.run(subjects.count) { job, _ in out[job] = surveyor.survey(subjects[job]) }
+      threads.run(subjects.count) { job, _ in
+        let subject = subjects[job]
+        out[job] = surveyor.survey(subject.power, lineOfSight: subject.state, coherent: subject.coherent)
+      }
     }
     return surveys.compactMap(\.self)
   }
 
-  private func subjects(_ indices: [Int]) throws -> [MapSurveyor.Subject] {
-    let masks = try reader.valid(indices: indices)
-    let stations = try reader.stations(indices: indices)
-    let powers: [ChannelFingerprint]
-    if let maps {
-      powers = try layer(maps, indices, masks) { $0.isFinite }
-    } else {
-      powers = try reader.read(indices: indices)
+  private func subjects(_ indices: [Int]) throws -> [Subject] {
+    try indices.map { index in
+      let power = try reader.map(index, layer: maps)
+      if let maps { try require(power.map, of: maps, index, power.mask) { $0.isFinite } }
+      return Subject(
+        power: power, state: try layer(Self.stateLayer, index, power.mask) { $0 == 0 || $0 == 1 },
+        coherent: maps == Self.coherentLayer
+          ? nil : try layer(Self.coherentLayer, index, power.mask) { $0.isFinite })
     }
-    let states = try layer(ifThere: Self.stateLayer, indices, masks) { $0 == 0 || $0 == 1 }
-    let coherent =
-      maps == Self.coherentLayer ? nil : try layer(ifThere: Self.coherentLayer, indices, masks) { $0.isFinite }
-    let pathloss = pathloss(hasStates: states != nil)
-    return indices.indices.map { position in
-      MapSurveyor.Subject(
-        powers[position], valid: masks?[position],
-        station: stations.map { Self.horizontal($0[position]) },
-        lineOfSight: states?[position], coherent: coherent?[position], pathloss: pathloss)
-    }
-  }
-
-  private static func horizontal(_ place: SIMD3<Float>) -> SIMD2<Double> {
-    SIMD2(Double(place.x), Double(place.y))
   }
 
   /// Nil where some place's state is not known.
-  private func pathloss(hasStates: Bool) -> MapSurveyor.PathlossModel? {
-    guard let link else { return nil }
+  private static func pathloss(_ link: LinkKnowledge, hasStates: Bool) -> MapSurveyor.PathlossModel? {
     if hasStates { return link.pathloss }
     guard let state = link.state else { return nil }
     return { distance, _ in link.pathloss(distance, state) }
   }
 
+  /// Nil where there is no such layer.
   private func layer(
-    ifThere name: String, _ indices: [Int], _ masks: [[UInt8]]?, _ isRight: (Float) -> Bool
-  ) throws -> [ChannelFingerprint]? {
+    _ name: String, _ index: Int, _ mask: Mask?, _ isRight: (Float) -> Bool
+  ) throws -> ChannelFingerprint? {
     guard reader.description.layers.contains(where: { $0.name == name }) else { return nil }
-    return try layer(name, indices, masks, isRight)
+    let map = try reader.read(layer: name, indices: [index])[0]
+    try require(map, of: name, index, mask, isRight)
+    return map
   }
 
-  private func layer(
-    _ name: String, _ indices: [Int], _ masks: [[UInt8]]?, _ isRight: (Float) -> Bool
-  ) throws -> [ChannelFingerprint] {
-    let maps = try reader.read(layer: name, indices: indices)
-    for (position, map) in maps.enumerated() {
-      for place in map.values.indices where masks?[position][place] != 0 && !isRight(map.values[place]) {
-        throw Fault(
-          "a layer has a value that it cannot have", at: "\(reader.path):/\(name)",
-          expected: name == Self.stateLayer ? "0 or 1" : "finite numbers",
-          found: "\(map.values[place]) in sample \(indices[position]), row \(place / map.columns), "
-            + "column \(place % map.columns)")
-      }
+  private func require(
+    _ map: ChannelFingerprint, of name: String, _ index: Int, _ mask: Mask?, _ isRight: (Float) -> Bool
+  ) throws {
+    for place in map.values.indices where mask?[place] != false && !isRight(map.values[place]) {
+      throw Fault(
+        "a layer has a value that it cannot have", at: "\(reader.path):/\(name)",
+        expected: name == Self.stateLayer ? "0 or 1" : "finite numbers",
+        found: "\(map.values[place]) in sample \(index), row \(place / map.columns), column \(place % map.columns)")
     }
-    return maps
   }
 }
 
-extension MapSurveyor.Subject {
+extension StationMap {
   /// The map, nothing where it holds nothing.
   fileprivate var shown: ChannelFingerprint {
     var map = map
-    if let valid { for place in map.values.indices where valid[place] == 0 { map.values[place] = .nan } }
+    if let mask { for place in map.values.indices where !mask[place] { map.values[place] = .nan } }
     return map
   }
 }

@@ -14,22 +14,16 @@ extension MapEnsemble {
   public static func measured(on path: String, communicator: Communicator) throws -> MapEnsemble {
     let reader = try communicator.agree("open the ensemble") { try MapSetReader(path: path) }
     let share = Share.range(of: reader.count, rank: communicator.rank, size: communicator.size)
-    let geometry = AreaGeometry(reader.description)
-    func member(_ number: Int) throws -> MapEnsembleSums.Member {
-      (
-        try reader.read(indices: [number])[0], try reader.valid(indices: [number])?[0],
-        try reader.stations(indices: [number])?[0]
-      )
-    }
-    var trend = MapEnsembleSums.Trend(hasStations: reader.description.hasStations, geometry: geometry)
-    try communicator.agree("measure the mean") { for number in share { trend.add(try member(number)) } }
+    let area = reader.description.area
+    var trend = MapEnsembleSums.Trend(hasStations: reader.description.hasStations, area: area)
+    try communicator.agree("measure the mean") { for number in share { trend.add(try reader.map(number)) } }
     trend.sums = try communicator.allReduce(trend.sums)
     let coefficients = try within(path) {
       try communicator.agree("fit the mean") { [trend] in try trend.coefficients() }
     }
     var sums = MapEnsembleSums(
-      trend: coefficients, extent: min(reader.rows, reader.columns), geometry: geometry)
-    try communicator.agree("measure the covariance") { for number in share { sums.add(try member(number)) } }
+      trend: coefficients, extent: min(reader.rows, reader.columns), area: area)
+    try communicator.agree("measure the covariance") { for number in share { sums.add(try reader.map(number)) } }
     sums.sums = try communicator.allReduce(sums.sums)
     return try within(path) { try communicator.agree("fit the covariance") { [sums] in try sums.ensemble() } }
   }

@@ -136,6 +136,8 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   public var reconstructions: [Origin]
   /// Fine pixels from one coarse sample to the next.
   public var magnification: Int
+  /// What is 0 and what is 255 of the scale that errors are counted on.
+  public var scale: MetricScale
   /// The interpolations, then the reconstructions.
   public var methods: [MethodSummary]
   /// How many of the methods are interpolations.
@@ -158,13 +160,17 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
 
   /// - Parameters:
   ///   - source: what was compared.
+  ///   - scale: what is 0 and what is 255.
   ///   - interpolations: how many of the methods are interpolations; they come first.
   ///   - names: the methods' names.
   ///   - rows: one a map, at least one, with one entry for each name.
-  init(_ source: EvaluationSource, interpolations: Int, names: [String], rows: [EvaluationRow]) {
+  init(
+    _ source: EvaluationSource, scale: MetricScale, interpolations: Int, names: [String], rows: [EvaluationRow]
+  ) {
     data = source.dataPath
     reconstructions = source.reconstructions.map { Origin(path: $0.path, record: $0.record) }
     magnification = source.grid.magnification
+    self.scale = scale
     methods = names.enumerated().map { MethodSummary($1, $0, rows) }
     self.interpolations = interpolations
     self.rows = rows

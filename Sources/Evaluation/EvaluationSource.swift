@@ -24,7 +24,7 @@ struct Estimate {
 struct EvaluationSource {
   let dataPath: String
   let grid: SamplingGrid
-  let geometry: AreaGeometry
+  let area: Area
   /// The samples of the data that are compared, in the order of the first reconstruction.
   let samples: [Int]
   /// None where interpolations alone are compared.
@@ -57,13 +57,11 @@ struct EvaluationSource {
 
   /// One map, what it is held against, and what was reconstructed.
   struct Pair {
-    let truth: ChannelFingerprint
-    /// Which pixels hold a true value; nil: all.
-    let valid: [Bool]?
+    let truth: StationMap
     /// One of each file.
     let reconstructions: [Estimate]
     /// The decimated truth, which the interpolations start from.
-    let coarse: CoarseObservation
+    let coarse: StationMap
   }
 
   /// - Parameters:
@@ -100,7 +98,7 @@ struct EvaluationSource {
     } catch let fault as Fault {
       throw fault.within(reconstructions.first.map { "\($0.path):@magnification" } ?? dataPath)
     }
-    geometry = AreaGeometry(data.description)
+    area = data.description.area
   }
 
   /// Reads one map, its reconstructions and what they are held against.
@@ -108,12 +106,10 @@ struct EvaluationSource {
   /// - Parameter position: the place in `samples`.
   func pair(_ position: Int) throws -> Pair {
     let sample = samples[position]
-    let truth = try data.read(indices: [sample])[0]
-    let valid = try data.valid(indices: [sample])?[0].map { $0 != 0 }
+    let truth = try data.map(sample)
     return Pair(
-      truth: truth, valid: valid, reconstructions: try reconstructions.map { try $0.estimate(of: sample) },
-      coarse: CoarseObservation(
-        map: grid.decimate(truth), valid: valid.map(grid.decimate), station: try data.stations(indices: [sample])?[0]))
+      truth: truth, reconstructions: try reconstructions.map { try $0.estimate(of: sample) },
+      coarse: grid.decimate(truth))
   }
 
   /// The methods' names, in the order of a row: the interpolations', then each reconstruction's, none of them twice.

@@ -9,23 +9,24 @@ public enum Evaluator {
   /// Collective. Compares all maps of the reconstructions, shared out over the ranks one map at a time, and writes
   /// `report.md`, `report.json`, the calibration curve and the pictures of the best, the median and the worst map.
   ///
-  /// Each map is compared on the scale of its own true range. Pixels that the data mark as not valid are left out of
-  /// everything, and out of the coarse maps that the interpolations start from.
+  /// Pixels that the data mark as not valid are left out of everything, and out of the coarse maps that the interpolations
+  /// start from.
   ///
   /// - Parameters:
   ///   - dataPath: the data set with the true maps.
   ///   - reconstructionPaths: files that `ckm reconstruct` wrote of the same maps at one magnification; none for the
   ///     interpolations alone.
   ///   - magnification: needed where nothing was reconstructed.
+  ///   - scale: what is 0 and what is 255 of the scale that errors are counted on.
   ///   - outputDirectory: where the report goes; it is made where it is missing, files of the same names are replaced.
   ///   - communicator: the ranks that share the work.
   /// - Returns: the report, on every rank.
-  /// - Throws: `Fault` on every rank when a file cannot be read, they do not belong together, a true map is constant or
-  ///   the report cannot be written.
+  /// - Throws: `Fault` on every rank when a file cannot be read, they do not belong together, a true map is constant on a
+  ///   scale of its own, or the report cannot be written.
   @discardableResult
   public static func run(
-    dataPath: String, reconstructionPaths: [String], magnification: Int? = nil, outputDirectory: String,
-    communicator: Communicator
+    dataPath: String, reconstructionPaths: [String], magnification: Int? = nil, scale: MetricScale = .own,
+    outputDirectory: String, communicator: Communicator
   ) throws -> EvaluationReport {
     // Before the work, so that a directory that cannot be written shows at once.
     try communicator.onRoot("make the report's directory") { try ReportDirectory.make(outputDirectory) }
@@ -33,17 +34,17 @@ public enum Evaluator {
       let source = try EvaluationSource(
         dataPath: dataPath, reconstructionPaths: reconstructionPaths, magnification: magnification)
       return (
-        source, try InterpolationMethod.allCases.map { try $0.make(grid: source.grid, geometry: source.geometry) }
+        source, try InterpolationMethod.allCases.map { try $0.make(grid: source.grid, area: source.area) }
       )
     }
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let own = try communicator.agree("compare the maps") {
-      try share.map { try row($0, source, interpolations) }
+      try share.map { try row($0, source, interpolations, scale) }
     }
     let gathered = try communicator.gather(value: own)
     return try communicator.onRoot("write the report") {
       let report = EvaluationReport(
-        source, interpolations: interpolations.count, names: source.names(interpolations),
+        source, scale: scale, interpolations: interpolations.count, names: source.names(interpolations),
         rows: (gathered ?? [own]).flatMap { $0 })
       try report.writePictures(source, interpolations, to: outputDirectory)
       try report.write(to: outputDirectory)
@@ -52,23 +53,24 @@ public enum Evaluator {
   }
 
   private static func row(
-    _ position: Int, _ source: EvaluationSource, _ interpolations: [any Interpolator]
+    _ position: Int, _ source: EvaluationSource, _ interpolations: [any Interpolator], _ scale: MetricScale
   ) throws -> EvaluationRow {
     let pair = try source.pair(position), sample = source.samples[position]
     do {
       let estimates = try interpolations.map { Estimate(try $0.interpolate(pair.coarse)) } + pair.reconstructions
-      let scale = try GreyScale(of: pair.truth, valid: pair.valid)
+      let truth = pair.truth
+      let grey = try GreyScale(of: truth.map, mask: truth.mask, scale: scale)
       let predicted = unmeasured(pair, source.grid)
       // A frame as wide as the coarse spacing: at the far sides it holds all that lies beyond the last sample.
       let margin = source.grid.magnification
       return EvaluationRow(
         sample: sample, position: position,
-        metrics: try estimates.map { try MapMetrics(comparing: $0.map, to: pair.truth, valid: pair.valid) },
-        interior: estimates.map { regional($0, pair, .interior(margin: margin)) },
-        border: estimates.map { regional($0, pair, .border(margin: margin)) },
+        metrics: try estimates.map { try MapMetrics(comparing: $0.map, to: truth.map, mask: truth.mask, scale: scale) },
+        interior: estimates.map { regional($0, truth, .interior(margin: margin), scale) },
+        border: estimates.map { regional($0, truth, .border(margin: margin), scale) },
         calibration: try estimates.map {
-          guard predicted.contains(true), let prediction = $0.predicted else { return nil }
-          return try CalibrationMetrics(prediction, truth: pair.truth, counted: predicted, scale: scale)
+          guard !predicted.isEmpty, let prediction = $0.predicted else { return nil }
+          return try CalibrationMetrics(prediction, truth: truth.map, counted: predicted, scale: grey)
         })
     } catch let fault as Fault {
       let origin = source.reconstructions.first.map { " (\($0.path), map \(position))" } ?? ""
@@ -77,16 +79,17 @@ public enum Evaluator {
   }
 
   /// Nil where the region holds no valid pixel, or none above the minimum: the faults of the whole map have shown before.
-  private static func regional(_ estimate: Estimate, _ pair: EvaluationSource.Pair, _ region: MapRegion) -> MapMetrics?
-  {
+  private static func regional(
+    _ estimate: Estimate, _ truth: StationMap, _ region: MapRegion, _ scale: MetricScale
+  ) -> MapMetrics? {
     try? MapMetrics(
-      comparing: estimate.map, to: pair.truth, valid: pair.valid, region: region, similarity: false)
+      comparing: estimate.map, to: truth.map, mask: truth.mask, region: region, scale: scale, similarity: false)
   }
 
   /// The valid pixels that are not samples: what is measured is known, and tells nothing of a prediction.
-  private static func unmeasured(_ pair: EvaluationSource.Pair, _ grid: SamplingGrid) -> [Bool] {
-    var counted = pair.valid ?? [Bool](repeating: true, count: grid.pixels)
+  private static func unmeasured(_ pair: EvaluationSource.Pair, _ grid: SamplingGrid) -> Mask {
+    var counted = pair.truth.mask?.flags ?? [Bool](repeating: true, count: grid.pixels)
     for pixel in grid.samplePixels { counted[pixel] = false }
-    return counted
+    return Mask(counted)
   }
 }

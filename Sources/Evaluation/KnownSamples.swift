@@ -8,7 +8,7 @@ public enum PlanSource: Sendable {
   case dataSet(path: String, sample: Int, magnification: Int)
   /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels. `area` is where the fine
   /// places lie, in the station's coordinates.
-  case coarse(path: String, options: ImportOptions, area: AreaGeometry, sample: Int, magnification: Int)
+  case coarse(path: String, options: ImportOptions, area: Area, sample: Int, magnification: Int)
 
   /// The file or folder.
   public var path: String {
@@ -24,9 +24,9 @@ struct KnownSamples {
   let columns: Int
   var samples: ScatteredSamples
   let station: SIMD3<Float>?
-  let geometry: AreaGeometry
+  let area: Area
   /// Which pixels can be measured; nil: all.
-  let valid: [Bool]?
+  let mask: Mask?
 
   /// - Throws: `Fault` when the file cannot be read, has no such sample or does not fit the magnification.
   init(_ source: PlanSource) throws {
@@ -34,39 +34,28 @@ struct KnownSamples {
     case .dataSet(let path, let sample, let magnification):
       let reader = try MapSetReader(path: path)
       try Self.require(sample, below: reader.count, at: path)
-      try self.init(reader, sample: sample, magnification: magnification)
+      try self.init(try reader.map(sample), reader.description.area, magnification: magnification)
     case .coarse(let path, let options, let area, let sample, let magnification):
       let maps = try ImportedMaps(path: path, options: options)
       try Self.require(sample, below: maps.count, at: path)
       let grid = try SamplingGrid(coarseRows: maps.rows, coarseColumns: maps.columns, magnification: magnification)
-      let mask = try maps.valid(sample..<sample + 1)?[0].map { $0 != 0 }
-      self.init(
-        grid, try maps.read(sample..<sample + 1)[0].values, mask: mask,
-        station: try maps.stations(sample..<sample + 1)?[0], geometry: area, valid: nil)
+      self.init(try maps.read(sample..<sample + 1)[0], on: grid, area, mask: nil)
     }
   }
 
-  /// The decimated map of a data set.
-  init(_ reader: MapSetReader, sample: Int, magnification: Int) throws {
-    let grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
-    let valid = try reader.valid(indices: [sample])?[0].map { $0 != 0 }
-    self.init(
-      grid, grid.decimate(try reader.read(indices: [sample])[0].values), mask: valid.map(grid.decimate),
-      station: try reader.stations(indices: [sample])?[0],
-      geometry: AreaGeometry(reader.description),
-      valid: valid)
+  /// A fine map, decimated.
+  init(_ fine: StationMap, _ area: Area, magnification: Int) throws {
+    let grid = try SamplingGrid(rows: fine.map.rows, columns: fine.map.columns, magnification: magnification)
+    self.init(grid.decimate(fine), on: grid, area, mask: fine.mask)
   }
 
-  private init(
-    _ grid: SamplingGrid, _ values: [Float], mask: [Bool]?, station: SIMD3<Float>?, geometry: AreaGeometry,
-    valid: [Bool]?
-  ) {
+  private init(_ coarse: StationMap, on grid: SamplingGrid, _ area: Area, mask: Mask?) {
     rows = grid.rows
     columns = grid.columns
-    self.station = station
-    self.geometry = geometry
-    self.valid = valid
-    samples = ScatteredSamples(values, on: grid, valid: mask)
+    station = coarse.station
+    self.area = area
+    self.mask = mask
+    samples = ScatteredSamples(coarse, on: grid)
   }
 
   private static func require(_ sample: Int, below count: Int, at path: String) throws {
@@ -78,7 +67,7 @@ struct KnownSamples {
 
   /// The Gaussian process of the samples.
   func kriging() throws -> ScatteredKriging {
-    try ScatteredKriging(samples, extent: Double(max(rows, columns)), station: station, geometry: geometry)
+    try ScatteredKriging(samples, extent: Double(max(rows, columns)), station: station, area: area)
   }
 
   /// Places that are measured need not be measured again.

@@ -71,8 +71,7 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
     while plan.measurements.count < request.count, let next = planner.next() {
       plan.measurements.append(
         Place(
-          row: next.row, column: next.column, x: known.geometry.originX + known.geometry.spacing * Double(next.column),
-          y: known.geometry.originY + known.geometry.spacing * Double(next.row),
+          row: next.row, column: next.column, x: known.area.x(next.column), y: known.area.y(next.row),
           expectedError: next.expectedMeanSquare.squareRoot()))
     }
     try plan.write(to: request.outputDirectory)
@@ -89,7 +88,7 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
     let noise = request.noise * request.noise
     func planner(_ scale: [Float]?) throws -> MeasurementPlanner {
       try MeasurementPlanner(
-        known: kriging, rows: known.rows, columns: known.columns, scale: scale, valid: known.valid, noise: noise)
+        known: kriging, rows: known.rows, columns: known.columns, scale: scale, mask: known.mask, noise: noise)
     }
     guard let path = request.draws else {
       return (try planner(nil), ("kriging", deviation))
@@ -103,7 +102,7 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
     }
     let spacing = (Double(known.rows * known.columns) / Double(known.samples.values.count)).squareRoot()
     return (
-      try MeasurementPlanner(ensemble: draws.maps, reach: spacing, valid: known.valid, noise: noise),
+      try MeasurementPlanner(ensemble: draws.maps, reach: spacing, mask: known.mask, noise: noise),
       ("ensemble of \(draws.maps.count)", draws.spread)
     )
   }

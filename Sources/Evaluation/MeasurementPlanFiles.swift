@@ -52,8 +52,8 @@ extension MeasurementPlan {
     return MapPicture(
       title: "\(measurements.count) measurements: expected RMSE \(error) dB, then \(after) dB",
       panels: [
-        MapPanel("kriging of \(self.known) samples", map, valid: known.valid, scale: .own),
-        MapPanel("deviation", deviation, valid: known.valid, scale: .own),
+        MapPanel("kriging of \(self.known) samples", map, valid: known.mask?.flags, scale: .own),
+        MapPanel("deviation", deviation, valid: known.mask?.flags, scale: .own),
         MapPanel("order of the places", order, scale: .own),
       ])
   }

@@ -101,14 +101,14 @@ public struct MeasurementTrial: Codable, Equatable, Sendable {
   }
 
   private static func row(_ sample: Int, _ reader: MapSetReader, _ request: Request) throws -> Row {
-    let truth = try reader.read(indices: [sample])[0]
-    let known = try KnownSamples(reader, sample: sample, magnification: request.magnification)
+    let fine = try reader.map(sample), truth = fine.map
+    let known = try KnownSamples(fine, reader.description.area, magnification: request.magnification)
     return Row(
       sample: sample,
       metrics: try Placement.allCases.map { placement in
         let measured = try places(placement, sample, truth, known, request)
         let map = try measured.kriging().interpolated(rows: truth.rows, columns: truth.columns).map
-        return try MapMetrics(comparing: map, to: truth, valid: known.valid)
+        return try MapMetrics(comparing: map, to: truth, mask: known.mask)
       })
   }
 
@@ -138,7 +138,7 @@ public struct MeasurementTrial: Codable, Equatable, Sendable {
     var measured = known
     for round in 0..<rounds {
       var planner = try MeasurementPlanner(
-        known: try measured.kriging(), rows: truth.rows, columns: truth.columns, valid: known.valid)
+        known: try measured.kriging(), rows: truth.rows, columns: truth.columns, mask: known.mask)
       measured.exclude(from: &planner)
       var next: [(row: Int, column: Int)] = []
       let share = Share.range(of: count, rank: round, size: rounds).count
@@ -163,7 +163,7 @@ public struct MeasurementTrial: Codable, Equatable, Sendable {
 }
 
 extension KnownSamples {
-  func isValid(_ row: Int, _ column: Int) -> Bool { valid?[row * columns + column] ?? true }
+  func isValid(_ row: Int, _ column: Int) -> Bool { mask?[row * columns + column] != false }
 
   /// With the truth at some more places.
   func measured(_ places: [(row: Int, column: Int)], _ truth: ChannelFingerprint) -> KnownSamples {

@@ -52,12 +52,12 @@ public enum ProtocolEvaluation {
           return file
         }
         let report = try Evaluator.run(
-          dataPath: path, reconstructionPaths: files, magnification: magnification, outputDirectory: directory,
-          communicator: communicator)
+          dataPath: path, reconstructionPaths: files, magnification: magnification, scale: request.scale,
+          outputDirectory: directory, communicator: communicator)
         cells.append(.init(scenario: data.name, folder: folder, report: report))
       }
     }
-    let report = ProtocolReport(cells: cells)
+    let report = ProtocolReport(scale: request.scale, cells: cells)
     try communicator.onRoot("write the protocol") { try report.write(to: request.outputDirectory) }
     return report
   }
@@ -80,10 +80,9 @@ public enum ProtocolEvaluation {
     let folder = "\(request.outputDirectory)/data"
     try makeDirectory(folder, communicator)
     let target = "\(folder)/\(data.name).h5"
-    let origin = description.map { SIMD2($0.originX, $0.originY) } ?? request.origin
     try MapImporter.run(
-      path: data.path, options: options, target: target, spacing: description?.spacing ?? request.spacing,
-      origin: origin, softwareVersion: version, communicator: communicator, overwrite: true)
+      path: data.path, options: options, target: target, area: description?.area ?? request.area,
+      softwareVersion: version, communicator: communicator, overwrite: true)
     return target
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Metrics
 import Records
 
 /// Every scenario at every magnification by every method.
@@ -19,6 +20,8 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
       return errors.map { $0 / best }
     }
   }
+  /// What is 0 and what is 255 of the scale that errors are counted on.
+  public var scale: MetricScale
   /// Scenario by scenario, in each magnification by magnification.
   public var cells: [Cell]
 
@@ -43,8 +46,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
       for cell in own { lines += section(cell) }
     }
     lines += [
-      "Mean ± standard error over maps. NMSE, MSE, PSNR and SSIM on the scale on which the true fine map's least value is 0 "
-        + "and its greatest 255, per map, not rounded. MSE / best: over the least mean MSE of an interpolation. Interior and "
+      "Mean ± standard error over maps. NMSE, MSE, PSNR and SSIM on the scale on which \(scale.text), not rounded. MSE / best: over the least mean MSE of an interpolation. Interior and "
         + "border, errors in dB and what intervals and CRPS are: in each report."
     ]
     return lines.joined(separator: "\n") + "\n"
@@ -109,6 +111,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
   /// The tables for programs; what is by map stands in each cell's own report.
   var json: JSONValue {
     .members([
+      "scale": scale.json,
       "cells": .array(
         cells.map { cell in
           let report = cell.report
@@ -124,7 +127,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
               cell.errorRatios.map { $0.map { .real($0) } ?? .null }),
             "gains": .array(report.gains.map(EvaluationReport.json)),
           ])
-        })
+        }),
     ])
   }
 

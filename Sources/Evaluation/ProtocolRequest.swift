@@ -1,5 +1,6 @@
 import Essentials
 import Foundation
+import Metrics
 import Reconstruction
 import Runs
 
@@ -52,10 +53,10 @@ public struct ProtocolRequest {
   public var stations: String?
   /// The height of stations that foreign files give in the plane [m].
   public var stationHeight: Float = 0
-  /// Distance between neighbouring grid lines of foreign files [m].
-  public var spacing = 1.0
-  /// Where the first place of foreign maps lies [m].
-  public var origin = SIMD2(0.0, 0.0)
+  /// Where the places of foreign maps lie.
+  public var area = Area(originX: 0, originY: 0)
+  /// What is 0 and what is 255 of the scale that errors are counted on.
+  public var scale = MetricScale.own
   /// Where everything goes.
   public var outputDirectory: String
 

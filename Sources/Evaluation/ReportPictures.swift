@@ -13,16 +13,16 @@ extension EvaluationReport {
   ) throws {
     for (name, row) in examples {
       let pair = try source.pair(row.position)
-      let best = bestInterpolation, coarse = pair.coarse
+      let best = bestInterpolation, coarse = pair.coarse, valid = pair.truth.mask?.flags
       let interpolation = Estimate(try interpolations[best].interpolate(coarse))
       var panels = [
-        MapPanel("truth", pair.truth, valid: pair.valid),
-        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, valid: coarse.valid),
+        MapPanel("truth", pair.truth.map, valid: valid),
+        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, valid: coarse.mask?.flags),
       ]
       if pair.reconstructions.isEmpty {
         panels += Self.panels(names[best], interpolation, pair)
       } else {
-        panels.append(MapPanel(names[best], interpolation.map, valid: pair.valid))
+        panels.append(MapPanel(names[best], interpolation.map, valid: valid))
       }
       for (number, estimate) in pair.reconstructions.enumerated() {
         panels += Self.panels(names[self.interpolations + number], estimate, pair)
@@ -39,13 +39,14 @@ extension EvaluationReport {
     _ name: String, _ estimate: Estimate, _ pair: EvaluationSource.Pair
   ) -> [MapPanel] {
     var error = estimate.map
-    for i in error.values.indices { error.values[i] -= pair.truth.values[i] }
+    for i in error.values.indices { error.values[i] -= pair.truth.map.values[i] }
+    let valid = pair.truth.mask?.flags
     var panels = [
-      MapPanel(name, estimate.map, valid: pair.valid),
-      MapPanel("error of \(name)", error, valid: pair.valid, scale: .diverging),
+      MapPanel(name, estimate.map, valid: valid),
+      MapPanel("error of \(name)", error, valid: valid, scale: .diverging),
     ]
     if let predicted = estimate.predicted {
-      panels.append(MapPanel("deviation of \(name)", predicted.deviation, valid: pair.valid, scale: .own))
+      panels.append(MapPanel("deviation of \(name)", predicted.deviation, valid: valid, scale: .own))
     }
     return panels
   }

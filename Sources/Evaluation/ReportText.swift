@@ -19,6 +19,24 @@ extension Summary {
   }
 }
 
+extension MetricScale {
+  /// What it is, for people: follows "the scale on which".
+  var text: String {
+    switch self {
+    case .own: "the true fine map's least value is 0 and its greatest 255, per map"
+    case .fixed(let range): "\(range.minimum) dB is 0 and \(range.maximum) dB is 255, for all maps"
+    }
+  }
+
+  /// For scripts: "own", or what is 0 and what is 255 [dB].
+  var json: JSONValue {
+    switch self {
+    case .own: .text("own")
+    case .fixed(let range): .array([range.minimum, range.maximum].map { .real(Double($0)) })
+    }
+  }
+}
+
 extension EvaluationReport {
   /// The report for people.
   public var markdown: String {
@@ -29,8 +47,8 @@ extension EvaluationReport {
     }
     lines += [
       "", errorTable,
-      "Mean ± standard error over maps. NMSE, MSE, PSNR and SSIM on the scale on which the true fine map's least value "
-        + "is 0 and its greatest 255, per map, not rounded; RMSE and MAE in dB of channel power.",
+      "Mean ± standard error over maps. NMSE, MSE, PSNR and SSIM on the scale on which \(scale.text), not rounded; RMSE and "
+        + "MAE in dB of channel power.",
     ]
     lines += gainLines + regionLines + calibrationLines
     for (name, row) in examples {
@@ -80,7 +98,7 @@ extension EvaluationReport {
     return [
       "", table.text,
       "Border: a frame \(magnification) pixels wide, the coarse spacing; at the far sides it holds all that lies beyond the "
-        + "last sample. Interior: the rest. The scale is that of the whole map.",
+        + "last sample. Interior: the rest." + (scale == .own ? " The scale is that of the whole map." : ""),
     ]
   }
 
@@ -122,7 +140,7 @@ extension EvaluationReport {
   /// The report for scripts: everything in the tables, and one object a map.
   var json: JSONValue {
     .members([
-      "data": .text(data), "magnification": .integer(magnification), "maps": .integer(rows.count),
+      "data": .text(data), "magnification": .integer(magnification), "maps": .integer(rows.count), "scale": scale.json,
       "reconstructions": .array(reconstructions.map(Self.json)),
       "methods": .array(methods.enumerated().map { Self.json($1, isInterpolation: $0 < interpolations) }),
       "gains": .array(gains.map(Self.json)),

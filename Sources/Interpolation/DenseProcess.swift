@@ -8,7 +8,7 @@ struct DenseProcess: Sendable {
   let fit: KrigingFit
   private let kind: Kriging.Samples
   private let station: SIMD3<Double>?
-  private let geometry: AreaGeometry
+  private let area: Area
   /// L of V = K + g I = L Lᵀ, in units of σ².
   private let lower: DoubleMatrix
   /// L⁻¹ of the samples minus their mean, and of the columns of the trend: `[n, 1 + trends]`.
@@ -25,20 +25,20 @@ struct DenseProcess: Sendable {
   ///   - fit: covariance and nugget; the trend is estimated anew, from these samples.
   ///   - kind: whether samples are the map's own values.
   ///   - station: (x, y, z) [m], for a trend over the distance to it.
-  ///   - geometry: where the pixels lie in metres.
+  ///   - area: where the pixels lie in metres.
   /// - Throws: `Fault` when the covariance cannot be inverted.
   init(
     positions: [SIMD2<Double>], values: [Double], fit: KrigingFit, kind: Kriging.Samples, station: SIMD3<Double>?,
-    geometry: AreaGeometry
+    area: Area
   ) throws {
     self.positions = positions
     self.fit = fit
     self.kind = kind
     self.station = station
-    self.geometry = geometry
+    self.area = area
     let count = values.count
     lower = try Self.factor(positions, fit)
-    let distances = station.map { station in positions.map { geometry.logDistance($0, station) } }
+    let distances = station.map { station in positions.map { area.logDistance($0, station) } }
     let (level, meanDistance) = (
       values.reduce(0, +) / Double(count), (distances ?? []).reduce(0, +) / Double(max(count, 1))
     )
@@ -97,7 +97,7 @@ struct DenseProcess: Sendable {
     let open = (0..<places).map { place in
       let away =
         station.map {
-          geometry.logDistance(SIMD2(rows[place / columns.count], columns[place % columns.count]), $0) - meanDistance
+          area.logDistance(SIMD2(rows[place / columns.count], columns[place % columns.count]), $0) - meanDistance
         } ?? 0
       return SIMD2(1 - explained[place, 1], explained.columns > 2 ? away - explained[place, 2] : 0)
     }

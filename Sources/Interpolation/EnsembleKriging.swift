@@ -19,7 +19,7 @@ public struct EnsembleKriging: Interpolator {
   /// What is taken for true.
   public let ensemble: MapEnsemble
   /// Where the pixels lie.
-  public let geometry: AreaGeometry
+  public let area: Area
   /// The covariance of two pixels, by the rows and columns between them, `[rows, columns]`.
   private let covariances: DoubleMatrix
   private let whole: Conditioned
@@ -37,9 +37,9 @@ public struct EnsembleKriging: Interpolator {
   /// - Parameters:
   ///   - grid: where the samples lie.
   ///   - ensemble: mean and covariance.
-  ///   - geometry: where the pixels lie in metres.
+  ///   - area: where the pixels lie in metres.
   /// - Throws: `Fault` when there are more than 4096 samples, or their covariance cannot be inverted.
-  public init(grid: SamplingGrid, ensemble: MapEnsemble, geometry: AreaGeometry = AreaGeometry()) throws {
+  public init(grid: SamplingGrid, ensemble: MapEnsemble, area: Area = Area()) throws {
     guard grid.samples <= Self.maximumSamples else {
       throw Fault(
         "the coarse map is too large for kriging with an ensemble's covariance", at: "coarse map",
@@ -49,10 +49,10 @@ public struct EnsembleKriging: Interpolator {
     ck_gemm_prepare()
     self.grid = grid
     self.ensemble = ensemble
-    self.geometry = geometry
+    self.area = area
     let total = ensemble.variance * (1 + Self.levelVariance)
     covariances = DoubleMatrix(rows: grid.rows, columns: grid.columns) { down, across in
-      total - ensemble.variogram(geometry.spacing * Double(down * down + across * across).squareRoot())
+      total - ensemble.variogram(area.spacing * Double(down * down + across * across).squareRoot())
     }
     whole = try Self.conditioned(Array(0..<grid.samples), grid, covariances)
   }
@@ -61,7 +61,7 @@ public struct EnsembleKriging: Interpolator {
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, a valid sample is not finite or none is valid, or
   ///   the mean is one over distances and the map has no station.
-  public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
+  public func interpolate(_ coarse: StationMap) throws -> InterpolatedMap {
     try grid.requireShape(of: coarse.map)
     guard coarse.station != nil || ensemble.trend.count == 1 else {
       throw Fault(
@@ -73,7 +73,7 @@ public struct EnsembleKriging: Interpolator {
       throw Fault("no sample is valid", at: "coarse map", expected: "one at least")
     }
     let known = usable.count == grid.samples ? whole : try Self.conditioned(usable, grid, covariances)
-    let mean = geometry.logDistances(rows: grid.rows, columns: grid.columns, coarse.station).map(ensemble.mean)
+    let mean = area.logDistances(rows: grid.rows, columns: grid.columns, coarse.station).map(ensemble.mean)
     var weights = known.samples.indices.map {
       Double(coarse.map.values[known.samples[$0]]) - mean[known.pixels[$0]]
     }

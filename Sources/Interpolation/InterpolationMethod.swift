@@ -13,15 +13,15 @@ public enum InterpolationMethod: String, CaseIterable, Codable, Sendable {
   ///
   /// - Parameters:
   ///   - grid: where the samples lie.
-  ///   - geometry: where the pixels lie in metres; only kriging looks at it, for maps whose station is known.
+  ///   - area: where the pixels lie in metres; only kriging looks at it, for maps whose station is known.
   /// - Throws: `Fault` when the grid is too large for kriging.
-  public func make(grid: SamplingGrid, geometry: AreaGeometry = AreaGeometry()) throws -> any Interpolator {
+  public func make(grid: SamplingGrid, area: Area = Area()) throws -> any Interpolator {
     switch self {
     case .nearest: Upsampler(grid: grid, method: .nearest)
     case .bilinear: Upsampler(grid: grid, method: .bilinear)
     case .bicubic: Upsampler(grid: grid, method: .bicubic)
     case .spline: Spline(grid: grid)
-    case .kriging: try Kriging(grid: grid, geometry: geometry)
+    case .kriging: try Kriging(grid: grid, area: area)
     }
   }
 }

@@ -1,30 +1,11 @@
 import Essentials
 
-/// A coarse map as measured or decimated.
-public struct CoarseObservation: Equatable, Sendable {
-  /// The samples, in dB unless said otherwise.
-  public var map: ChannelFingerprint
-  /// Which samples hold a value, `[row, column]`; nil: all.
-  public var valid: [Bool]?
-  /// Where the base station stands (x, y, z) [m], where that is known.
-  public var station: SIMD3<Float>?
-
-  /// - Parameters:
-  ///   - map: the samples.
-  ///   - valid: which samples hold a value, one flag a sample; nil: all.
-  ///   - station: where the base station stands (x, y, z) [m]; nil where that is not known.
-  public init(map: ChannelFingerprint, valid: [Bool]? = nil, station: SIMD3<Float>? = nil) {
-    precondition(valid.map { $0.count == map.values.count } ?? true, "one flag a sample")
-    self.map = map
-    self.valid = valid
-    self.station = station
-  }
-
-  /// The numbers of the valid samples.
+extension StationMap {
+  /// The numbers of the samples that hold a value.
   ///
   /// - Throws: `Fault` when one of them is not finite.
   func usableSamples() throws -> [Int] {
-    let usable = map.values.indices.filter { valid?[$0] ?? true }
+    let usable = map.values.indices.filter { mask?[$0] != false }
     if let place = usable.first(where: { !map.values[$0].isFinite }) {
       throw Fault(
         "a sample is no number", at: "row \(place / map.columns), column \(place % map.columns) of the coarse map",
@@ -66,6 +47,7 @@ public protocol Interpolator: Sendable {
   var grid: SamplingGrid { get }
   /// The fine map of one coarse map.
   ///
+  /// - Parameter coarse: the samples, measured or decimated, in the grid's order.
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or too few valid samples.
-  func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap
+  func interpolate(_ coarse: StationMap) throws -> InterpolatedMap
 }

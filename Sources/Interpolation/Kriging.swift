@@ -44,7 +44,7 @@ public struct Kriging: Interpolator {
   /// Where the samples lie.
   public let grid: SamplingGrid
   /// Where the pixels lie.
-  public let geometry: AreaGeometry
+  public let area: Area
   /// What the samples are.
   public let samples: Samples
   /// Where a deviation is large on a rough map.
@@ -54,13 +54,13 @@ public struct Kriging: Interpolator {
 
   /// - Parameters:
   ///   - grid: where the samples lie.
-  ///   - geometry: where the pixels lie in metres; needed only for maps whose station is known.
+  ///   - area: where the pixels lie in metres; needed only for maps whose station is known.
   ///   - samples: whether samples are the map's own values.
   ///   - deviation: where a deviation is large on a rough map.
   ///   - covariances: the families to choose from: the first for smooth maps, all of them for rough ones.
   /// - Throws: `Fault` when an axis has more than 1024 samples, or memory is short.
   public init(
-    grid: SamplingGrid, geometry: AreaGeometry = AreaGeometry(), samples: Samples = .exact,
+    grid: SamplingGrid, area: Area = Area(), samples: Samples = .exact,
     deviation: Deviation = .local, covariances: [Covariance] = Covariance.allCases
   ) throws {
     precondition(!covariances.isEmpty, "at least one family of covariances")
@@ -72,7 +72,7 @@ public struct Kriging: Interpolator {
     }
     ck_gemm_prepare()
     self.grid = grid
-    self.geometry = geometry
+    self.area = area
     self.samples = samples
     self.deviation = deviation
     self.covariances = covariances
@@ -93,9 +93,9 @@ public struct Kriging: Interpolator {
   /// The fine map and its deviation; nil for a single sample, which tells nothing of what lies around it.
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or a valid sample is not finite.
-  public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
-    if let valid = coarse.valid, valid.contains(false) {
-      return try scattered(coarse, valid).interpolated(
+  public func interpolate(_ coarse: StationMap) throws -> InterpolatedMap {
+    if let mask = coarse.mask, !mask.isAll {
+      return try scattered(coarse).interpolated(
         rows: grid.rows, columns: grid.columns, scalesLocally: deviation == .local)
     }
     let problem = try prepared(coarse)
@@ -117,8 +117,8 @@ public struct Kriging: Interpolator {
   /// What kriging takes for true of a map.
   ///
   /// - Throws: as `interpolate`.
-  public func fit(_ coarse: CoarseObservation) throws -> KrigingFit {
-    if let valid = coarse.valid, valid.contains(false) { return try scattered(coarse, valid).fit }
+  public func fit(_ coarse: StationMap) throws -> KrigingFit {
+    if let mask = coarse.mask, !mask.isAll { return try scattered(coarse).fit }
     let problem = try prepared(coarse)
     let best = try search(problem).best()
     return KrigingFit(best, bases[best.basis], problem)
@@ -129,15 +129,15 @@ public struct Kriging: Interpolator {
   }
 
   /// Samples with holes are scattered ones.
-  private func scattered(_ coarse: CoarseObservation, _ valid: [Bool]) throws -> ScatteredKriging {
+  private func scattered(_ coarse: StationMap) throws -> ScatteredKriging {
     try grid.requireShape(of: coarse.map)
     return try ScatteredKriging(
-      ScatteredSamples(coarse.map.values, on: grid, valid: valid), extent: Double(max(grid.rows, grid.columns)),
-      station: coarse.station, geometry: geometry, kind: samples, covariances: covariances)
+      ScatteredSamples(coarse, on: grid), extent: Double(max(grid.rows, grid.columns)),
+      station: coarse.station, area: area, kind: samples, covariances: covariances)
   }
 
   /// The samples of a whole coarse map, all of them finite.
-  func prepared(_ coarse: CoarseObservation) throws -> KrigingSamples {
+  func prepared(_ coarse: StationMap) throws -> KrigingSamples {
     let map = coarse.map
     try grid.requireShape(of: map)
     _ = try coarse.usableSamples()
@@ -147,7 +147,7 @@ public struct Kriging: Interpolator {
       distances: station.map {
         DoubleMatrix(
           rows: map.rows, columns: map.columns,
-          values: geometry.logDistances(
+          values: area.logDistances(
             rows: map.rows, columns: map.columns, offset: grid.offset, step: grid.magnification, $0))
       })
   }

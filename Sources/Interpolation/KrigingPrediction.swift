@@ -44,7 +44,7 @@ extension Kriging {
     var (distance, away): (DoubleMatrix?, [Double]?)
     if problem.trends == 2, let station {
       distance = spread(fields[(2 * count)...])
-      away = geometry.logDistances(rows: grid.rows, columns: grid.columns, station)
+      away = area.logDistances(rows: grid.rows, columns: grid.columns, station)
     }
     let own = samples == .exact ? 1 + fit.nugget : 1
     var posterior = KrigingPosterior(mean: [], variance: [])

@@ -52,29 +52,26 @@ public struct MapEnsemble: Codable, Equatable, Sendable {
 ///
 /// First all maps go into `Trend`, then into the sums about it.
 public struct MapEnsembleSums: Sendable {
-  /// A map and where its station stands.
-  public typealias Member = (map: ChannelFingerprint, valid: [UInt8]?, station: SIMD3<Float>?)
-
   /// The products of the polynomial's powers with each other and with the values.
   public struct Trend: Sendable {
     /// The sums, to be added up over ranks.
     public var sums: [Double]
     private let terms: Int
-    private let geometry: AreaGeometry
+    private let area: Area
 
     /// - Parameters:
     ///   - hasStations: whether stations are known.
-    ///   - geometry: where pixels lie.
-    public init(hasStations: Bool, geometry: AreaGeometry) {
+    ///   - area: where pixels lie.
+    public init(hasStations: Bool, area: Area) {
       terms = hasStations ? 4 : 1
-      self.geometry = geometry
+      self.area = area
       sums = [Double](repeating: 0, count: terms * (terms + 1))
     }
 
     /// Adds a map.
-    public mutating func add(_ member: Member) {
-      let distances = geometry.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
-      for pixel in member.map.values.indices where member.valid?[pixel] != 0 {
+    public mutating func add(_ member: StationMap) {
+      let distances = area.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
+      for pixel in member.map.values.indices where member.mask?[pixel] != false {
         var powers = SIMD4(1.0, 0, 0, 0)
         if terms > 1 { for term in 1..<terms { powers[term] = powers[term - 1] * distances[pixel] } }
         for row in 0..<terms {
@@ -100,27 +97,27 @@ public struct MapEnsembleSums: Sendable {
   /// Distances along an axis, or along both, at which places are compared [pixels].
   private let lags: [Int]
   private let trend: [Double]
-  private let geometry: AreaGeometry
+  private let area: Area
   /// Sums of squared differences, and their number, of places that lie along an axis; then of those along a diagonal.
   public var sums: [Double]
 
   /// - Parameters:
   ///   - trend: from `Trend`.
   ///   - extent: the shorter side of the maps [pixels].
-  ///   - geometry: where pixels lie.
-  public init(trend: [Double], extent: Int, geometry: AreaGeometry) {
+  ///   - area: where pixels lie.
+  public init(trend: [Double], extent: Int, area: Area) {
     self.trend = trend
-    self.geometry = geometry
+    self.area = area
     let all = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128]
     lags = all.filter { $0 <= max(extent / 2, 1) }
     sums = [Double](repeating: 0, count: 4 * lags.count)
   }
 
   /// Adds a map.
-  public mutating func add(_ member: Member) {
+  public mutating func add(_ member: StationMap) {
     let (rows, columns) = (member.map.rows, member.map.columns)
     let about = MapEnsemble(trend: trend, nugget: 0, structures: [])
-    let distances = geometry.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
+    let distances = area.logDistances(rows: member.map.rows, columns: member.map.columns, member.station)
     let errors = member.map.values.indices.map { Double(member.map.values[$0]) - about.mean(distances[$0]) }
     for (number, lag) in lags.enumerated() {
       for (kind, steps) in [[(0, lag), (lag, 0)], [(lag, lag), (lag, -lag)]].enumerated() {
@@ -129,7 +126,7 @@ public struct MapEnsembleSums: Sendable {
           for row in 0..<max(rows - down, 0) {
             for column in max(0, -across)..<max(max(0, -across), min(columns, columns - across)) {
               let (one, other) = (row * columns + column, (row + down) * columns + column + across)
-              if let valid = member.valid, valid[one] == 0 || valid[other] == 0 { continue }
+              if let mask = member.mask, !mask[one] || !mask[other] { continue }
               let difference = errors[one] - errors[other]
               sum += difference * difference
               count += 1
@@ -146,7 +143,7 @@ public struct MapEnsembleSums: Sendable {
   public var variogram: [(distance: Double, value: Double)] {
     (0..<2 * lags.count).compactMap { number in
       let (sum, count) = (sums[2 * number], sums[2 * number + 1])
-      let lag = Double(lags[number % lags.count]) * geometry.spacing
+      let lag = Double(lags[number % lags.count]) * area.spacing
       return count > 0 && sum > 0 ? (number < lags.count ? lag : lag * 2.0.squareRoot(), sum / count / 2) : nil
     }
   }
@@ -159,7 +156,7 @@ public struct MapEnsembleSums: Sendable {
     guard let longest = measured.map(\.distance).max() else {
       throw Fault("the maps do not vary", at: "covariance", expected: "maps of differing values")
     }
-    let shortest = Self.shortest * geometry.spacing
+    let shortest = Self.shortest * area.spacing
     let lengths = (0..<Self.lengths).map {
       shortest * pow(2 * longest / shortest, Double($0) / Double(Self.lengths - 1))
     }

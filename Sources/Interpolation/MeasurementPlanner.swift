@@ -48,11 +48,11 @@ public struct MeasurementPlanner: Sendable {
   ///   - columns: columns of the fine map.
   ///   - scale: by what the process' deviation is to be multiplied at each pixel, row after row; nil: 1. The local
   ///     scale of kriging's own deviations is no help: with it plans on 24 mixed maps were as good as without, to 0.1 dB.
-  ///   - valid: which pixels count and may be measured; nil: all.
+  ///   - mask: which pixels count and may be measured; nil: all.
   ///   - noise: the variance of a measurement's error [dB²].
   /// - Throws: `Fault` when more samples are known than a dense matrix should hold.
   public init(
-    known: ScatteredKriging, rows: Int, columns: Int, scale: [Float]? = nil, valid: [Bool]? = nil, noise: Double = 0
+    known: ScatteredKriging, rows: Int, columns: Int, scale: [Float]? = nil, mask: Mask? = nil, noise: Double = 0
   ) throws {
     let count = known.samples.values.count
     guard count <= Self.maximumKnown else {
@@ -69,7 +69,7 @@ public struct MeasurementPlanner: Sendable {
       rows: lattice.rows.map(Double.init), columns: lattice.columns.map(Double.init), scaledBy: factors)
     // What is not correlated cannot be foretold from any measurement, and is measured with the rest.
     self.init(
-      matrix, lattice: lattice, columns: columns, valid: valid, noise: noise + known.fit.nugget * known.fit.variance)
+      matrix, lattice: lattice, columns: columns, mask: mask, noise: noise + known.fit.nugget * known.fit.variance)
   }
 
   /// From draws of a generative model: their covariance, tapered with distance, because few draws have large chance
@@ -78,10 +78,10 @@ public struct MeasurementPlanner: Sendable {
   /// - Parameters:
   ///   - ensemble: two maps at least, all of one shape [dB].
   ///   - reach: the distance at which correlations have fallen to 0.6 of the draws' [pixels].
-  ///   - valid: which pixels count and may be measured; nil: all.
+  ///   - mask: which pixels count and may be measured; nil: all.
   ///   - noise: the variance of a measurement's error [dB²].
   /// - Throws: `Fault` when there are fewer than two maps, or they differ in shape.
-  public init(ensemble: [ChannelFingerprint], reach: Double, valid: [Bool]? = nil, noise: Double = 0) throws {
+  public init(ensemble: [ChannelFingerprint], reach: Double, mask: Mask? = nil, noise: Double = 0) throws {
     guard ensemble.count > 1, let shape = ensemble.first,
       ensemble.allSatisfy({ $0.rows == shape.rows && $0.columns == shape.columns })
     else {
@@ -106,7 +106,7 @@ public struct MeasurementPlanner: Sendable {
           vertical[a / width, b / width] * horizontal[a % width, b % width] / (count - 1)
       }
     }
-    self.init(matrix, lattice: lattice, columns: shape.columns, valid: valid, noise: noise)
+    self.init(matrix, lattice: lattice, columns: shape.columns, mask: mask, noise: noise)
   }
 
   private static func taper(_ lines: [Int], reach: Double) -> DoubleMatrix {
@@ -116,13 +116,13 @@ public struct MeasurementPlanner: Sendable {
   }
 
   private init(
-    _ covariance: DoubleMatrix, lattice: (rows: [Int], columns: [Int]), columns: Int, valid: [Bool]?, noise: Double
+    _ covariance: DoubleMatrix, lattice: (rows: [Int], columns: [Int]), columns: Int, mask: Mask?, noise: Double
   ) {
     (rows, self.columns) = lattice
     self.covariance = covariance
     self.noise = noise
     let count = covariance.rows
-    let isOpen = lattice.rows.flatMap { row in lattice.columns.map { valid?[row * columns + $0] ?? true } }
+    let isOpen = lattice.rows.flatMap { row in lattice.columns.map { mask?[row * columns + $0] != false } }
     let counts = isOpen.map { $0 ? 1.0 : 0 }
     variances = (0..<count).map { max(covariance[$0, $0], 0) }
     squares = [Double](repeating: 0, count: count)

@@ -6,6 +6,9 @@ import Essentials
 /// Samples are not centred in cells of magnification × magnification pixels: treating them as if they were shifts
 /// the map by (magnification - 1) / 2 pixels.
 public struct SamplingGrid: Equatable, Sendable {
+  /// The magnifications that are asked for: 1 is a map whose holes alone are filled.
+  public static let magnifications = 1...4096
+
   /// Fine pixels from one coarse sample to the next, in each axis.
   public let magnification: Int
   /// Rows of the fine map.
@@ -86,6 +89,17 @@ public struct SamplingGrid: Equatable, Sendable {
   /// The coarse samples of a fine map.
   public func decimate(_ fine: ChannelFingerprint) -> ChannelFingerprint {
     ChannelFingerprint(rows: coarseRows, columns: coarseColumns, values: decimate(fine.values))
+  }
+
+  /// The coarse samples of a fine map that hold a value.
+  public func decimate(_ fine: Mask) -> Mask { Mask(decimate(fine.flags)) }
+
+  /// What would be measured of a fine map.
+  public func decimate(_ fine: StationMap) -> StationMap {
+    var coarse = fine
+    coarse.map = decimate(fine.map)
+    coarse.mask = fine.mask.map { decimate($0) }
+    return coarse
   }
 
   /// Throws a `Fault` unless a coarse map has this grid's shape.

@@ -21,11 +21,11 @@ public struct ScatteredSamples: Equatable, Sendable {
   /// The valid samples of a grid.
   ///
   /// - Parameters:
-  ///   - values: `[coarseRows, coarseColumns]`, in dB.
+  ///   - coarse: `[coarseRows, coarseColumns]`, in dB.
   ///   - grid: where they lie.
-  ///   - valid: which of them hold a value; nil: all.
-  public init(_ values: [Float], on grid: SamplingGrid, valid: [Bool]? = nil) {
-    let pixels = grid.samplePixels, chosen = values.indices.filter { valid?[$0] ?? true }
+  public init(_ coarse: StationMap, on grid: SamplingGrid) {
+    let values = coarse.map.values, pixels = grid.samplePixels
+    let chosen = values.indices.filter { coarse.mask?[$0] != false }
     self.init(
       positions: chosen.map { SIMD2(Double(pixels[$0] / grid.columns), Double(pixels[$0] % grid.columns)) },
       values: chosen.map { values[$0] })
@@ -48,7 +48,7 @@ public struct ScatteredKriging: Sendable {
   /// Whether samples are the map's own values.
   public let kind: Kriging.Samples
   private let station: SIMD3<Double>?
-  private let geometry: AreaGeometry
+  private let area: Area
 
   static let samplesForFit = 256
   static let groups = 16
@@ -61,19 +61,19 @@ public struct ScatteredKriging: Sendable {
   ///   - samples: two at least, at different places, all finite.
   ///   - extent: the longer side of the area [pixels].
   ///   - station: where the base station stands (x, y, z) [m]; nil where that is not known.
-  ///   - geometry: where the pixels lie in metres.
+  ///   - area: where the pixels lie in metres.
   ///   - kind: whether samples are the map's own values.
   ///   - covariances: the families to choose from: the first for smooth maps, all of them for rough ones.
   /// - Throws: `Fault` when there are too few samples, or one is not finite.
   public init(
-    _ samples: ScatteredSamples, extent: Double, station: SIMD3<Float>? = nil, geometry: AreaGeometry = AreaGeometry(),
+    _ samples: ScatteredSamples, extent: Double, station: SIMD3<Float>? = nil, area: Area = Area(),
     kind: Kriging.Samples = .exact, covariances: [Covariance] = Covariance.allCases
   ) throws {
     ck_gemm_prepare()
     try Self.check(samples)
     self.samples = samples
     self.kind = kind
-    self.geometry = geometry
+    self.area = area
     self.station = samples.values.count >= Kriging.samplesForSlope ? station.map { SIMD3<Double>($0) } : nil
     let spacing = (extent * extent / Double(samples.values.count)).squareRoot()
     let places = Self.representative(samples.positions)
@@ -81,7 +81,7 @@ public struct ScatteredKriging: Sendable {
       values: DoubleMatrix(rows: 1, columns: places.count, values: places.map { Double(samples.values[$0]) }),
       distances: self.station.map { station in
         DoubleMatrix(rows: 1, columns: places.count) {
-          geometry.logDistance(samples.positions[places[$1]], station)
+          area.logDistance(samples.positions[places[$1]], station)
         }
       })
     let positions = places.map { samples.positions[$0] }
@@ -187,7 +187,7 @@ public struct ScatteredKriging: Sendable {
   func process(_ places: [Int]) throws -> DenseProcess {
     try DenseProcess(
       positions: places.map { samples.positions[$0] }, values: places.map { Double(samples.values[$0]) }, fit: fit,
-      kind: kind, station: station, geometry: geometry)
+      kind: kind, station: station, area: area)
   }
 
   private func restoreSamples(_ result: inout InterpolatedMap) {

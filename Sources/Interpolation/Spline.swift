@@ -27,9 +27,9 @@ public struct Spline: Interpolator {
   /// The fine map; samples that are not valid are first filled from the nearest valid one.
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or no valid sample.
-  public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
+  public func interpolate(_ coarse: StationMap) throws -> InterpolatedMap {
     try grid.requireShape(of: coarse.map)
-    let map = try filled(coarse.map, valid: coarse.valid)
+    let map = try filled(coarse)
     let fine = DoubleMatrix(rows: map.rows, columns: map.columns, values: map.values.map(Double.init))
       .transformed(left: vertical, right: horizontal)
     return InterpolatedMap(

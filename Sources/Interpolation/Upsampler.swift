@@ -41,9 +41,9 @@ public struct Upsampler: Interpolator {
   /// The fine map; samples that are not valid are first filled from the nearest valid one.
   ///
   /// - Throws: `Fault` when the coarse map has not the grid's shape, or no valid sample.
-  public func interpolate(_ coarse: CoarseObservation) throws -> InterpolatedMap {
+  public func interpolate(_ coarse: StationMap) throws -> InterpolatedMap {
     try grid.requireShape(of: coarse.map)
-    let samples = try filled(coarse.map, valid: coarse.valid)
+    let samples = try filled(coarse)
     var fine = ChannelFingerprint(rows: grid.rows, columns: grid.columns, repeating: 0)
     samples.values.withUnsafeBufferPointer { samples in
       fine.values.withUnsafeMutableBufferPointer { upsample(samples, into: $0) }
@@ -100,20 +100,18 @@ public struct Upsampler: Interpolator {
 /// The map with every sample that is not valid replaced by the nearest valid one (Euclidean distance on the grid;
 /// of equally near ones the first in row order), so that holes do not bend what is interpolated around them.
 ///
-/// - Parameters:
-///   - map: the coarse map; values outside `valid` are not looked at.
-///   - valid: one flag a sample; nil: all are valid, and the map is returned as it is.
+/// - Parameter coarse: the coarse map; what invalid samples hold is not looked at. Without any it is returned as it is.
 /// - Throws: `Fault` when no sample is valid.
-public func filled(_ map: ChannelFingerprint, valid: [Bool]?) throws -> ChannelFingerprint {
-  guard let valid, valid.contains(false) else { return map }
-  precondition(valid.count == map.values.count, "one flag a sample")
-  guard valid.contains(true) else {
+public func filled(_ coarse: StationMap) throws -> ChannelFingerprint {
+  let map = coarse.map
+  guard let mask = coarse.mask, !mask.isAll else { return map }
+  guard !mask.isEmpty else {
     throw Fault("the coarse map has no valid sample", at: "coarse map", expected: "one at least")
   }
   var result = map
   for row in 0..<map.rows {
-    for column in 0..<map.columns where !valid[row * map.columns + column] {
-      let (r, c) = nearestValid(row, column, rows: map.rows, columns: map.columns, valid)
+    for column in 0..<map.columns where !mask[row * map.columns + column] {
+      let (r, c) = nearestValid(row, column, rows: map.rows, columns: map.columns, mask)
       result[row, column] = map[r, c]
     }
   }
@@ -122,7 +120,7 @@ public func filled(_ map: ChannelFingerprint, valid: [Bool]?) throws -> ChannelF
 
 /// Searches square rings outwards until no nearer sample is possible.
 private func nearestValid(
-  _ row: Int, _ column: Int, rows: Int, columns: Int, _ valid: [Bool]
+  _ row: Int, _ column: Int, rows: Int, columns: Int, _ mask: Mask
 ) -> (Int, Int) {
   var best = (row, column)
   var bestDistance = Int.max
@@ -131,7 +129,7 @@ private func nearestValid(
     for r in max(row - radius, 0)...min(row + radius, rows - 1) {
       let wholeLine = abs(r - row) == radius
       for c in stride(from: column - radius, through: column + radius, by: wholeLine ? 1 : 2 * radius)
-      where (0..<columns).contains(c) && valid[r * columns + c] {
+      where (0..<columns).contains(c) && mask[r * columns + c] {
         let distance = (r - row) * (r - row) + (c - column) * (c - column)
         if distance < bestDistance || (distance == bestDistance && (r, c) < best) {
           (best, bestDistance) = ((r, c), distance)

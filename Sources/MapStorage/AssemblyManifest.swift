@@ -5,7 +5,7 @@ import Records
 /// What the parts in a directory are parts of: `FILE.partial/manifest.json`.
 struct AssemblyManifest: Codable, Equatable {
   /// The directory's own format.
-  private static let format = 1
+  private static let format = 2
   static let name = "manifest.json"
   private static let largest = 8 << 20
 
@@ -27,7 +27,7 @@ struct AssemblyManifest: Codable, Equatable {
       return try JSONDecoder().decode(AssemblyManifest.self, from: Data(bytes))
     } catch {
       throw Fault(
-        "what an interrupted run left is damaged", at: path, expected: "JSON that ckm wrote",
+        "what an interrupted run left cannot be read", at: path, expected: "JSON that this version of ckm wrote",
         found: "\(error)".prefix { $0 != "\n" }.prefix(200).description, hint: startOver)
     }
   }
@@ -58,7 +58,8 @@ struct AssemblyManifest: Codable, Equatable {
   private var facts: [String] {
     [
       "format \(format)", "count \(count)", "seed \(description.seed)",
-      "\(description.rows) x \(description.columns) places", "spacing \(description.spacing) m",
+      "\(description.rows) x \(description.columns) places", "spacing \(description.area.spacing) m",
+      "users at \(description.area.userHeight) m",
       "layers \((["\(description.longName)"] + description.layers.map(\.name)).joined(separator: ", "))",
       "software version \(description.softwareVersion)",
     ]

@@ -6,6 +6,8 @@ public final class MapSetCollection: Sendable {
   public let readers: [MapSetReader]
   /// The number of maps in all.
   public let count: Int
+  /// The environments of all maps, or nil where there are none; those of different files are different.
+  public let environments: [Int32]?
   private let firsts: [Int]
 
   /// Grid lines in y.
@@ -27,6 +29,7 @@ public final class MapSetCollection: Sendable {
     self.firsts = firsts
     count = firsts[firsts.count - 1]
     let first = readers[0].description
+    environments = first.hasEnvironments ? try Self.environments(readers) : nil
     for reader in readers.dropFirst() {
       let other = reader.description
       func require(_ what: String, _ expected: String, _ found: String) throws {
@@ -36,41 +39,32 @@ public final class MapSetCollection: Sendable {
           found: found)
       }
       try require("shape", "\(first.rows)x\(first.columns)", "\(other.rows)x\(other.columns)")
-      try require("spacing", "\(first.spacing) m", "\(other.spacing) m")
-      try require("origin", "(\(first.originX), \(first.originY)) m", "(\(other.originX), \(other.originY)) m")
+      try require("spacing", "\(first.area.spacing) m", "\(other.area.spacing) m")
+      try require(
+        "origin", "(\(first.area.originX), \(first.area.originY)) m", "(\(other.area.originX), \(other.area.originY)) m"
+      )
+      try require("user height", "\(first.area.userHeight) m", "\(other.area.userHeight) m")
       try require("units", first.units, other.units)
       let (mine, its) = (first.hasEnvironments, other.hasEnvironments)
       try require("environments", mine ? "some" : "none", its ? "some" : "none")
     }
   }
 
-  /// A map and all that the data set knows of it.
-  public struct Sample: Sendable {
-    /// The map.
-    public var map: ChannelFingerprint
-    /// Its mask, 0 where it holds nothing; nil where the data set has none.
-    public var valid: [UInt8]?
-    /// Its station (x, y, z) [m]; nil where the data set has none.
-    public var station: SIMD3<Float>?
-    /// File and number, for messages.
-    public var place: String
-  }
-
   /// Which of the data sets holds a map, by its number in the collection.
   public func set(of number: Int) -> Int { readers.indices.last { firsts[$0] <= number } ?? 0 }
 
-  /// Reads a map by its number in the collection.
-  public func read(_ number: Int) throws -> Sample {
+  /// Reads a map by its number in the collection, with all that its data set knows of it.
+  ///
+  /// - Throws: as `MapSetReader.map`.
+  public func map(_ number: Int) throws -> StationMap {
     let set = set(of: number)
-    let reader = readers[set], index = number - firsts[set]
-    return Sample(
-      map: try reader.read(indices: [index])[0], valid: try reader.valid(indices: [index])?[0],
-      station: try reader.stations(indices: [index])?[0], place: "\(reader.path):/maps[\(index)]")
+    var map = try readers[set].map(number - firsts[set])
+    map.environment = environments?[number]
+    return map
   }
 
-  /// The environments of all maps, or nil where there are none; those of different files are different.
-  public func environments() throws -> [Int32]? {
-    guard description.hasEnvironments else { return nil }
+  /// The environments of all maps of some data sets; those of different ones are made different.
+  private static func environments(_ readers: [MapSetReader]) throws -> [Int32] {
     var all: [Int32] = []
     for reader in readers {
       let own = try reader.environments(indices: Array(0..<reader.count)) ?? []

@@ -26,6 +26,8 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   public static let format = "channeltwin-maps"
   /// The root attribute `format_version` that this library writes, and the newest that it reads.
   public static let formatVersion: UInt64 = 1
+  /// The root attribute of the users' height [m], float64; where it is missing, `Area.usualUserHeight`.
+  static let userHeightName = "user_height"
   /// The names that the format itself uses; a layer must have another.
   static let reservedNames: Set<String> = [
     "maps", "x", "y", "station", "environment", "valid", ReconstructionRecord.indexName,
@@ -36,12 +38,8 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   public var rows: Int
   /// Grid lines in x.
   public var columns: Int
-  /// Distance between neighbouring grid lines, in x and in y [m].
-  public var spacing: Double
-  /// The first column's x [m].
-  public var originX: Double
-  /// The first row's y [m].
-  public var originY: Double
+  /// Where the places lie.
+  public var area: Area
   /// What the maps show, for people.
   public var longName: String
   /// The units of the maps.
@@ -68,9 +66,7 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - rows: grid lines in y.
   ///   - columns: grid lines in x.
-  ///   - spacing: distance between neighbouring grid lines [m].
-  ///   - originX: the first column's x [m].
-  ///   - originY: the first row's y [m].
+  ///   - area: where the places lie.
   ///   - longName: what the maps show, for people.
   ///   - units: the units of the maps.
   ///   - configuration: the configuration that made the maps (YAML).
@@ -83,17 +79,15 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
   ///   - reconstruction: how the maps were reconstructed, if they were.
   ///   - draws: how many draws of a generative model stand beside each map.
   public init(
-    rows: Int, columns: Int, spacing: Double = 1, originX: Double = 0, originY: Double = 0,
-    longName: String = "channel power", units: String = "dB", configuration: String = "",
+    rows: Int, columns: Int, area: Area = Area(originX: 0, originY: 0), longName: String = "channel power",
+    units: String = "dB", configuration: String = "",
     seed: UInt64 = 0, softwareVersion: String = "", layers: [MapLayer] = [], hasStations: Bool = true,
     hasEnvironments: Bool = false, hasValid: Bool = false, reconstruction: ReconstructionRecord? = nil,
     draws: Int = 0
   ) {
     self.rows = rows
     self.columns = columns
-    self.spacing = spacing
-    self.originX = originX
-    self.originY = originY
+    self.area = area
     self.longName = longName
     self.units = units
     self.configuration = configuration
@@ -106,6 +100,9 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
     self.reconstruction = reconstruction
     self.draws = draws
   }
+
+  /// Whether power can be received so high [m].
+  static func isUserHeight(_ height: Double) -> Bool { height >= 0 && height.isFinite }
 
   /// Throws unless a file of this description can be written.
   func validate(count: Int, at place: String) throws {
@@ -122,10 +119,15 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
         "cannot write so many draws of maps", at: place, expected: "less than 4 GiB for all draws of a map",
         found: "\(draws) draws of \(rows) x \(columns)")
     }
-    guard spacing > 0, spacing.isFinite, originX.isFinite, originY.isFinite else {
+    guard area.spacing > 0, area.spacing.isFinite, area.originX.isFinite, area.originY.isFinite else {
       throw Fault(
         "the grid has no sensible spacing", at: place, expected: "a positive number of metres",
-        found: "spacing \(spacing), origin (\(originX), \(originY))")
+        found: "spacing \(area.spacing), origin (\(area.originX), \(area.originY))")
+    }
+    guard Self.isUserHeight(area.userHeight) else {
+      throw Fault(
+        "users cannot be at this height", at: place, expected: "a number of metres from 0 on",
+        found: "\(area.userHeight) m")
     }
     if let made = reconstruction, made.magnification < 1 || made.steps < 0 || made.draws < 0 {
       throw Fault(
@@ -160,8 +162,8 @@ public struct MapBlock: Sendable {
   public var stations: [SIMD3<Float>]
   /// Each map's environment; empty where the data set has none.
   public var environments: [Int32]
-  /// Each map's mask, `rows * columns` bytes, 1 where the map is valid; empty where the data set has none.
-  public var valid: [[UInt8]]
+  /// Each map's mask; empty where the data set has none.
+  public var masks: [Mask]
   /// The layers by name, one map a sample.
   public var layers: [String: [ChannelFingerprint]]
   /// Which sample of the data each reconstructed map belongs to; empty elsewhere.
@@ -174,20 +176,20 @@ public struct MapBlock: Sendable {
   ///   - maps: the maps.
   ///   - stations: each map's station (x, y, z) [m].
   ///   - environments: each map's environment.
-  ///   - valid: each map's mask, 1 where the map is valid.
+  ///   - masks: each map's mask.
   ///   - layers: the layers by name, one map a sample.
   ///   - sampleIndices: which sample of the data each reconstructed map belongs to.
   ///   - draws: each map's draws.
   public init(
     first: Int, maps: [ChannelFingerprint], stations: [SIMD3<Float>] = [], environments: [Int32] = [],
-    valid: [[UInt8]] = [], layers: [String: [ChannelFingerprint]] = [:], sampleIndices: [Int32] = [],
+    masks: [Mask] = [], layers: [String: [ChannelFingerprint]] = [:], sampleIndices: [Int32] = [],
     draws: [[ChannelFingerprint]] = []
   ) {
     self.first = first
     self.maps = maps
     self.stations = stations
     self.environments = environments
-    self.valid = valid
+    self.masks = masks
     self.layers = layers
     self.sampleIndices = sampleIndices
     self.draws = draws
@@ -212,7 +214,7 @@ extension MapBlock {
     }
     try require("station", stations.count, description.hasStations)
     try require("environment", environments.count, description.hasEnvironments)
-    try require("valid", valid.count, description.hasValid)
+    try require("valid", masks.count, description.hasValid)
     try require(ReconstructionRecord.indexName, sampleIndices.count, description.reconstruction != nil)
     try require(ReconstructionRecord.drawsName, draws.count, description.draws > 0)
     for own in draws where own.count != description.draws {
@@ -230,14 +232,14 @@ extension MapBlock {
         "a map has the wrong shape", at: path, expected: "\(description.rows) x \(description.columns)",
         found: "\(map.rows) x \(map.columns)")
     }
-    for mask in valid where mask.count != places {
+    for mask in masks where mask.count != places {
       throw Fault("a mask has the wrong size", at: path, expected: "\(places)", found: "\(mask.count)")
     }
     for (position, map) in maps.enumerated() {
       try map.values.withUnsafeBufferPointer {
         try requireFinite(
           $0, samples: ["\(first + position)"], columns: description.columns,
-          valid: description.hasValid ? [valid[position]] : nil, at: "\(path):/maps")
+          masks: description.hasValid ? [masks[position]] : nil, at: "\(path):/maps")
       }
     }
   }

@@ -19,8 +19,8 @@ struct MapSetLayout {
         H5Fcreate(path, chd_flag_truncate(), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)),
         "cannot create the file", at: path, close: H5Fclose)
       try writeRootAttributes(file)
-      try writeAxis(file, "x", origin: description.originX, count: description.columns)
-      try writeAxis(file, "y", origin: description.originY, count: description.rows)
+      try writeAxis(file, "x", lines: (0..<description.columns).map(description.area.x))
+      try writeAxis(file, "y", lines: (0..<description.rows).map(description.area.y))
       try createMaps(
         file, MapLayer(name: "maps", longName: description.longName, units: description.units),
         type: chd_file_float())
@@ -67,6 +67,7 @@ struct MapSetLayout {
     try writeText(file, "config", description.configuration)
     try writeNumber(file, "seed", description.seed)
     try writeText(file, "software_version", description.softwareVersion)
+    try writeNumber(file, MapSetDescription.userHeightName, description.area.userHeight)
     if let made = description.reconstruction {
       try writeNumber(file, "magnification", UInt64(made.magnification))
       try writeNumber(file, "steps", UInt64(made.steps))
@@ -94,20 +95,29 @@ struct MapSetLayout {
   }
 
   private func writeNumber(_ object: HierarchicalHandle, _ name: String, _ number: UInt64) throws {
+    var value = number
+    try writeScalar(object, name, file: chd_file_uint64(), memory: chd_native_uint64(), &value)
+  }
+
+  private func writeNumber(_ object: HierarchicalHandle, _ name: String, _ number: Double) throws {
+    var value = number
+    try writeScalar(object, name, file: chd_file_double(), memory: chd_native_double(), &value)
+  }
+
+  private func writeScalar(
+    _ object: HierarchicalHandle, _ name: String, file type: hid_t, memory: hid_t, _ value: UnsafeRawPointer
+  ) throws {
     let space = try handle(H5Screate(H5S_SCALAR), close: H5Sclose)
     let attribute = try handle(
-      H5Acreate2(
-        object.identifier, name, chd_file_uint64(), space.identifier, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)),
+      H5Acreate2(object.identifier, name, type, space.identifier, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)),
       close: H5Aclose)
-    var value = number
-    try check(H5Awrite(attribute.identifier, chd_native_uint64(), &value), "cannot write @\(name)")
+    try check(H5Awrite(attribute.identifier, memory, value), "cannot write @\(name)")
   }
 
   /// A dimension scale: the grid lines of one axis [m].
-  private func writeAxis(_ file: HierarchicalHandle, _ name: String, origin: Double, count: Int) throws {
+  private func writeAxis(_ file: HierarchicalHandle, _ name: String, lines: [Double]) throws {
     let array = try createList(
-      file, name, [count], chd_file_double(), units: "m", longName: "\(name) of the grid lines")
-    let lines = (0..<count).map { origin + Double($0) * description.spacing }
+      file, name, [lines.count], chd_file_double(), units: "m", longName: "\(name) of the grid lines")
     try check(
       H5Dwrite(
         array.identifier, chd_native_double(), hid_t(H5S_ALL), hid_t(H5S_ALL), hid_t(H5P_DEFAULT), lines),

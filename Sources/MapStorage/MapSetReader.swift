@@ -93,7 +93,8 @@ public final class MapSetReader: @unchecked Sendable {
         found: "\(y.spacing ?? 0) m")
     }
     return MapSetDescription(
-      rows: maps.shape[1], columns: maps.shape[2], spacing: spacing, originX: x.origin, originY: y.origin,
+      rows: maps.shape[1], columns: maps.shape[2],
+      area: Area(spacing: spacing, originX: x.origin, originY: y.origin, userHeight: try userHeight(file)),
       longName: maps.longName ?? "", units: maps.units ?? "", configuration: try file.text("config") ?? "",
       seed: try file.wholeNumber("seed") ?? 0, softwareVersion: try file.text("software_version") ?? "",
       layers: layers.sorted { $0.key < $1.key }.map {
@@ -101,6 +102,16 @@ public final class MapSetReader: @unchecked Sendable {
       },
       hasStations: stations, hasEnvironments: environments, hasValid: valid,
       reconstruction: reconstruction, draws: draws)
+  }
+
+  private static func userHeight(_ file: StoredFile) throws -> Double {
+    guard let height = try file.number(MapSetDescription.userHeightName) else { return Area.usualUserHeight }
+    guard MapSetDescription.isUserHeight(height) else {
+      throw Fault(
+        "users cannot be at this height", at: "\(file.path):@\(MapSetDescription.userHeightName)",
+        expected: "a number of metres from 0 on", found: "\(height)")
+    }
+    return height
   }
 
   /// The second extent of `[sample, draw, y, x]`, one at least; 0 where there are no draws.
@@ -134,12 +145,29 @@ public final class MapSetReader: @unchecked Sendable {
     }
   }
 
+  /// Reads a map by its number, with all that the data set knows of it.
+  ///
+  /// - Parameters:
+  ///   - index: the number of the sample.
+  ///   - layer: a layer to be read in place of the map itself; its values may be anything.
+  /// - Throws: `Fault` for a number or a layer that is not there, a damaged file, or a value of the map that is no number at
+  ///   a valid place.
+  public func map(_ index: Int, layer: String? = nil) throws -> StationMap {
+    let mask = try masks(indices: [index])?[0]
+    let map =
+      try layer.map { try read(layer: $0, indices: [index]) }
+      ?? fingerprints([index]) { try readMaps([$0], masks: mask.map { [$0] }, into: $1) }
+    return StationMap(
+      map[0], mask: mask, station: try stations(indices: [index])?[0],
+      environment: try environments(indices: [index])?[0], at: "\(maps.place)[\(index)]")
+  }
+
   /// Reads maps by their numbers, in the order asked for.
   ///
   /// - Parameter indices: the numbers of the samples.
   /// - Throws: `Fault` for a number that is not there, a damaged file, or a value that is no number at a valid place.
   public func read(indices: [Int]) throws -> [ChannelFingerprint] {
-    try fingerprints(indices) { try readMaps([$0], into: $1) }
+    try fingerprints(indices) { try readMaps([$0], masks: try masks(indices: [$0]), into: $1) }
   }
 
   /// Reads maps straight into the caller's memory `[sample, y, x]`.
@@ -148,15 +176,14 @@ public final class MapSetReader: @unchecked Sendable {
   ///   - indices: the numbers of the samples.
   ///   - out: room for `indices.count * rows * columns` values.
   public func read(indices: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
-    try readMaps(indices, into: out)
+    try readMaps(indices, masks: try masks(indices: indices), into: out)
   }
 
-  private func readMaps(_ indices: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
+  private func readMaps(_ indices: [Int], masks: [Mask]?, into out: UnsafeMutableBufferPointer<Float>) throws {
     try maps.read(rows: indices, into: out)
-    let masks = try valid(indices: indices)
     let read = UnsafeBufferPointer(rebasing: out[..<(indices.count * rows * columns)])
     try requireFinite(
-      read, samples: indices.map(String.init), columns: columns, valid: masks, at: maps.place)
+      read, samples: indices.map(String.init), columns: columns, masks: masks, at: maps.place)
   }
 
   /// Reads a layer's maps by their numbers.
@@ -208,9 +235,6 @@ public final class MapSetReader: @unchecked Sendable {
     try sampleIndex?.readWholeNumbers(rows: indices).map { Int($0) }
   }
 
-  /// The masks of samples, `rows * columns` bytes each, or nil where the data set has none.
-  public func valid(indices: [Int]) throws -> [[UInt8]]? {
-    guard let validity else { return nil }
-    return try validity.masks(rows: indices)
-  }
+  /// The masks of samples, or nil where the data set has none.
+  public func masks(indices: [Int]) throws -> [Mask]? { try validity?.masks(rows: indices) }
 }

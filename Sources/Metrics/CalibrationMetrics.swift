@@ -54,7 +54,7 @@ public struct CalibrationMetrics: Codable, Equatable, Sendable {
   /// The mean continuous ranked probability score [dB]: of the draws where two at least are kept (the fair form), else of
   /// the normal distribution.
   public var crps: Double
-  /// The same on the scale on which the true map's range is 0...255.
+  /// The same on the scale of the map, 0...255.
   public var crpsGrey: Double
   /// The root of the mean predicted variance [dB].
   public var deviation: Double
@@ -74,17 +74,17 @@ public struct CalibrationMetrics: Codable, Equatable, Sendable {
   ///   - predicted: map and uncertainty [dB].
   ///   - truth: the true map [dB].
   ///   - counted: pixels that count: leave out what is not valid, and what was measured and is known; nil: all.
-  ///   - scale: the true map's range.
+  ///   - scale: what is 0 and what is 255 of this map.
   /// - Throws: `Fault` when shapes differ, no pixel counts, or a counted deviation is negative or not finite.
   public init(
-    _ predicted: PredictedMap, truth: ChannelFingerprint, counted: [Bool]? = nil, scale: GreyScale
+    _ predicted: PredictedMap, truth: ChannelFingerprint, counted: Mask? = nil, scale: GreyScale
   ) throws {
     try predicted.requireShape(of: truth)
     let isRanked = predicted.draws.count >= Self.rankedDraws
     let quantiles = Self.levels.map { centralQuantile($0, degreesOfFreedom: predicted.degreesOfFreedom) }
     var covered = [Double](repeating: 0, count: Self.levels.count)
     var score = 0.0, variance = 0.0, squares = 0.0, pixels = 0
-    for pixel in truth.values.indices where counted?[pixel] ?? true {
+    for pixel in truth.values.indices where counted?[pixel] != false {
       let value = Double(truth.values[pixel]), mean = Double(predicted.mean.values[pixel])
       let deviation = Double(predicted.deviation.values[pixel])
       guard deviation >= 0, deviation.isFinite, mean.isFinite else {

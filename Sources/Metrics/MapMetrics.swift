@@ -25,7 +25,7 @@ public enum MapRegion: Equatable, Sendable {
 /// How far one reconstructed map is from the truth.
 ///
 /// The first four are the paper's, on a scale where the **true fine map's** least value is 0 and its greatest 255,
-/// per map and without rounding to 8 bits. The last two are in dB of channel power.
+/// per map and without rounding to 8 bits, or on a fixed one (`MetricScale`). The last two are in dB of channel power.
 public struct MapMetrics: Codable, Equatable, Sendable {
   /// Σ e² / Σ x² on the 0...255 scale.
   ///
@@ -36,7 +36,7 @@ public struct MapMetrics: Codable, Equatable, Sendable {
   public var mse: Double
   /// 10 lg(255² / MSE) [dB], at most ``highestPSNR``.
   public var psnr: Double
-  /// Structural similarity, see ``structuralSimilarity(_:_:rows:columns:valid:region:)``; nil where no window fits.
+  /// Structural similarity, see ``structuralSimilarity(_:_:rows:columns:mask:region:)``; nil where no window fits.
   public var ssim: Double?
   /// Root of the mean squared error [dB].
   public var rmseDB: Double
@@ -59,16 +59,18 @@ extension MapMetrics {
   /// - Parameters:
   ///   - estimate: the reconstructed fine map [dB].
   ///   - truth: the true fine map [dB].
-  ///   - valid: pixels that hold a true value, `[row, column]`; others are excluded from everything, also from the range
-  ///     and from within the windows of SSIM; nil: all.
+  ///   - mask: pixels that hold a true value; others are excluded from everything, also from the range and from within the
+  ///     windows of SSIM; nil: all.
   ///   - region: the part in which errors are counted. The range 0...255 is that of all valid pixels in any case.
+  ///   - scale: what is 0 and what is 255.
   ///   - similarity: whether the structural similarity is taken, which costs ten times the rest.
-  /// - Throws: `Fault` when the shapes differ, a counted value is not finite, no pixel is left, or the truth is constant.
+  /// - Throws: `Fault` when the shapes differ, a counted value is not finite, no pixel is left, the truth is constant on a scale of
+  ///   its own, or nowhere but at the scale's 0, where there is no NMSE.
   public init(
-    comparing estimate: ChannelFingerprint, to truth: ChannelFingerprint, valid: [Bool]? = nil,
-    region: MapRegion = .all, similarity: Bool = true
+    comparing estimate: ChannelFingerprint, to truth: ChannelFingerprint, mask: Mask? = nil,
+    region: MapRegion = .all, scale: MetricScale = .own, similarity: Bool = true
   ) throws {
-    let scale = try GreyScale(of: truth, valid: valid)
+    let scale = try GreyScale(of: truth, mask: mask, scale: scale)
     guard estimate.rows == truth.rows, estimate.columns == truth.columns else {
       throw Fault(
         "the maps to compare differ in shape", at: "reconstructed map",
@@ -78,7 +80,7 @@ extension MapMetrics {
     for row in 0..<truth.rows {
       for column in 0..<truth.columns {
         let i = row * truth.columns + column
-        guard valid?[i] ?? true else { continue }
+        guard mask?[i] != false else { continue }
         guard estimate.values[i].isFinite else {
           throw Fault(
             "the reconstructed map holds a value that is not finite", at: "row \(row), column \(column)",
@@ -99,7 +101,7 @@ extension MapMetrics {
     }
     guard energy > 0 else {
       throw Fault(
-        "the true map is at its minimum everywhere", at: "region \(region)", expected: "another value")
+        "the true map is at the minimum of the scale everywhere", at: "region \(region)", expected: "another value")
     }
     let count = Double(pixels)
     let greySquares = squares * scale.factor * scale.factor
@@ -110,47 +112,11 @@ extension MapMetrics {
       similarity
       ? structuralSimilarity(
         estimate.values.map(scale.grey), truth.values.map(scale.grey), rows: truth.rows,
-        columns: truth.columns, valid: valid, region: region) : nil
+        columns: truth.columns, mask: mask, region: region) : nil
     rmseDB = (squares / count).squareRoot()
     maeDB = absolutes / count
     self.pixels = pixels
   }
-}
-
-/// The 0...255 scale of one true map.
-public struct GreyScale: Equatable, Sendable {
-  /// The value that becomes 0.
-  public let minimum: Double
-  /// Grey levels per unit.
-  public let factor: Double
-
-  /// - Parameters:
-  ///   - truth: the true fine map.
-  ///   - valid: pixels that count; nil: all.
-  /// - Throws: `Fault` when a valid value is not finite, none is valid, or all are equal.
-  public init(of truth: ChannelFingerprint, valid: [Bool]? = nil) throws {
-    precondition(valid.map { $0.count == truth.values.count } ?? true, "one flag a pixel")
-    var least = Float.infinity, greatest = -Float.infinity
-    for (i, value) in truth.values.enumerated() where valid?[i] ?? true {
-      guard value.isFinite else {
-        throw Fault(
-          "the true map holds a value that is not finite",
-          at: "row \(i / truth.columns), column \(i % truth.columns)", expected: "dB", found: "\(value)")
-      }
-      least = min(least, value)
-      greatest = max(greatest, value)
-    }
-    guard least < greatest else {
-      throw Fault(
-        least == greatest ? "the true map is constant" : "the true map has no valid pixel", at: "true map",
-        expected: "at least two different valid values: 0...255 is the range of the map")
-    }
-    minimum = Double(least)
-    factor = 255 / (Double(greatest) - Double(least))
-  }
-
-  /// A value on the scale, not rounded and not clamped.
-  public func grey(_ value: Float) -> Double { (Double(value) - minimum) * factor }
 }
 
 /// 10 lg(255² / MSE) [dB]; infinite for equal maps.

@@ -101,7 +101,7 @@ extension MapStatistics {
     return Roughness(medianResidual: residual.squareRoot, gradient: gradient)
   }
 
-  private static func lags(_ distances: [Double], _ maps: [[MapSurvey.Share?]]) -> [Lag] {
+  private static func lags(_ distances: [Double], _ maps: [[MapSurvey.Quotient?]]) -> [Lag] {
     distances.indices.compactMap { index in
       Estimate(maps.map { $0.isEmpty ? nil : $0[index] })
         .map { Lag(distance: distances[index], correlation: $0) }
@@ -112,7 +112,7 @@ extension MapStatistics {
 extension MapStatistics.Estimate {
   /// A quotient of sums over maps, with the standard error that linearisation gives (Cochran, "Sampling Techniques",
   /// section 2.11); nil when no map has a share in it.
-  init?(_ maps: [MapSurvey.Share?]) {
+  init?(_ maps: [MapSurvey.Quotient?]) {
     let shares = maps.compactMap(\.self).filter { $0.over > 0 }
     guard !shares.isEmpty else { return nil }
     let below = shares.reduce(0) { $0 + $1.over }

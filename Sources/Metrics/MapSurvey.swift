@@ -5,30 +5,30 @@ import Essentials
 /// Sets are described by the surveys of their maps, in the maps' order, so that it does not matter who surveyed which.
 public struct MapSurvey: Codable, Equatable, Sendable {
   /// A sum over places, and what it is to be divided by once all maps' sums are together.
-  struct Share: Codable, Equatable, Sendable {
+  struct Quotient: Codable, Equatable, Sendable {
     var sum: Double
     var over: Double
   }
 
   struct Roughness: Codable, Equatable, Sendable {
-    var residual: Share
-    var gradient: Share
+    var residual: Quotient
+    var gradient: Quotient
   }
 
   var range: Double
   var path: Roughness
   /// One for each bin of distance; empty without a station.
-  var bins: [Share] = []
+  var bins: [Quotient] = []
   /// Power + pathloss: the sum of squares, the map's mean removed.
-  var shadow: Share?
+  var shadow: Quotient?
   /// The mean of power + pathloss.
   var excess: Double?
-  var shadowLags: [Share?] = []
+  var shadowLags: [Quotient?] = []
   var coherent: Roughness?
   /// Coherent - path power: the sum of squares, the map's mean removed.
-  var fading: Share?
-  var fadingLags: [Share?] = []
-  var lineOfSight: Share?
+  var fading: Quotient?
+  var fadingLags: [Quotient?] = []
+  var lineOfSight: Quotient?
 }
 
 /// Takes the statistics of maps [dB] that lie on one grid.
@@ -43,106 +43,77 @@ public struct MapSurveyor: Sendable {
   /// Lags [m] of the autocorrelation of coherent - path power.
   public static let fadingLags: [Double] = [1, 5, 10]
 
-  private let spacing: Double
-  private let origin: SIMD2<Double>
+  private let area: Area
+  private let pathloss: PathlossModel?
 
   /// - Parameters:
-  ///   - spacing: distance between neighbouring places [m].
-  ///   - origin: position of the first place [m].
-  public init(spacing: Double, origin: SIMD2<Double>) {
-    self.spacing = spacing
-    self.origin = origin
-  }
-
-  /// A map, and what is known of it.
-  public struct Subject: Sendable {
-    /// Path power [dB]; finite at all valid places.
-    public var map: ChannelFingerprint
-    /// 0 where the map holds nothing; nil where every place counts.
-    public var valid: [UInt8]?
-    /// The base station's horizontal position [m].
-    public var station: SIMD2<Double>?
-    /// 1 in line of sight, 0 elsewhere.
-    public var lineOfSight: ChannelFingerprint?
-    /// Coherent power [dB] of the same places.
-    public var coherent: ChannelFingerprint?
-    /// What to add to power for the shadow fading; where nil, a station gives the mean by distance only.
-    public var pathloss: PathlossModel?
-
-    /// - Parameters:
-    ///   - map: path power [dB].
-    ///   - valid: 0 where the map holds nothing; nil where every place counts.
-    ///   - station: the base station's horizontal position [m].
-    ///   - lineOfSight: 1 in line of sight, 0 elsewhere.
-    ///   - coherent: coherent power [dB] of the same places.
-    ///   - pathloss: what to add to power for the shadow fading.
-    public init(
-      _ map: ChannelFingerprint, valid: [UInt8]? = nil, station: SIMD2<Double>? = nil,
-      lineOfSight: ChannelFingerprint? = nil, coherent: ChannelFingerprint? = nil, pathloss: PathlossModel? = nil
-    ) {
-      self.map = map
-      self.valid = valid
-      self.station = station
-      self.lineOfSight = lineOfSight
-      self.coherent = coherent
-      self.pathloss = pathloss
-    }
+  ///   - area: where the places lie.
+  ///   - pathloss: what to add to power for the shadow fading; where nil, a station gives the mean by distance only.
+  public init(area: Area, pathloss: PathlossModel? = nil) {
+    self.area = area
+    self.pathloss = pathloss
   }
 
   /// Surveys a map; nil when it has no two valid places side by side.
-  public func survey(_ subject: Subject) -> MapSurvey? {
+  ///
+  /// - Parameters:
+  ///   - subject: path power [dB]; finite at all valid places.
+  ///   - lineOfSight: 1 in line of sight, 0 elsewhere.
+  ///   - coherent: coherent power [dB] of the same places.
+  public func survey(
+    _ subject: StationMap, lineOfSight: ChannelFingerprint? = nil, coherent: ChannelFingerprint? = nil
+  ) -> MapSurvey? {
     let map = subject.map
-    let layers = [subject.lineOfSight, subject.coherent]
+    let layers = [lineOfSight, coherent]
     precondition(
       layers.allSatisfy { $0.map { $0.values.count == map.values.count } ?? true }, "layers of other sizes")
-    let valid = subject.valid.map { $0.map { $0 != 0 } }
-    let power = Field(map, valid: valid)
+    let power = Field(map, mask: subject.mask)
     guard let path = roughness(power), let range = power.range else { return nil }
     var survey = MapSurvey(range: range, path: path)
-    if let state = subject.lineOfSight {
-      let seen = Field(state, valid: valid)
+    if let state = lineOfSight {
+      let seen = Field(state, mask: subject.mask)
       survey.lineOfSight = .init(sum: seen.sum, over: Double(seen.count))
     }
     if let station = subject.station {
       let distances = distances(from: station, rows: map.rows, columns: map.columns)
       survey.bins = bins(power, distances)
-      if let pathloss = subject.pathloss {
+      if let pathloss {
         var field = power
         for place in distances.indices {
-          field.values[place] += pathloss(distances[place], (subject.lineOfSight?.values[place] ?? 0) != 0)
+          field.values[place] += pathloss(distances[place], (lineOfSight?.values[place] ?? 0) != 0)
         }
         survey.excess = field.centre()
         survey.shadow = field.square
-        survey.shadowLags = Self.shadowLags.map { field.product(lag: $0 / spacing) }
+        survey.shadowLags = Self.shadowLags.map { field.product(lag: $0 / area.spacing) }
       }
     }
-    if let coherent = subject.coherent {
-      let other = Field(coherent, valid: valid)
+    if let coherent {
+      let other = Field(coherent, mask: subject.mask)
       survey.coherent = roughness(other)
       var difference = other
       for place in difference.values.indices { difference.values[place] -= power.values[place] }
       _ = difference.centre()
       survey.fading = difference.square
-      survey.fadingLags = Self.fadingLags.map { difference.product(lag: $0 / spacing) }
+      survey.fadingLags = Self.fadingLags.map { difference.product(lag: $0 / area.spacing) }
     }
     return survey
   }
 
-  private func distances(from station: SIMD2<Double>, rows: Int, columns: Int) -> [Double] {
+  private func distances(from station: SIMD3<Float>, rows: Int, columns: Int) -> [Double] {
     var distances: [Double] = []
     distances.reserveCapacity(rows * columns)
     for row in 0..<rows {
-      let y = origin.y + spacing * Double(row) - station.y
+      let y = area.y(row) - Double(station.y)
       for column in 0..<columns {
-        let x = origin.x + spacing * Double(column) - station.x
+        let x = area.x(column) - Double(station.x)
         distances.append((x * x + y * y).squareRoot())
       }
     }
     return distances
   }
 
-  private func bins(_ power: Field, _ distances: [Double]) -> [MapSurvey.Share] {
-    var bins = [MapSurvey.Share](repeating: .init(sum: 0, over: 0), count: Self.edges.count)
+  private func bins(_ power: Field, _ distances: [Double]) -> [MapSurvey.Quotient] {
+    var bins = [MapSurvey.Quotient](repeating: .init(sum: 0, over: 0), count: Self.edges.count)
     for place in distances.indices where power.counts(place) {
       let bin = Self.edges.lastIndex { $0 <= distances[place] } ?? 0
       bins[bin].sum += power.values[place]
@@ -156,6 +127,6 @@ public struct MapSurveyor: Sendable {
     var residual = field
     residual.subtractMedian()
     _ = residual.centre()
-    return .init(residual: residual.square, gradient: .init(sum: slope / spacing, over: 1))
+    return .init(residual: residual.square, gradient: .init(sum: slope / area.spacing, over: 1))
   }
 }

@@ -1,3 +1,4 @@
+import Essentials
 import Foundation
 
 /// Mean structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE Trans. Image Processing 13(4), 2004, eq. 13): an
@@ -12,18 +13,18 @@ import Foundation
 ///   - b: the other one.
 ///   - rows: rows of both.
 ///   - columns: columns of both.
-///   - valid: pixels that count; nil: all.
+///   - mask: pixels that count; nil: all.
 ///   - region: where the windows' centres are.
 /// - Returns: nil where no window has its centre in the region on a valid pixel.
 public func structuralSimilarity(
-  _ a: [Double], _ b: [Double], rows: Int, columns: Int, valid: [Bool]? = nil, region: MapRegion = .all
+  _ a: [Double], _ b: [Double], rows: Int, columns: Int, mask: Mask? = nil, region: MapRegion = .all
 ) -> Double? {
   precondition(a.count == rows * columns && b.count == rows * columns, "maps of the wrong size")
   let blur = GaussianWindow(rows: rows, columns: columns)
   guard blur.rows > 0, blur.columns > 0 else { return nil }
-  let present = valid.map { $0.map { $0 ? 1.0 : 0.0 } }
+  let present = mask.map { $0.flags.map { $0 ? 1.0 : 0.0 } }
   func moment(_ value: (Int) -> Double) -> [Double] {
-    blur.apply((0..<(rows * columns)).map { (valid?[$0] ?? true) ? value($0) : 0 })
+    blur.apply((0..<(rows * columns)).map { mask?[$0] != false ? value($0) : 0 })
   }
   let share = present.map(blur.apply)
   let meanA = moment { a[$0] }, meanB = moment { b[$0] }
@@ -34,7 +35,7 @@ public func structuralSimilarity(
   for row in 0..<blur.rows {
     for column in 0..<blur.columns {
       let (y, x) = (row + GaussianWindow.radius, column + GaussianWindow.radius)
-      guard valid?[y * columns + x] ?? true,
+      guard mask?[y * columns + x] != false,
         region.contains(row: y, column: x, rows: rows, columns: columns)
       else { continue }
       let i = row * blur.columns + column

@@ -6,19 +6,19 @@ struct Field {
   let columns: Int
   /// 0 at places that do not count.
   var values: [Double]
-  private let valid: [Bool]?
+  private let mask: Mask?
 
-  init(_ map: ChannelFingerprint, valid: [Bool]?) {
+  init(_ map: ChannelFingerprint, mask: Mask?) {
     rows = map.rows
     columns = map.columns
     values = map.values.map(Double.init)
-    self.valid = valid
-    if let valid { for place in values.indices where !valid[place] { values[place] = 0 } }
+    self.mask = mask
+    if let mask { for place in values.indices where !mask[place] { values[place] = 0 } }
   }
 
-  func counts(_ place: Int) -> Bool { valid?[place] ?? true }
+  func counts(_ place: Int) -> Bool { mask?[place] != false }
 
-  var count: Int { valid?.count { $0 } ?? values.count }
+  var count: Int { mask?.flags.count { $0 } ?? values.count }
 
   var sum: Double { values.reduce(0, +) }
 
@@ -33,7 +33,7 @@ struct Field {
   }
 
   /// The sum of squares, and of how many.
-  var square: MapSurvey.Share { .init(sum: values.reduce(0) { $0 + $1 * $1 }, over: Double(count)) }
+  var square: MapSurvey.Quotient { .init(sum: values.reduce(0) { $0 + $1 * $1 }, over: Double(count)) }
 
   /// Takes the mean away, and returns it.
   mutating func centre() -> Double {
@@ -60,7 +60,7 @@ struct Field {
   /// places. Of a centred field.
   ///
   /// - Parameter lag: in grid lines; none where that is no whole number.
-  func product(lag: Double) -> MapSurvey.Share? {
+  func product(lag: Double) -> MapSurvey.Quotient? {
     let step = Int(lag.rounded())
     guard abs(lag - Double(step)) < 0.01, step >= 1, step < rows, step < columns else { return nil }
     var (alongX, alongY) = (0.0, 0.0)
@@ -72,12 +72,12 @@ struct Field {
       }
       for place in 0..<pairsY { alongY += values[place] * values[place + step * columns] }
     }
-    if let valid {
+    if let mask {
       let ends = 0..<(columns - step)
       pairsX = (0..<rows).reduce(0) { count, row in
-        count + ends.count { valid[row * columns + $0] && valid[row * columns + $0 + step] }
+        count + ends.count { mask[row * columns + $0] && mask[row * columns + $0 + step] }
       }
-      pairsY = (0..<pairsY).count { valid[$0] && valid[$0 + step * columns] }
+      pairsY = (0..<pairsY).count { mask[$0] && mask[$0 + step * columns] }
     }
     guard pairsX > 0, pairsY > 0 else { return nil }
     let mean = square

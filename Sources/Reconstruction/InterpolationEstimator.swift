@@ -21,7 +21,7 @@ struct InterpolationEstimator: Estimator {
     guard let grid = geometry.grid else { preconditionFailure("a grid says where its samples lie") }
     // A single sample tells kriging nothing of what lies around it.
     return InterpolationEstimator(
-      try method.make(grid: grid, geometry: geometry.area), hasDeviation: method == .kriging && grid.samples > 1)
+      try method.make(grid: grid, area: geometry.area), hasDeviation: method == .kriging && grid.samples > 1)
   }
 
   /// - Parameters:
@@ -38,7 +38,7 @@ struct InterpolationEstimator: Estimator {
     try observations.map { observation in
       guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
       do {
-        let result = try interpolator.interpolate(known.coarse.observation)
+        let result = try interpolator.interpolate(known.coarse)
         return Estimate(map: result.map, deviation: hasDeviation ? result.deviation : nil)
       } catch let fault as Fault {
         throw fault.within(known.coarse.place)
@@ -62,7 +62,7 @@ struct ScatteredEstimator: Estimator {
       do {
         let kriging = try ScatteredKriging(
           known.samples, extent: Double(max(geometry.rows, geometry.columns)), station: known.station,
-          geometry: geometry.area)
+          area: geometry.area)
         let result = try kriging.interpolated(rows: geometry.rows, columns: geometry.columns)
         return Estimate(map: result.map, deviation: result.deviation)
       } catch let fault as Fault {

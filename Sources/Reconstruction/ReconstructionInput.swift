@@ -20,7 +20,7 @@ public enum ReconstructionInput: Sendable {
   case dataSet(path: String, split: SplitChoice)
   /// Coarse maps alone: no truth needed. `area` is where the fine places lie, in the stations' coordinates; the first
   /// sample is at the first of them.
-  case coarse(path: String, options: ImportOptions, area: AreaGeometry)
+  case coarse(path: String, options: ImportOptions, area: Area)
 
   /// The file or folder.
   public var path: String {
@@ -42,7 +42,7 @@ struct ReconstructionSource {
   let samples: [Int]
   let grid: SamplingGrid
   /// Where places lie.
-  let area: AreaGeometry
+  let area: Area
 
   /// - Parameters:
   ///   - input: the file and which of its maps.
@@ -56,7 +56,7 @@ struct ReconstructionSource {
       let reader = try MapSetReader(path: path)
       grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
       samples = try Self.chosen(choice, reader, trained)
-      area = AreaGeometry(reader.description)
+      area = reader.description.area
       maps = .fine(reader)
     case .coarse(let path, let options, let place):
       let imported = try ImportedMaps(path: path, options: options)
@@ -100,7 +100,7 @@ struct ReconstructionSource {
       description.hasEnvironments = false
     case .coarse(let imported):
       description.hasStations = imported.hasStations
-      (description.spacing, description.originX, description.originY) = (area.spacing, area.originX, area.originY)
+      description.area = area
       description.longName = imported.longName ?? description.longName
     }
     // A mask of coarse places says nothing about the fine ones between them.
@@ -124,38 +124,31 @@ struct ReconstructionSource {
 
   /// What is known of one map.
   func observation(_ sample: Int) throws -> Observation {
+    let known = try known(of: sample)
     switch maps {
-    case .fine(let reader):
-      let fine = try known(of: sample, reader)
-      return .grid(GridObservation(coarse: fine.decimated(by: grid), truth: fine))
-    case .coarse(let imported):
-      return .grid(GridObservation(coarse: try known(of: sample, imported)))
+    case .fine: return .grid(GridObservation(coarse: grid.decimate(known), truth: known))
+    case .coarse: return .grid(GridObservation(coarse: known))
     }
   }
 
-  private func known(of sample: Int, _ reader: MapSetReader) throws -> MapConditioner.FineMap {
-    MapConditioner.FineMap(
-      try reader.read(indices: [sample])[0], valid: try reader.valid(indices: [sample])?[0],
-      station: try reader.stations(indices: [sample])?[0], at: place(of: sample))
-  }
-
-  private func known(of sample: Int, _ imported: ImportedMaps) throws -> MapConditioner.FineMap {
-    let range = sample..<sample + 1
-    return MapConditioner.FineMap(
-      try imported.read(range)[0], valid: try imported.valid(range)?[0], station: try imported.stations(range)?[0],
-      at: place(of: sample))
+  /// A map as its file has it.
+  private func known(of sample: Int) throws -> StationMap {
+    switch maps {
+    case .fine(let reader): try reader.map(sample)
+    case .coarse(let imported): try imported.read(sample..<sample + 1)[0]
+    }
   }
 
   /// File and sample, for messages.
   func place(of sample: Int) -> String { "\(path), sample \(sample)" }
 
   /// Stations and masks that the result takes over.
-  func companions(_ samples: [Int]) throws -> (stations: [SIMD3<Float>], valid: [[UInt8]]) {
+  func companions(_ samples: [Int]) throws -> (stations: [SIMD3<Float>], masks: [Mask]) {
     switch maps {
     case .fine(let reader):
-      return (try reader.stations(indices: samples) ?? [], try reader.valid(indices: samples) ?? [])
-    case .coarse(let imported):
-      return (try samples.flatMap { try imported.stations($0..<$0 + 1) ?? [] }, [])
+      return (try reader.stations(indices: samples) ?? [], try reader.masks(indices: samples) ?? [])
+    case .coarse:
+      return (try samples.compactMap { try known(of: $0).station }, [])
     }
   }
 }

@@ -75,7 +75,7 @@ public enum Reconstructor {
     let made = try estimator.estimate(try samples.map(source.observation), keys: samples)
     let companions = try source.companions(samples)
     return MapBlock(
-      first: places.lowerBound, maps: made.map(\.map), stations: companions.stations, valid: companions.valid,
+      first: places.lowerBound, maps: made.map(\.map), stations: companions.stations, masks: companions.masks,
       layers: estimator.hasDeviation ? [ReconstructionRecord.deviationName: made.compactMap(\.deviation)] : [:],
       sampleIndices: samples.map { Int32($0) }, draws: estimator.keptDraws > 0 ? made.map(\.draws) : [])
   }
@@ -98,7 +98,7 @@ extension ReconstructionMethod {
       return try InterpolationEstimator.make(method, geometry)
     case .ensembleKriging(let ensemble):
       guard let grid = geometry.grid else { preconditionFailure("reconstructions start from coarse maps") }
-      let kriging = try EnsembleKriging(grid: grid, ensemble: ensemble, geometry: geometry.area)
+      let kriging = try EnsembleKriging(grid: grid, ensemble: ensemble, area: geometry.area)
       try request.sampling.requireNone(by: kriging.name)
       return InterpolationEstimator(kriging, hasDeviation: true)
     }

@@ -1,4 +1,3 @@
-import Conditioning
 import Essentials
 import Interpolation
 import MapStorage
@@ -35,14 +34,14 @@ public enum ObservationKind: String, CaseIterable, Sendable {
 /// A coarse map, measured or decimated.
 public struct GridObservation: Sendable {
   /// The samples and what is known of them.
-  public var coarse: MapConditioner.FineMap
+  public var coarse: StationMap
   /// The true fine map where it is known: only a run whose maps are normalised by it (the paper's leak) looks at it.
-  public var truth: MapConditioner.FineMap?
+  public var truth: StationMap?
 
   /// - Parameters:
   ///   - coarse: the samples and what is known of them.
   ///   - truth: the true fine map where it is known.
-  public init(coarse: MapConditioner.FineMap, truth: MapConditioner.FineMap? = nil) {
+  public init(coarse: StationMap, truth: StationMap? = nil) {
     self.coarse = coarse
     self.truth = truth
   }
@@ -71,14 +70,14 @@ public struct ScatteredObservation: Sendable {
 /// Maps of stations of one environment, and a place of another station whose map is wanted.
 public struct StationsObservation: Sendable {
   /// The known maps, each with its station.
-  public var sources: [MapConditioner.FineMap]
+  public var sources: [StationMap]
   /// Where the other station stands or would stand (x, y, z) [m].
   public var target: SIMD3<Float>
 
   /// - Parameters:
   ///   - sources: the known maps, each with its station.
   ///   - target: where the other station stands or would stand (x, y, z) [m].
-  public init(sources: [MapConditioner.FineMap], target: SIMD3<Float>) {
+  public init(sources: [StationMap], target: SIMD3<Float>) {
     self.sources = sources
     self.target = target
   }
@@ -93,14 +92,14 @@ public struct ObservationGeometry: Sendable {
   /// Columns of the inferred maps.
   public var columns: Int
   /// Where the places lie in metres.
-  public var area: AreaGeometry
+  public var area: Area
   /// Where samples lie; of kind `grid` alone.
   public var grid: SamplingGrid?
   /// The file, for messages.
   public var place: String
 
   /// Coarse maps.
-  public init(grid: SamplingGrid, area: AreaGeometry, at place: String) {
+  public init(grid: SamplingGrid, area: Area, at place: String) {
     kind = .grid
     (rows, columns, self.grid) = (grid.rows, grid.columns, grid)
     (self.area, self.place) = (area, place)
@@ -114,7 +113,7 @@ public struct ObservationGeometry: Sendable {
   ///   - columns: columns of the inferred maps.
   ///   - area: where the places lie in metres.
   ///   - place: the file, for messages.
-  public init(_ kind: ObservationKind, rows: Int, columns: Int, area: AreaGeometry, at place: String) {
+  public init(_ kind: ObservationKind, rows: Int, columns: Int, area: Area, at place: String) {
     precondition(kind != .grid, "a grid says where its samples lie")
     (self.kind, self.rows, self.columns, self.area, self.place) = (kind, rows, columns, area, place)
   }

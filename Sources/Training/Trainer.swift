@@ -108,7 +108,8 @@ public final class Trainer<Family: ModelFamily> {
     // 2. What every step needs.
     let sampler = BatchSampler(count: task.source.epochCount, batch: training.batch, seed: configuration.seed)
     let loader = BatchLoader(
-      task.source, sampler: sampler, share: sampler.share(rank: communicator.rank, size: communicator.size))
+      task.source, sampler: sampler,
+      share: Share.range(of: training.batch, rank: communicator.rank, size: communicator.size))
     for learner in learners { try learner.prepare(training, hasSpareCore: request.hasSpareCore, communicator) }
     let validator = try Validator(self)
 

@@ -64,6 +64,30 @@ import Testing
     #expect(brief.output.contains("3 of 12 x 12") && !brief.output.contains("mean power"), "\(brief.transcript)")
   }
 
+  @Test func theUserHeightGoesWithTheMaps() throws {
+    let (high, fine) = (folder.place("high.h5"), folder.place("fine.h5"))
+    for arguments in [
+      ["simulate", "uma", "--scenario", "nlos", "--count", "1", "--size", "16", "--user-height", "10", "--out", high],
+      ["reconstruct", "--data", high, "--method", "kriging", "--out", fine],
+    ] {
+      let outcome = try Command.run(arguments)
+      #expect(outcome.code == 0, "\(outcome.transcript)")
+    }
+    let foreign = try folder.file("high.npy", numPy(shape: [1, 8, 8]) { -90 - Float($0 % 8) })
+    let taken = folder.place("taken.h5")
+    let imported = try Command.run(["import", foreign, "--user-height", "10", "--out", taken])
+    #expect(imported.code == 0, "\(imported.transcript)")
+    for file in [high, fine, taken] {
+      let text = try Command.run(["inspect", "data", file, "--no-statistics"])
+      let line = text.output.split(separator: "\n").first { $0.hasPrefix("user height ") }
+      #expect(line?.hasSuffix(" 10 m") == true, "\(text.transcript)")
+      let json = try Command.run(["inspect", "data", file, "--no-statistics", "--json"])
+      #expect(json.output.contains("\"user_height\": 10"), "\(json.transcript)")
+    }
+    let wrong = try Command.run(["import", foreign, "--user-height=-1", "--out", folder.place("wrong.h5")])
+    #expect(wrong.code == 64 && wrong.errors.contains("--user-height"), "\(wrong.transcript)")
+  }
+
   @Test(arguments: [
     (["--maps", "colour"], 1, "the data set has no such layer"), (["--maps", "line_of_sight"], 1, "power in dB"),
     (["--against", "nowhere.h5"], 1, "nowhere.h5"), (["--no-statistics", "--maps", "x"], 64, "--no-statistics"),

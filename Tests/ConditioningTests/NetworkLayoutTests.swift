@@ -1,6 +1,5 @@
 import Conditioning
 import Essentials
-import Interpolation
 import Testing
 
 @Suite struct NetworkLayoutTests {
@@ -56,20 +55,20 @@ import Testing
     get throws {
       try MapConditioner(
         layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4], upsampling: .bicubic,
-        normaliser: Normaliser(), area: AreaGeometry())
+        normaliser: Normaliser(), area: Area())
     }
   }
 
   static func conditioner(_ patch: Int) throws -> MapConditioner {
     try MapConditioner(
       form: .residual, layout: NetworkLayout(rows: 16, columns: 16, patch: patch, channels: 1),
-      magnifications: [2, 4], upsampling: .bicubic, normaliser: Normaliser(), area: AreaGeometry())
+      magnifications: [2, 4], upsampling: .bicubic, normaliser: Normaliser(), area: Area())
   }
 
   @Test(arguments: [1, 2], [2, 4])
   func theTargetIsWhatBringsTheInterpolationToTheMap(patch: Int, magnification: Int) throws {
     let conditioner = try Self.conditioner(patch)
-    let fine = MapConditioner.FineMap(Self.map, station: SIMD3(4, 9, 25), at: "map")
+    let fine = StationMap(Self.map, station: SIMD3(4, 9, 25), at: "map")
     let conditioned = try conditioner.condition(fine, magnification: magnification, training: true)
     let target = try #require(conditioned.target)
     #expect(conditioned.condition.count == 256 * ResidualForm.channels && target.count == 256)
@@ -103,7 +102,7 @@ import Testing
   /// Weighted squared errors in the network's units are squared errors in dB, but for one factor a map; and the unit is
   /// larger where the map is rough.
   @Test(arguments: [1, 2]) func weightsMakeDecibelsOfUnits(patch: Int) throws {
-    let fine = MapConditioner.FineMap(Self.map, at: "map")
+    let fine = StationMap(Self.map, at: "map")
     let conditioned = try Self.conditioner(patch).condition(fine, magnification: 4, training: true)
     let weights = try #require(conditioned.weights)
     #expect(abs(weights.reduce(0, +) / 256 - 1) < 1e-5)
@@ -125,7 +124,7 @@ import Testing
   @Test func planesSayWhereSamplesLieAndWhetherTheStationIsKnown() throws {
     let conditioner = try Self.conditioner(1)
     func planes(_ station: SIMD3<Float>?) throws -> [[Float]] {
-      let fine = MapConditioner.FineMap(Self.map, station: station, at: "map")
+      let fine = StationMap(Self.map, station: station, at: "map")
       let condition = try conditioner.condition(fine, magnification: 4, training: true).condition
       let count = ResidualForm.channels
       return (0..<count).map { plane in (0..<256).map { condition[$0 * count + plane] } }

@@ -2,8 +2,8 @@ import Conditioning
 import Essentials
 import MapStorage
 import MessagePassing
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SplitTests {
   @Test(arguments: [(1, 0), (2, 1), (6, 1), (8, 1), (9, 2), (24, 4), (1000, 167)])
@@ -66,7 +66,7 @@ import Testing
       let whole = sampler.positions(step: step)
       let shares = (0..<size).map { rank in
         var own = BatchSampler(count: 13, batch: 12, seed: 9)
-        return own.positions(step: step, share: own.share(rank: rank, size: size))
+        return own.positions(step: step, share: Share.range(of: 12, rank: rank, size: size))
       }
       #expect(shares.flatMap(\.self) == whole)
       let counts = shares.map(\.count)
@@ -87,21 +87,27 @@ import Testing
 }
 
 @Suite struct NormalisationTests {
-  private let coarse: [Float] = [-120, -100, -90, -110]
-  private let fine: [Float] = [-130, -70, -100]
+  private let coarse = Self.map([-120, -100, -90, -110])
+  private let fine = Self.map([-130, -70, -100])
+
+  private static func map(_ values: [Float], mask: [Bool]? = nil, at place: String = "maps.h5, sample 0") -> StationMap
+  {
+    StationMap(
+      ChannelFingerprint(rows: 1, columns: values.count, values: values), mask: mask.map { Mask($0) }, at: place)
+  }
 
   @Test func rangesOfTheThreeKinds() throws {
     let fixed = ValueRange(minimum: -150, maximum: -50)
-    let own = try Normaliser().range(coarse: coarse, fine: fine, training: true, at: "maps.h5, sample 0")
+    let own = try Normaliser().range(coarse: coarse, fine: fine, training: true)
     #expect(own == ValueRange(minimum: -120, maximum: -90))
     let known = try Normaliser(.fine).range(
-      coarse: coarse, fine: fine, training: true, at: "maps.h5, sample 0")
+      coarse: coarse, fine: fine, training: true)
     #expect(known == ValueRange(minimum: -130, maximum: -70))
     let all = try Normaliser(.dataset, fixed: fixed).range(
-      coarse: coarse, training: false, at: "maps.h5, sample 0")
+      coarse: coarse, training: false)
     #expect(all == fixed)
-    #expect(fault { _ = try Normaliser(.fine).range(coarse: coarse, training: false, at: "m") } != nil)
-    #expect(fault { _ = try Normaliser(.dataset).range(coarse: coarse, training: false, at: "m") } != nil)
+    #expect(fault { _ = try Normaliser(.fine).range(coarse: coarse, training: false) } != nil)
+    #expect(fault { _ = try Normaliser(.dataset).range(coarse: coarse, training: false) } != nil)
   }
 
   @Test func thereAndBack() {
@@ -120,26 +126,25 @@ import Testing
     let range = ValueRange(minimum: 0, maximum: 10)
     var values: [Float] = [-100, 100, .nan, 5]
     values.withUnsafeMutableBufferPointer {
-      Normaliser(margin: 0.25).normalise($0, range, valid: [1, 1, 0, 1])
+      Normaliser(margin: 0.25).normalise($0, range, mask: Mask([true, true, false, true]))
     }
     #expect(values == [-1.25, 1.25, 0, 0])
   }
 
   @Test func holesDoNotCount() throws {
     let range = try Normaliser().range(
-      coarse: [Float.nan, -100, -90], coarseValid: [0, 1, 1], training: true, at: "m")
+      coarse: Self.map([.nan, -100, -90], mask: [false, true, true]), training: true)
     #expect(range == ValueRange(minimum: -100, maximum: -90))
     #expect(
-      fault { _ = try Normaliser().range(coarse: [1, 2], coarseValid: [0, 0], training: false, at: "m") }?
-        .what
+      fault { _ = try Normaliser().range(coarse: Self.map([1, 2], mask: [false, false]), training: false) }?.what
         == "the map has no valid place")
   }
 
   @Test func constantMaps() throws {
-    let flat: [Float] = [-90, -90]
-    let found = fault { _ = try Normaliser().range(coarse: flat, training: true, at: "maps.h5, sample 7") }
+    let flat = Self.map([-90, -90], at: "maps.h5, sample 7")
+    let found = fault { _ = try Normaliser().range(coarse: flat, training: true) }
     #expect(found?.what == "the map is constant" && found?.place == "maps.h5, sample 7")
-    let range = try Normaliser().range(coarse: flat, training: false, at: "maps.h5, sample 7")
+    let range = try Normaliser().range(coarse: flat, training: false)
     #expect(range.minimum < -90 && range.maximum > -90 && abs(range.denormalise(0) + 90) < 1e-4)
   }
 

@@ -5,6 +5,7 @@ import MapStorage
 import Metrics
 import Records
 import Testing
+
 @testable import Evaluation
 @testable import Reconstruction
 

@@ -7,6 +7,7 @@ import MessagePassing
 import Metrics
 import Records
 import Testing
+import TestSupport
 
 /// Statistics of data sets: what the file tells, what must be told, what is refused.
 @Suite(.serialized) struct DataStatisticsTests {
@@ -23,7 +24,8 @@ import Testing
     if states { layers.append(MapLayer(name: DataStatistics.stateLayer, longName: "state", units: "1")) }
     let writer = try MapSetWriter.create(
       path: path,
-      description: .init(rows: 12, columns: 16, spacing: 5, originX: 5, originY: 5, units: units, layers: layers),
+      description: .init(
+        rows: 12, columns: 16, area: Area(spacing: 5, originX: 5, originY: 5), units: units, layers: layers),
       count: 5, communicator: communicator)
     let places = 0..<192
     let maps = (0..<5).map { sample in

@@ -5,6 +5,8 @@ import MessagePassing
 import Metrics
 import Records
 import Testing
+import TestSupport
+
 @testable import Evaluation
 @testable import Reconstruction
 
@@ -40,7 +42,7 @@ final class Workplace {
       description: MapSetDescription(
         rows: Self.side, columns: Self.side, hasStations: false, hasValid: valid != nil),
       count: maps.count, communicator: communicator, overwrite: true)
-    try writer.write(MapBlock(first: 0, maps: maps, valid: valid ?? []))
+    try writer.write(MapBlock(first: 0, maps: maps, masks: (valid ?? []).map { Mask(bytes: $0) }))
     try writer.close()
     return path
   }
@@ -189,6 +191,43 @@ func shifted(_ map: ChannelFingerprint, by dB: Float) -> ChannelFingerprint {
     let fault = place.fault { _ = try place.run() }
     #expect(fault?.what == "the true map is constant")
     #expect(fault?.place.contains("maps.h5, sample 2") == true)
+  }
+
+  /// Of maps of several stations one may be constant, and all are to be counted alike.
+  @Test func onAFixedScaleAConstantMapIsNoFault() throws {
+    var maps = (0..<3).map(Workplace.truth)
+    maps[2] = ChannelFingerprint(rows: Workplace.side, columns: Workplace.side, repeating: -90)
+    try place.writeData(maps)
+    try place.writeReconstruction(maps.map { shifted($0, by: 1) }, samples: [0, 1, 2])
+    let report = try Evaluator.run(
+      dataPath: place.file("maps.h5"), reconstructionPaths: [place.file("fine.h5")],
+      scale: .fixed(ValueRange(minimum: -150, maximum: -50)), outputDirectory: place.file("report"),
+      communicator: place.communicator)
+    // One dB, give or take float32's rounding, is 2.55 grey levels on every map.
+    for row in report.rows { #expect(abs(row.metrics[5].mse - 2.55 * 2.55) < 1e-3) }
+    #expect(report.markdown.contains("on which -150.0 dB is 0 and -50.0 dB is 255, for all maps, not rounded"))
+    let json = String(
+      decoding: try Files.read(place.file("report/report.json"), limit: 1 << 22, what: "read"), as: UTF8.self)
+    #expect(json.filter { !$0.isWhitespace }.contains("\"scale\":[-150.0,-50.0]"))
+  }
+
+  /// Of two data sets that differ in nothing else.
+  @Test func theUserHeightReachesKriging() throws {
+    func metrics(userHeight: Double) throws -> [MapMetrics] {
+      let path = place.file("stations.h5")
+      let description = MapSetDescription(
+        rows: Workplace.side, columns: Workplace.side, area: Area(userHeight: userHeight))
+      let writer = try MapSetWriter.create(
+        path: path, description: description, count: 1, communicator: place.communicator, overwrite: true)
+      try writer.write(MapBlock(first: 0, maps: [Workplace.truth(0)], stations: [SIMD3(5, 5, 12)]))
+      try writer.close()
+      return try Evaluator.run(
+        dataPath: path, reconstructionPaths: [], magnification: 2, outputDirectory: place.file("report"),
+        communicator: place.communicator
+      ).rows[0].metrics
+    }
+    let (low, high) = (try metrics(userHeight: 1.5), try metrics(userHeight: 10))
+    #expect(low.prefix(4) == high.prefix(4) && low[4] != high[4])
   }
 
   @Test func aDirectoryThatCannotBeMadeIsAFault() throws {

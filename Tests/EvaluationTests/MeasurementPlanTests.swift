@@ -1,9 +1,10 @@
 import Essentials
 import Foundation
-import Interpolation
 import MapStorage
 import MessagePassing
 import Testing
+import TestSupport
+
 @testable import Evaluation
 @testable import Reconstruction
 
@@ -45,7 +46,7 @@ import Testing
   ) throws -> String {
     let path = "\(folder)/\(name)"
     var description = MapSetDescription(
-      rows: maps[0].rows, columns: maps[0].columns, originX: 1, originY: 1, hasStations: false, hasValid: valid != nil)
+      rows: maps[0].rows, columns: maps[0].columns, area: Area(), hasStations: false, hasValid: valid != nil)
     if deviation != nil { description.layers = [MapLayer(name: "deviation", longName: "deviation", units: "dB")] }
     if samples != nil {
       description.reconstruction = ReconstructionRecord(
@@ -53,7 +54,7 @@ import Testing
     }
     let writer = try MapSetWriter.create(
       path: path, description: description, count: maps.count, communicator: communicator, overwrite: true)
-    var block = MapBlock(first: 0, maps: maps, valid: valid ?? [])
+    var block = MapBlock(first: 0, maps: maps, masks: (valid ?? []).map { Mask(bytes: $0) })
     if let deviation { block.layers = ["deviation": deviation] }
     block.sampleIndices = samples ?? []
     try writer.write(block)

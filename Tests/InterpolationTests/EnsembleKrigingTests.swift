@@ -2,6 +2,7 @@ import Computing
 import Essentials
 import Foundation
 import Testing
+
 @testable import Interpolation
 
 @Suite struct MapEnsembleTests {
@@ -14,9 +15,9 @@ import Testing
 
   @Test func differencesAreCountedByHand() {
     let map = ChannelFingerprint(rows: 2, columns: 3, values: [1, 2, 4, 7, 11, 16])
-    var sums = MapEnsembleSums(trend: [5], extent: 2, geometry: AreaGeometry())
-    sums.add((map, nil, nil))
-    sums.add((map, [1, 1, 0, 1, 1, 1], nil))
+    var sums = MapEnsembleSums(trend: [5], extent: 2, area: Area())
+    sums.add(StationMap(map))
+    sums.add(StationMap(map, mask: Mask([true, true, false, true, true, true])))
     // Along the axes at distance 1: across 1, 2, 4, 5 and down 6, 9, 12; without the third pixel 1, 4, 5, 6, 9.
     let first: [Double] = [1, 4, 16, 25, 36, 81, 144], second: [Double] = [1, 16, 25, 36, 81]
     #expect(sums.sums[0] == (first + second).reduce(0, +) && sums.sums[1] == 12)
@@ -25,7 +26,7 @@ import Testing
   }
 
   @Test func aVariogramIsFollowed() throws {
-    var sums = MapEnsembleSums(trend: [0], extent: 64, geometry: AreaGeometry(spacing: 2))
+    var sums = MapEnsembleSums(trend: [0], extent: 64, area: Area(spacing: 2))
     let lags = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32]
     #expect(sums.sums.count == 4 * lags.count)
     for (number, lag) in (lags.map(Double.init) + lags.map { Double($0) * 2.0.squareRoot() }).enumerated() {
@@ -39,14 +40,14 @@ import Testing
   }
 
   @Test func theTrendIsThePolynomialOfTheMaps() throws {
-    let geometry = AreaGeometry()
-    var sums = MapEnsembleSums.Trend(hasStations: true, geometry: geometry)
+    let area = Area()
+    var sums = MapEnsembleSums.Trend(hasStations: true, area: area)
     for station in [Self.station, SIMD3(20, 30, 25)] {
       var map = ChannelFingerprint(rows: 24, columns: 40, repeating: 0)
-      for (pixel, distance) in geometry.logDistances(rows: 24, columns: 40, station).enumerated() {
+      for (pixel, distance) in area.logDistances(rows: 24, columns: 40, station).enumerated() {
         map.values[pixel] = Float(Self.truth.mean(distance))
       }
-      sums.add((map, nil, station))
+      sums.add(StationMap(map, station: station))
     }
     let found = MapEnsemble(trend: try sums.coefficients(), nugget: 0, structures: [])
     // Maps are in single precision, 4e-6 at -95 dB; the powers of lg d of 24 x 40 places are nearly collinear.
@@ -56,8 +57,8 @@ import Testing
   }
 
   @Test func constantMapsAreRefused() throws {
-    var sums = MapEnsembleSums(trend: [0], extent: 8, geometry: AreaGeometry())
-    sums.add((ChannelFingerprint(rows: 8, columns: 8, repeating: -70), nil, nil))
+    var sums = MapEnsembleSums(trend: [0], extent: 8, area: Area())
+    sums.add(StationMap(ChannelFingerprint(rows: 8, columns: 8, repeating: -70)))
     #expect(throws: Fault.self) { try sums.ensemble() }
   }
 }
@@ -67,8 +68,8 @@ import Testing
 
   /// Maps of the very process.
   static func maps(_ count: Int) throws -> [ChannelFingerprint] {
-    let truth = MapEnsembleTests.truth, geometry = AreaGeometry()
-    let mean = geometry.logDistances(rows: side, columns: side, MapEnsembleTests.station).map(truth.mean)
+    let truth = MapEnsembleTests.truth, area = Area()
+    let mean = area.logDistances(rows: side, columns: side, MapEnsembleTests.station).map(truth.mean)
     var factor = DoubleMatrix(rows: side * side, columns: side * side) { one, other in
       let apart = SIMD2(Double(one / side - other / side), Double(one % side - other % side))
       return truth.variance - truth.variogram((apart * apart).sum().squareRoot())
@@ -92,7 +93,7 @@ import Testing
     let valid = masked ? (0..<grid.samples).map { $0 % 5 != 2 } : nil
     var (errors, other, standardised, count) = (0.0, 0.0, 0.0, 0.0)
     for map in try Self.maps(masked ? 10 : 40) {
-      let coarse = CoarseObservation(map: grid.decimate(map), valid: valid, station: MapEnsembleTests.station)
+      let coarse = StationMap(grid.decimate(map), mask: valid.map { Mask($0) }, station: MapEnsembleTests.station)
       let result = try ensemble.interpolate(coarse), rival = try own.interpolate(coarse).map
       let deviation = try #require(result.deviation)
       for (sample, pixel) in grid.samplePixels.enumerated() where valid?[sample] ?? true {
@@ -116,9 +117,9 @@ import Testing
     let kriging = try EnsembleKriging(grid: grid, ensemble: MapEnsembleTests.truth)
     let map = ChannelFingerprint(rows: 4, columns: 4, repeating: -80)
     let none = [Bool](repeating: false, count: 16)
-    #expect(throws: Fault.self) { try kriging.interpolate(CoarseObservation(map: map)) }
+    #expect(throws: Fault.self) { try kriging.interpolate(StationMap(map)) }
     #expect(throws: Fault.self) {
-      try kriging.interpolate(CoarseObservation(map: map, valid: none, station: MapEnsembleTests.station))
+      try kriging.interpolate(StationMap(map, mask: Mask(none), station: MapEnsembleTests.station))
     }
     let large = try SamplingGrid(rows: 132, columns: 132, magnification: 2)
     #expect(throws: Fault.self) { try EnsembleKriging(grid: large, ensemble: MapEnsembleTests.truth) }

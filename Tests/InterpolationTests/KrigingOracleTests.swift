@@ -2,6 +2,7 @@ import Computing
 import Essentials
 import Foundation
 import Testing
+
 @testable import Interpolation
 
 /// Kriging through eigenvectors against dense formulas, and these against Gaussian elimination.
@@ -45,8 +46,8 @@ import Testing
     let (rows, columns, magnification, offset) = shape
     let grid = try SamplingGrid(
       coarseRows: rows, coarseColumns: columns, magnification: magnification, offset: offset)
-    let coarse = CoarseObservation(
-      map: Self.rough(rows, columns, seed: 5), station: hasStation ? Self.station : nil)
+    let coarse = StationMap(
+      Self.rough(rows, columns, seed: 5), station: hasStation ? Self.station : nil)
     for kind in [Kriging.Samples.exact, .noisy] {
       let kriging = try Kriging(grid: grid, samples: kind)
       let problem = try kriging.prepared(coarse)
@@ -59,7 +60,7 @@ import Testing
         positions: (0..<grid.samples).map { (i: Int) in
           SIMD2(Double(offset + i / columns * magnification), Double(offset + i % columns * magnification))
         }, values: coarse.map.values.map(Double.init), fit: fit, kind: kind,
-        station: problem.trends == 2 ? SIMD3<Double>(Self.station) : nil, geometry: kriging.geometry
+        station: problem.trends == 2 ? SIMD3<Double>(Self.station) : nil, area: kriging.area
       ).posterior(rows: (0..<grid.rows).map(Double.init), columns: (0..<grid.columns).map(Double.init))
       for pixel in 0..<grid.pixels {
         #expect(abs(posterior.mean[pixel] - dense.mean[pixel]) < Self.rounding)
@@ -81,7 +82,7 @@ import Testing
   func likelihoodTrendAndPredictionAreThoseOfTheTextbook(_ covariance: Covariance) throws {
     let grid = try SamplingGrid(coarseRows: 3, coarseColumns: 4, magnification: 2)
     let kriging = try Kriging(grid: grid, samples: .noisy, covariances: [covariance])
-    let coarse = CoarseObservation(map: Self.rough(3, 4, seed: 8), station: Self.station)
+    let coarse = StationMap(Self.rough(3, 4, seed: 8), station: Self.station)
     let problem = try kriging.prepared(coarse)
     let number = 5, nugget = 0.01
     let basis = kriging.bases[number]
@@ -120,7 +121,7 @@ import Testing
     for pixel in 0..<grid.pixels {
       let place = SIMD2(Double(pixel / grid.columns), Double(pixel % grid.columns))
       let k = places.map { [covariance.correlation($0 - place, length: length)] }
-      let lg = kriging.geometry.logDistance(place, SIMD3<Double>(Self.station)) - problem.meanDistance
+      let lg = kriging.area.logDistance(place, SIMD3<Double>(Self.station)) - problem.meanDistance
       let weights = Self.product(Self.transposed(k), v)
       let trendThere: Double = problem.level + beta[0][0] + lg * beta[1][0]
       let mean = trendThere + Self.product(weights, residual)[0][0]
@@ -138,11 +139,11 @@ import Testing
     // 1600 samples less some holes: the moving neighbourhood against the whole grid's kriging.
     let truth = KrigingTests.smoothField(80, 80, length: 3, seed: 3)
     let grid = try SamplingGrid(rows: 80, columns: 80, magnification: 2)
-    var coarse = CoarseObservation(map: try decimate(truth, magnification: 2))
+    var coarse = StationMap(try decimate(truth, magnification: 2))
     let kriging = try Kriging(grid: grid)
     let whole = try kriging.interpolate(coarse)
     let valid = (0..<1600).map { !($0 % 97 == 5) }
-    coarse.valid = valid
+    coarse.mask = Mask(valid)
     for place in 0..<1600 where !valid[place] { coarse.map.values[place] = .nan }
     let holes = try kriging.interpolate(coarse)
     let error = KrigingTests.meanSquare(holes.map, truth), least = KrigingTests.meanSquare(whole.map, truth)

@@ -3,6 +3,7 @@ import Essentials
 import Foundation
 import Interpolation
 import Testing
+import TestSupport
 
 @Suite struct KrigingTests {
   /// Draws of a Gaussian field by a sum of random waves, whose covariance is exp(-d² / (2 length²)).
@@ -19,8 +20,8 @@ import Testing
 
   static func coarse(
     _ truth: ChannelFingerprint, _ magnification: Int, station: SIMD3<Float>? = nil
-  ) throws -> CoarseObservation {
-    CoarseObservation(map: try decimate(truth, magnification: magnification), station: station)
+  ) throws -> StationMap {
+    StationMap(try decimate(truth, magnification: magnification), station: station)
   }
 
   static func meanSquare(_ a: ChannelFingerprint, _ b: ChannelFingerprint) -> Double {
@@ -52,7 +53,7 @@ import Testing
   @Test func samplesAreKeptAndCertain() throws {
     let truth = Self.smoothField(32, 32, length: 3, seed: 9)
     let grid = try SamplingGrid(rows: 32, columns: 32, magnification: 4, offset: 1)
-    let coarse = CoarseObservation(map: try decimate(truth, magnification: 4, offset: 1))
+    let coarse = StationMap(try decimate(truth, magnification: 4, offset: 1))
     let result = try Kriging(grid: grid).interpolate(coarse)
     #expect(try decimate(result.map, magnification: 4, offset: 1) == coarse.map)
     let certain = try decimate(try #require(result.deviation), magnification: 4, offset: 1)
@@ -88,7 +89,7 @@ import Testing
   @Test func aConstantMapStaysConstantAndIsCertain() throws {
     let grid = try SamplingGrid(rows: 32, columns: 16, magnification: 4)
     for station in [nil, SIMD3<Float>(3, 4, 25)] {
-      let coarse = CoarseObservation(map: ChannelFingerprint(rows: 8, columns: 4, repeating: -77), station: station)
+      let coarse = StationMap(ChannelFingerprint(rows: 8, columns: 4, repeating: -77), station: station)
       let result = try Kriging(grid: grid).interpolate(coarse)
       #expect(result.map.values.allSatisfy { abs($0 + 77) < 1e-5 })
       #expect(try #require(result.deviation).values.allSatisfy { $0 < 1e-5 })
@@ -98,8 +99,8 @@ import Testing
   @Test(arguments: [(1, 1), (1, 2), (2, 1), (2, 2), (1, 8), (3, 1)])
   func tinyGridsWork(_ shape: (Int, Int)) throws {
     let grid = try SamplingGrid(coarseRows: shape.0, coarseColumns: shape.1, magnification: 16, offset: 3)
-    let coarse = CoarseObservation(
-      map: UpsamplerTests.map(shape.0, shape.1) { -80 + 3 * $0 - 2 * $1 }, station: SIMD3(5, 5, 25))
+    let coarse = StationMap(
+      UpsamplerTests.map(shape.0, shape.1) { -80 + 3 * $0 - 2 * $1 }, station: SIMD3(5, 5, 25))
     let result = try Kriging(grid: grid).interpolate(coarse)
     #expect(result.map.values.allSatisfy { $0.isFinite })
     #expect(try decimate(result.map, magnification: 16, offset: 3) == coarse.map)
@@ -134,14 +135,14 @@ import Testing
   @Test func badMapsAreFaults() throws {
     let kriging = try Kriging(grid: SamplingGrid(rows: 8, columns: 8, magnification: 2))
     #expect(throws: Fault.self) {
-      try kriging.interpolate(CoarseObservation(map: ChannelFingerprint(rows: 4, columns: 3, repeating: 0)))
+      try kriging.interpolate(StationMap(ChannelFingerprint(rows: 4, columns: 3, repeating: 0)))
     }
     var map = ChannelFingerprint(rows: 4, columns: 4, repeating: -70)
     map[1, 2] = .nan
-    let fault = #expect(throws: Fault.self) { try kriging.interpolate(CoarseObservation(map: map)) }
+    let fault = #expect(throws: Fault.self) { try kriging.interpolate(StationMap(map)) }
     #expect(fault?.place == "row 1, column 2 of the coarse map")
     #expect(throws: Fault.self) {
-      try kriging.interpolate(CoarseObservation(map: map, valid: [Bool](repeating: false, count: 16)))
+      try kriging.interpolate(StationMap(map, mask: Mask([Bool](repeating: false, count: 16))))
     }
     #expect(throws: Fault.self) {
       try Kriging(grid: SamplingGrid(coarseRows: 2000, coarseColumns: 2, magnification: 2))

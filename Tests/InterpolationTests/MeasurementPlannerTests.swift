@@ -2,6 +2,7 @@ import Computing
 import Essentials
 import Foundation
 import Testing
+
 @testable import Interpolation
 
 @Suite struct MeasurementPlannerTests {
@@ -25,7 +26,7 @@ import Testing
     var positions = kriging.samples.positions, values = kriging.samples.values.map(Double.init)
     func meanVariance() throws -> Double {
       let variance = try DenseProcess(
-        positions: positions, values: values, fit: kriging.fit, kind: .noisy, station: nil, geometry: AreaGeometry()
+        positions: positions, values: values, fit: kriging.fit, kind: .noisy, station: nil, area: Area()
       ).posterior(rows: lines, columns: lines).variance
       return variance.reduce(0, +) / 144
     }
@@ -81,7 +82,7 @@ import Testing
     let truth = KrigingTests.smoothField(16, 16, length: 3, seed: 7)
     let kriging = try Self.known(Self.corners(16, step: 8), of: truth)
     var planner = try MeasurementPlanner(
-      known: kriging, rows: 16, columns: 16, valid: (0..<256).map { $0 / 16 >= 14 || $0 % 16 >= 14 })
+      known: kriging, rows: 16, columns: 16, mask: Mask((0..<256).map { $0 / 16 >= 14 || $0 % 16 >= 14 }))
     planner.exclude(row: 15, column: 15)
     var seen = Set<[Int]>()
     while seen.count < 300, let next = planner.next() {

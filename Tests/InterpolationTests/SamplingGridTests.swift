@@ -1,6 +1,7 @@
 import Essentials
 import Interpolation
 import Testing
+import TestSupport
 
 @Suite struct SamplingGridTests {
   /// The value tells the pixel.

@@ -11,7 +11,7 @@ import Testing
     }
     let grid = try SamplingGrid(rows: 64, columns: 48, magnification: magnification, offset: offset)
     let coarse = try decimate(truth, magnification: magnification, offset: offset)
-    let fine = try Spline(grid: grid).interpolate(CoarseObservation(map: coarse)).map
+    let fine = try Spline(grid: grid).interpolate(StationMap(coarse)).map
     #expect(try decimate(fine, magnification: magnification, offset: offset) == coarse)
     for row in offset...(64 - magnification + offset) {
       for column in offset...(48 - magnification + offset) {
@@ -23,7 +23,7 @@ import Testing
   @Test func beyondTheLastSampleItGoesStraightOn() throws {
     let grid = try SamplingGrid(coarseRows: 1, coarseColumns: 6, magnification: 8, offset: 3)
     let coarse = ChannelFingerprint(rows: 1, columns: 6, values: [0, 1, -1, 3, 2, 5])
-    let fine = try Spline(grid: grid).interpolate(CoarseObservation(map: coarse)).map
+    let fine = try Spline(grid: grid).interpolate(StationMap(coarse)).map
     for column in [1, 2, 45, 46] {
       #expect(abs(fine[0, column - 1] - 2 * fine[0, column] + fine[0, column + 1]) < 1e-5)
     }
@@ -40,7 +40,7 @@ import Testing
       return 2 + (count > 1 ? 3 * t : 0) + (count > 2 ? -t * t : 0) + (count > 3 ? 0.5 * t * t * t : 0)
     }
     let grid = try SamplingGrid(rows: 4 * count, columns: 4, magnification: 4)
-    let fine = try Spline(grid: grid).interpolate(CoarseObservation(map: decimate(truth, magnification: 4))).map
+    let fine = try Spline(grid: grid).interpolate(StationMap(decimate(truth, magnification: 4))).map
     for row in 0...(4 * count - 4) { #expect(abs(fine[row, 0] - truth[row, 0]) < UpsamplerTests.rounding) }
   }
 
@@ -48,10 +48,10 @@ import Testing
     let grid = try SamplingGrid(rows: 8, columns: 8, magnification: 2)
     var map = ChannelFingerprint(rows: 4, columns: 4, repeating: -70)
     map[0, 0] = .nan
-    let fine = try Spline(grid: grid).interpolate(CoarseObservation(map: map, valid: (0..<16).map { $0 > 0 })).map
+    let fine = try Spline(grid: grid).interpolate(StationMap(map, mask: Mask((0..<16).map { $0 > 0 }))).map
     #expect(fine.values.allSatisfy { abs($0 + 70) < 1e-4 })
     #expect(throws: Fault.self) {
-      try Spline(grid: grid).interpolate(CoarseObservation(map: ChannelFingerprint(rows: 4, columns: 5, repeating: 0)))
+      try Spline(grid: grid).interpolate(StationMap(ChannelFingerprint(rows: 4, columns: 5, repeating: 0)))
     }
   }
 }

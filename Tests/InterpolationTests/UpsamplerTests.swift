@@ -18,7 +18,7 @@ import Testing
     let grid = try SamplingGrid(
       rows: truth.rows, columns: truth.columns, magnification: magnification, offset: offset)
     let coarse = try decimate(truth, magnification: magnification, offset: offset)
-    return try Upsampler(grid: grid, method: method).interpolate(CoarseObservation(map: coarse)).map
+    return try Upsampler(grid: grid, method: method).interpolate(StationMap(coarse)).map
   }
 
   static func largestError(_ a: ChannelFingerprint, _ b: ChannelFingerprint) -> Float {
@@ -72,7 +72,7 @@ import Testing
   @Test func nearestTakesTheLaterSampleHalfway() throws {
     let fine = try Upsampler(
       grid: SamplingGrid(coarseRows: 1, coarseColumns: 3, magnification: 4), method: .nearest
-    ).interpolate(CoarseObservation(map: ChannelFingerprint(rows: 1, columns: 3, values: [1, 2, 3]))).map
+    ).interpolate(StationMap(ChannelFingerprint(rows: 1, columns: 3, values: [1, 2, 3]))).map
     #expect(fine.rows == 4)
     for row in 0..<4 {
       #expect((0..<12).map { fine[row, $0] } == [1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3])
@@ -83,7 +83,7 @@ import Testing
   func oneSampleIsAConstantAndTwoAreALine(_ method: UpsamplingMethod) throws {
     let grid = try SamplingGrid(coarseRows: 1, coarseColumns: 2, magnification: 4)
     let coarse = ChannelFingerprint(rows: 1, columns: 2, values: [10, 14])
-    let fine = try Upsampler(grid: grid, method: method).interpolate(CoarseObservation(map: coarse)).map
+    let fine = try Upsampler(grid: grid, method: method).interpolate(StationMap(coarse)).map
     for row in 0..<4 {
       for column in 0..<8 { #expect(abs(fine[row, column] - Float(10 + column)) < Self.rounding) }
     }
@@ -93,7 +93,7 @@ import Testing
     // By hand: sample -1 is 2·0 - 3 = -3, sample 3 is 2·4 - 3 = 5; halfway weights -1/16, 9/16, 9/16, -1/16.
     let grid = try SamplingGrid(coarseRows: 1, coarseColumns: 3, magnification: 2)
     let coarse = ChannelFingerprint(rows: 1, columns: 3, values: [0, 3, 4])
-    let fine = try Upsampler(grid: grid, method: .bicubic).interpolate(CoarseObservation(map: coarse)).map
+    let fine = try Upsampler(grid: grid, method: .bicubic).interpolate(StationMap(coarse)).map
     let last: Float = (-3 + 9 * 4 + 9 * 5 - 6) / 16
     let expected: [Float] = [0, (3 + 27 - 4) / 16, 3, (0 + 27 + 36 - 5) / 16, 4, last]
     for column in 0..<6 { #expect(abs(fine[0, column] - expected[column]) < 1e-6) }
@@ -107,7 +107,7 @@ import Testing
     let shiftedGrid = try SamplingGrid(rows: 64, columns: 64, magnification: 4, offset: 1)
     let coarse = try decimate(truth, magnification: 4)
     let shifted = try Upsampler(grid: shiftedGrid, method: .bicubic)
-      .interpolate(CoarseObservation(map: coarse)).map
+      .interpolate(StationMap(coarse)).map
     func squares(_ map: ChannelFingerprint) -> Float {
       zip(map.values, truth.values).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     }
@@ -121,7 +121,7 @@ import Testing
     coarse[1, 1] = .nan
     coarse[2, 2] = .infinity
     let valid = (0..<9).map { $0 != 4 && $0 != 8 }
-    let observation = CoarseObservation(map: coarse, valid: valid)
+    let observation = StationMap(coarse, mask: Mask(valid))
     let fine = try Upsampler(grid: grid, method: .bicubic).interpolate(observation).map
     #expect(fine.values.allSatisfy { $0.isFinite })
     #expect(fine[2, 2] == -70)
@@ -133,7 +133,7 @@ import Testing
     let map = SamplingGridTests.numbered(rows, columns)
     for step in 2...40 {
       let valid = (0..<(rows * columns)).map { ($0 * 7919 + step) % step == 0 }
-      let result = try filled(map, valid: valid)
+      let result = try filled(StationMap(map, mask: Mask(valid)))
       for place in 0..<(rows * columns) {
         let (row, column) = (place / columns, place % columns)
         let nearest = valid.indices.filter { valid[$0] }.min { a, b in
@@ -150,11 +150,11 @@ import Testing
   @Test func aMapOfTheWrongShapeOrWithoutAnySampleIsAFault() throws {
     let upsampler = try Upsampler(rows: 8, columns: 8, magnification: 2, method: .bilinear)
     #expect(throws: Fault.self) {
-      try upsampler.interpolate(CoarseObservation(map: ChannelFingerprint(rows: 4, columns: 3, repeating: 0)))
+      try upsampler.interpolate(StationMap(ChannelFingerprint(rows: 4, columns: 3, repeating: 0)))
     }
-    let empty = CoarseObservation(
-      map: ChannelFingerprint(rows: 4, columns: 4, repeating: 0),
-      valid: [Bool](repeating: false, count: 16))
+    let empty = StationMap(
+      ChannelFingerprint(rows: 4, columns: 4, repeating: 0),
+      mask: Mask([Bool](repeating: false, count: 16)))
     #expect(throws: Fault.self) { try upsampler.interpolate(empty) }
   }
 }

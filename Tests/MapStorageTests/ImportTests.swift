@@ -14,8 +14,8 @@ import TestSupport
 
   private func requireKnown(_ maps: ImportedMaps) throws {
     #expect(maps.count == Known.count && maps.rows == Known.rows && maps.columns == Known.columns)
-    #expect(try maps.read(0..<6) == (0..<6).map(Known.map))
-    #expect(try maps.read(4..<5) == [Known.map(4)])
+    #expect(try maps.read(0..<6).map(\.map) == (0..<6).map(Known.map))
+    #expect(try maps.read(4..<5).map(\.map) == [Known.map(4)])
   }
 
   /// The known maps, rounded half to even as the integer fixtures are.
@@ -34,11 +34,11 @@ import TestSupport
   func arraysOfNumPy(name: String) throws { try requireKnown(try open(name)) }
 
   @Test func integersAndOneMap() throws {
-    #expect(try open("big_i2.npy").read(0..<6) == (0..<6).map(rounded))
-    #expect(try open("foreign.h5", ImportOptions(maps: "NLOS/power_i2")).read(1..<2) == [rounded(1)])
+    #expect(try open("big_i2.npy").read(0..<6).map(\.map) == (0..<6).map(rounded))
+    #expect(try open("foreign.h5", ImportOptions(maps: "NLOS/power_i2")).read(1..<2).map(\.map) == [rounded(1)])
     for maps in [try open("single.npy"), try open("foreign.h5", ImportOptions(maps: "NLOS/single"))] {
       #expect(maps.count == 1)
-      #expect(try maps.read(0..<1) == [Known.map(0)])
+      #expect(try maps.read(0..<1).map(\.map) == [Known.map(0)])
     }
   }
 
@@ -48,21 +48,21 @@ import TestSupport
       ImportOptions(
         maps: "NLOS/with_nan", stations: "NLOS/bs_xy", valid: "NLOS/mask", stationHeight: 25))
     let positions = (0..<6).map { SIMD3(Float($0), 10 * Float($0), 25) }
-    #expect(try hdf5.stations(0..<6) == positions)
-    #expect(try hdf5.valid(1..<3)?.map { $0.firstIndex(of: 0) } == [nil, 8])
-    #expect(try hdf5.read(2..<3)[0][1, 3].isNaN)
+    #expect(try hdf5.read(0..<6).map(\.station) == positions)
+    #expect(try hdf5.read(1..<3).map { $0.mask?.flags.firstIndex(of: false) } == [nil, 8])
+    #expect(try hdf5.read(2..<3)[0].map[1, 3].isNaN)
     let numpy = try open(
       "nan.npy", ImportOptions(stations: fixture("maps/stations.npy"), valid: fixture("maps/mask.npy")))
-    #expect(try numpy.stations(2..<4) == Array(positions[2..<4]))
+    #expect(try numpy.read(2..<4).map(\.station) == Array(positions[2..<4]))
     #expect(try numpy.read(0..<6).count == 6)
     let archive = try open(
       "stored.npz", ImportOptions(maps: "maps", stations: "bs", environments: "env", stationHeight: 25))
     try requireKnown(archive)
-    #expect(try archive.stations(0..<6) == positions)
-    #expect(try archive.environments(0..<6) == [7, 7, 8, 8, 9, 9])
+    #expect(try archive.read(0..<6).map(\.station) == positions)
+    #expect(try archive.read(0..<6).map(\.environment) == [7, 7, 8, 8, 9, 9])
     let own = try open("layout.h5")
     #expect(own.hasStations && own.hasValid && own.hasEnvironments)
-    #expect(try own.read(5..<6) == [Known.map(5)])
+    #expect(try own.read(5..<6).map(\.map) == [Known.map(5)])
   }
 
   @Test func powersBecomeDecibels() throws {
@@ -70,7 +70,7 @@ import TestSupport
     let read = try maps.read(0..<6)
     for sample in 0..<6 {
       // One rounding of a power in float32 is 5e-7 dB; of -100 dB in float32, 8e-6.
-      let difference = zip(read[sample].values, Known.map(sample).values).map { abs($0 - $1) }.max()
+      let difference = zip(read[sample].map.values, Known.map(sample).values).map { abs($0 - $1) }.max()
       #expect(difference ?? 1 < 2e-5)
     }
     let wrong = try open("c.npy", ImportOptions(units: .linear))
@@ -85,11 +85,11 @@ import TestSupport
     for sample in 0..<11 {
       // Of 99 dB in 255 steps, float32 rounds 1e-5 dB.
       let wanted: Float = -147 + 99.16 / 255 * Float(10 * sample + 5 * 2 + 3)
-      #expect(abs(maps[sample][2, 3] - wanted) < 3e-5)
+      #expect(abs(maps[sample].map[2, 3] - wanted) < 3e-5)
     }
     let sixteen = try open("grey16", ImportOptions(pictureRange: range))
     let wanted: Float = -147 + 99.16 / 65535 * 31504
-    let corner = try sixteen.read(2..<3)[0][3, 4]
+    let corner = try sixteen.read(2..<3)[0].map[3, 4]
     #expect(abs(corner - wanted) < 3e-5)
     #expect(try open("grey8/map3.png", ImportOptions(pictureRange: range)).count == 1)
     #expect(fault { _ = try open("grey8") }?.hint == "--png-range -147,-47.84")
@@ -141,10 +141,12 @@ import TestSupport
     let options = ImportOptions(
       maps: "NLOS/with_nan", stations: "NLOS/bs_xy", valid: "NLOS/mask", stationHeight: 25)
     try MapImporter.run(
-      path: fixture("maps/foreign.h5"), options: options, target: target, spacing: 2, softwareVersion: "9",
+      path: fixture("maps/foreign.h5"), options: options, target: target,
+      area: Area(spacing: 2, originX: 0, originY: 0, userHeight: 3), softwareVersion: "9",
       communicator: try Communicator.world())
     let reader = try MapSetReader(path: target)
-    #expect(reader.count == 6 && reader.description.spacing == 2)
+    #expect(reader.count == 6 && reader.description.area.spacing == 2)
+    #expect(reader.description.area.userHeight == 3)
     #expect(reader.description.configuration.contains("maps: \"NLOS/with_nan\""))
     #expect(try reader.read(indices: [0, 5]) == [Known.map(0), Known.map(5)])
     #expect(try reader.read(indices: [2])[0][1, 3].isNaN)
@@ -167,11 +169,11 @@ import TestSupport
       maps: "NLOS/path_power", stations: "NLOS/bs_xy",
       layers: [.init(name: "coherent_power", source: "NLOS/power_f8_big"), .init(name: "seen", source: "NLOS/mask")])
     try MapImporter.run(
-      path: fixture("maps/foreign.h5"), options: options, target: target, origin: SIMD2(1, 2),
+      path: fixture("maps/foreign.h5"), options: options, target: target, area: Area(originY: 2),
       communicator: try Communicator.world())
     let reader = try MapSetReader(path: target)
     #expect(reader.description.layers.map(\.name) == ["coherent_power", "seen"])
-    #expect(reader.description.originX == 1 && reader.description.originY == 2)
+    #expect(reader.description.area.originX == 1 && reader.description.area.originY == 2)
     #expect(reader.description.configuration.contains("    seen: \"NLOS/mask\"\n"))
     #expect(try reader.read(layer: "coherent_power", indices: [3]) == [Known.map(3)])
     #expect(try reader.read(layer: "seen", indices: [1, 2]).map { $0.values.firstIndex(of: 0) } == [nil, 8])

@@ -11,7 +11,8 @@ import TestSupport
   let communicator: Communicator
   private let count = 23
   private let description = MapSetDescription(
-    rows: Known.rows, columns: Known.columns, spacing: 0.5, configuration: "scenario: uma  # tables\nk: 1\n",
+    rows: Known.rows, columns: Known.columns, area: Area(spacing: 0.5),
+    configuration: "scenario: uma  # tables\nk: 1\n",
     seed: 7, softwareVersion: "0.1.0", layers: [MapLayer(name: "wide", longName: "wide", units: "1")],
     hasEnvironments: true, hasValid: true)
 
@@ -21,7 +22,7 @@ import TestSupport
     MapBlock(
       first: samples.lowerBound, maps: samples.map(Known.map),
       stations: samples.map { SIMD3(Float($0), 2, 25) }, environments: samples.map { Int32($0 / 2) },
-      valid: samples.map { sample in (0..<20).map { $0 == sample ? 0 : 1 } },
+      masks: samples.map { sample in Mask((0..<20).map { $0 != sample }) },
       layers: ["wide": samples.map { ChannelFingerprint(rows: 4, columns: 5, repeating: Float($0)) }])
   }
 
@@ -58,7 +59,7 @@ import TestSupport
       sourceLocation: location)
     #expect(try one.stations(indices: all) == other.stations(indices: all), sourceLocation: location)
     #expect(try one.environments(indices: all) == other.environments(indices: all), sourceLocation: location)
-    #expect(try one.valid(indices: all) == other.valid(indices: all), sourceLocation: location)
+    #expect(try one.masks(indices: all) == other.masks(indices: all), sourceLocation: location)
   }
 
   /// Byte by byte: neither the cut into blocks nor their order shows.

@@ -9,9 +9,9 @@ import TestSupport
   let scratch = Scratch()
 
   /// Two maps of 2 x 2 whose values tell file and map.
-  private func write(_ name: String, first: Float, environments: [Int32] = [], spacing: Double = 1) throws -> String {
+  private func write(_ name: String, first: Float, environments: [Int32] = [], area: Area = Area()) throws -> String {
     let path = scratch.file(name)
-    var description = MapSetDescription(rows: 2, columns: 2, spacing: spacing)
+    var description = MapSetDescription(rows: 2, columns: 2, area: area)
     description.hasEnvironments = !environments.isEmpty
     let writer = try MapSetWriter.create(
       path: path, description: description, count: 2, communicator: try Communicator.world(), overwrite: true)
@@ -26,25 +26,28 @@ import TestSupport
   @Test func mapsOfAllFilesFollowOneAnother() throws {
     let maps = try MapSetCollection(paths: [write("a.h5", first: -80), write("b.h5", first: -60)])
     #expect(maps.count == 4 && maps.rows == 2)
-    #expect(try (0..<4).map { try maps.read($0).map.values[0] } == [-80, -79, -60, -59])
-    let last = try maps.read(3)
-    #expect(last.station == SIMD3(-60, 1, 25) && last.place.hasSuffix("b.h5:/maps[1]") && last.valid == nil)
-    #expect(try maps.environments() == nil)
+    #expect(try (0..<4).map { try maps.map($0).map.values[0] } == [-80, -79, -60, -59])
+    let last = try maps.map(3)
+    #expect(last.station == SIMD3(-60, 1, 25) && last.place.hasSuffix("b.h5:/maps[1]") && last.mask == nil)
+    #expect(maps.environments == nil)
   }
 
   @Test func environmentsOfDifferentFilesAreDifferent() throws {
     let maps = try MapSetCollection(paths: [
       write("a.h5", first: -80, environments: [3, 5]), write("b.h5", first: -60, environments: [5, 5]),
     ])
-    let environments = try #require(try maps.environments())
+    let environments = try #require(maps.environments)
     #expect(environments[0] != environments[1] && environments[2] == environments[3])
     #expect(!environments[..<2].contains(environments[2]))
+    #expect(try (0..<4).map { try maps.map($0).environment } == environments.map(Optional.init))
   }
 
   @Test func filesThatDoNotBelongTogetherAreSaid() throws {
-    let first = try write("a.h5", first: -80), other = try write("b.h5", first: -60, spacing: 2)
+    let first = try write("a.h5", first: -80), other = try write("b.h5", first: -60, area: Area(spacing: 2))
     let fault = fault { _ = try MapSetCollection(paths: [first, other]) }
     #expect(fault?.place == other && fault?.expected?.contains("1.0 m") == true && fault?.found == "2.0 m")
+    let high = try write("c.h5", first: -60, area: Area(userHeight: 10))
+    #expect(TestSupport.fault { _ = try MapSetCollection(paths: [first, high]) }?.found == "10.0 m")
     #expect(throws: Fault.self) { try MapSetCollection(paths: []) }
   }
 }

@@ -1,4 +1,3 @@
-import Essentials
 import Foundation
 import MapStorage
 import Testing
@@ -10,7 +9,9 @@ import TestSupport
     #expect(reader.count == Known.count)
     let description = reader.description
     #expect(description.rows == Known.rows && description.columns == Known.columns)
-    #expect(description.spacing == 2.5 && description.originX == 1 && description.originY == 10)
+    #expect(description.area.spacing == 2.5 && description.area.originX == 1 && description.area.originY == 10)
+    // Files from before it was stored.
+    #expect(description.area.userHeight == 1.5)
     #expect(description.seed == (UInt64(1) << 63) + 5)
     #expect(description.configuration == "simulation:\n  count: 6\n")
     #expect(description.units == "dB" && description.longName == "channel power")
@@ -37,9 +38,20 @@ import TestSupport
     let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     let map = try reader.read(indices: [2])[0]
     #expect(map[1, 3].isNaN)
-    let valid = try #require(try reader.valid(indices: [2, 0]))
-    #expect(valid[0].firstIndex(of: 0) == 8 && valid[0].filter { $0 == 0 }.count == 1)
-    #expect(valid[1] == [UInt8](repeating: 1, count: 20))
+    let masks = try #require(try reader.masks(indices: [2, 0]))
+    #expect(masks[0].bytes.firstIndex(of: 0) == 8 && masks[0].bytes.filter { $0 == 0 }.count == 1)
+    #expect(masks[1].isAll && masks[1].count == 20)
+  }
+
+  @Test func aMapComesWithAllThatIsKnownOfIt() throws {
+    let reader = try MapSetReader(path: fixture("maps/layout.h5"))
+    let map = try reader.map(3)
+    #expect(map.map == Known.map(3) && map.mask?.isAll == true && map.station == SIMD3(3, 30, 25))
+    #expect(try map.environment == reader.environments(indices: [3])?[0])
+    #expect(map.place.hasSuffix("layout.h5:/maps[3]"))
+    let layer = try reader.map(2, layer: "shadow_fading")
+    #expect(try [layer.map] == reader.read(layer: "shadow_fading", indices: [2]) && layer.mask?[8] == false)
+    #expect(fault { _ = try reader.map(0, layer: "wall") }?.expected == "shadow_fading")
   }
 
   @Test func sampleThatIsNotThere() throws {

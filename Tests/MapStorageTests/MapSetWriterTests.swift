@@ -13,7 +13,7 @@ import TestSupport
 
   private var description: MapSetDescription {
     MapSetDescription(
-      rows: Known.rows, columns: Known.columns, spacing: 0.25, originX: -3, originY: 7,
+      rows: Known.rows, columns: Known.columns, area: Area(spacing: 0.25, originX: -3, originY: 7, userHeight: 10.3),
       configuration: "a: \"ü\"\n", seed: .max, softwareVersion: "0.1.0",
       layers: [MapLayer(name: "line_of_sight", longName: "line of sight", units: "1")],
       hasEnvironments: true, hasValid: true)
@@ -23,7 +23,7 @@ import TestSupport
     MapBlock(
       first: samples.lowerBound, maps: samples.map(Known.map),
       stations: samples.map { SIMD3(Float($0), 2, 25) }, environments: samples.map { Int32($0 / 2) },
-      valid: samples.map { sample in (0..<20).map { $0 == sample ? 0 : 1 } },
+      masks: samples.map { sample in Mask((0..<20).map { $0 != sample }) },
       layers: ["line_of_sight": samples.map { ChannelFingerprint(rows: 4, columns: 5, repeating: Float($0)) }]
     )
   }
@@ -51,7 +51,7 @@ import TestSupport
     #expect(try reader.read(indices: all) == all.map(Known.map))
     #expect(try reader.stations(indices: all) == block(0..<6).stations)
     #expect(try reader.environments(indices: all) == block(0..<6).environments)
-    #expect(try reader.valid(indices: all) == block(0..<6).valid)
+    #expect(try reader.masks(indices: all) == block(0..<6).masks)
     #expect(try reader.read(layer: "line_of_sight", indices: all) == block(0..<6).layers["line_of_sight"])
   }
 

@@ -2,6 +2,7 @@ import Computing
 import Essentials
 import Metrics
 import Testing
+import TestSupport
 
 @Suite struct CalibrationTests {
   /// Quantiles of 50, 90 and 95 %, and the probability of ± 1.3, from SciPy's stats.t.
@@ -120,13 +121,14 @@ import Testing
     let scale = try GreyScale(of: truth)
     let deviation = ChannelFingerprint(rows: 1, columns: 3, values: [.nan, 1, 0])
     let metrics = try CalibrationMetrics(
-      PredictedMap(mean: truth, deviation: deviation), truth: truth, counted: [false, true, true], scale: scale)
+      PredictedMap(mean: truth, deviation: deviation), truth: truth, counted: Mask([false, true, true]), scale: scale)
     // Known exactly and right: in every interval.
     #expect(metrics.pixels == 2 && metrics.coverage.allSatisfy { $0 == 1 } && metrics.error == 0)
     func fault(_ deviation: ChannelFingerprint, _ counted: [Bool]?) -> Fault? {
       #expect(throws: Fault.self) {
         try CalibrationMetrics(
-          PredictedMap(mean: truth, deviation: deviation), truth: truth, counted: counted, scale: scale)
+          PredictedMap(mean: truth, deviation: deviation), truth: truth, counted: counted.map { Mask($0) }, scale: scale
+        )
       }
     }
     #expect(fault(deviation, nil)?.place == "row 0, column 0")

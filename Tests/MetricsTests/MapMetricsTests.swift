@@ -3,6 +3,7 @@ import Foundation
 import Interpolation
 import Metrics
 import Testing
+import TestSupport
 
 @Suite struct MapMetricsTests {
   static func upsampled(
@@ -11,7 +12,7 @@ import Testing
     let upsampler = try Upsampler(
       rows: map.rows, columns: map.columns, magnification: magnification, method: method)
     return try upsampler.interpolate(
-      CoarseObservation(map: decimate(map, magnification: magnification))
+      StationMap(decimate(map, magnification: magnification))
     ).map
   }
 
@@ -42,13 +43,13 @@ import Testing
         (expected.all, try MapMetrics(comparing: estimate, to: map)),
         (
           expected.masked,
-          try MapMetrics(comparing: holedEstimate, to: holedTruth, valid: expected.flags)
+          try MapMetrics(comparing: holedEstimate, to: holedTruth, mask: Mask(expected.flags))
         ),
         (expected.interior, try MapMetrics(comparing: estimate, to: map, region: .interior(margin: 8))),
         (
           expected.border,
           try MapMetrics(
-            comparing: holedEstimate, to: holedTruth, valid: expected.flags, region: .border(margin: 8))
+            comparing: holedEstimate, to: holedTruth, mask: Mask(expected.flags), region: .border(margin: 8))
         ),
       ]
       for (want, got) in cases {
@@ -94,6 +95,30 @@ import Testing
     #expect(abs(metrics.rmseDB - 1) < 1e-5)
   }
 
+  /// 100 dB on 255 levels: one pixel of four is off by 2 dB, 5.1 levels.
+  @Test func aFixedScaleIsTheSameForAllMaps() throws {
+    let scale = MetricScale.fixed(ValueRange(minimum: -150, maximum: -50))
+    for level: Float in [-90, -60] {
+      let truth = ChannelFingerprint(rows: 2, columns: 2, repeating: level)
+      var estimate = truth
+      estimate[1, 0] -= 2
+      let metrics = try MapMetrics(comparing: estimate, to: truth, scale: scale)
+      #expect(abs(metrics.mse - 5.1 * 5.1 / 4) < 1e-9 && metrics.rmseDB == 1)
+      let grey = Double(level + 150) * 2.55
+      #expect(abs(metrics.nmse - 5.1 * 5.1 / (4 * grey * grey)) < 1e-12)
+      #expect(try GreyScale(of: truth, scale: scale).grey(level) == grey)
+      // What lies beyond the scale is not clamped.
+      estimate[1, 0] = level + 102
+      let far = try MapMetrics(comparing: estimate, to: truth, scale: scale)
+      #expect(abs(far.mse.squareRoot() - 51 * 2.55) < 1e-9)
+    }
+    let hollow = ChannelFingerprint(rows: 1, columns: 2, values: [.nan, -80])
+    #expect(throws: Fault.self) { try MapMetrics(comparing: hollow, to: hollow, scale: scale) }
+    #expect(throws: Fault.self) { try GreyScale(of: hollow, mask: Mask([false, false]), scale: scale) }
+    let seen = try MapMetrics(comparing: hollow, to: hollow, mask: Mask([false, true]), scale: scale)
+    #expect(seen.pixels == 1 && seen.psnr == MapMetrics.highestPSNR)
+  }
+
   @Test func badMapsAreFaults() throws {
     let good = ChannelFingerprint(rows: 2, columns: 2, values: [1, 2, 3, 4])
     let constant = ChannelFingerprint(rows: 2, columns: 2, repeating: 3)
@@ -102,7 +127,7 @@ import Testing
     func fault(
       _ estimate: ChannelFingerprint, _ truth: ChannelFingerprint, _ valid: [Bool]? = nil
     ) -> Fault? {
-      #expect(throws: Fault.self) { try MapMetrics(comparing: estimate, to: truth, valid: valid) }
+      #expect(throws: Fault.self) { try MapMetrics(comparing: estimate, to: truth, mask: valid.map { Mask($0) }) }
     }
     #expect(fault(good, constant)?.what == "the true map is constant")
     #expect(fault(broken, good)?.place == "row 1, column 0")

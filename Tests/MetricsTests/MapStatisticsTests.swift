@@ -1,6 +1,7 @@
 import Computing
 import Essentials
 import Testing
+
 @testable import Metrics
 
 /// Statistics of sets of maps against values known in closed form.
@@ -8,14 +9,14 @@ import Testing
   @Test func aPlaneHasItsSlopeItsRangeAndNoResidualInside() throws {
     var map = ChannelFingerprint(rows: 12, columns: 20, repeating: 0)
     for row in 0..<12 { for column in 0..<20 { map[row, column] = 0.5 * Float(column) } }
-    var residual = Field(map, valid: nil)
+    var residual = Field(map, mask: nil)
     residual.subtractMedian()
     for row in 0..<12 {
       for column in 2..<18 { #expect(residual.values[row * 20 + column] == 0) }
       #expect(residual.values[row * 20] == -0.5)  // 1 0 | 0 1 2: the middle of five mirrored columns
     }
-    let surveyor = MapSurveyor(spacing: 2, origin: SIMD2(0, 0))
-    let survey = try #require(surveyor.survey(.init(map)))
+    let surveyor = MapSurveyor(area: Area(spacing: 2, originX: 0, originY: 0))
+    let survey = try #require(surveyor.survey(StationMap(map)))
     let statistics = try #require(MapStatistics([survey]))
     #expect(abs(statistics.path.gradient.value - 0.25) < 1e-6)
     #expect(statistics.range[1].value == 9.5)
@@ -25,7 +26,7 @@ import Testing
   }
 
   @Test func distanceBinsAndExcessFollowThePathloss() throws {
-    let surveyor = MapSurveyor(spacing: 1, origin: SIMD2(1, 1))
+    let surveyor = MapSurveyor(area: Area()) { distance, lineOfSight in distance + (lineOfSight ? 100 : 0) }
     let surveys = [SIMD2(4.0, 7.0), SIMD2(30.0, 2.0)].compactMap { station in
       var map = ChannelFingerprint(rows: 32, columns: 32, repeating: 0)
       for row in 0..<32 {
@@ -35,9 +36,8 @@ import Testing
         }
       }
       return surveyor.survey(
-        .init(map, station: station, lineOfSight: .init(rows: 32, columns: 32, repeating: 1)) { distance, lineOfSight in
-          distance + (lineOfSight ? 100 : 0)
-        })
+        StationMap(map, station: SIMD3(Float(station.x), Float(station.y), 25)),
+        lineOfSight: .init(rows: 32, columns: 32, repeating: 1))
     }
     let statistics = try #require(MapStatistics(surveys))
     #expect(abs(try #require(statistics.excess).value + 0.75) < 1e-4)
@@ -50,13 +50,12 @@ import Testing
 
   @Test func whiteFadingHasItsDeviationAndNoCorrelation() throws {
     // 20 maps of 1,024 values: the deviation of 2 is known to 0.01, a correlation to 0.005.
-    let surveyor = MapSurveyor(spacing: 1, origin: SIMD2(0, 0))
+    let surveyor = MapSurveyor(area: Area(originX: 0, originY: 0))
     let surveys = (0..<20).compactMap { sample in
       let noise = RandomStream(seed: 1, purpose: .test).gaussian(1024, sample: sample)
       return surveyor.survey(
-        .init(
-          .init(rows: 32, columns: 32, repeating: -90),
-          coherent: .init(rows: 32, columns: 32, values: noise.map { 2 * $0 - 90 })))
+        StationMap(ChannelFingerprint(rows: 32, columns: 32, repeating: -90)),
+        coherent: .init(rows: 32, columns: 32, values: noise.map { 2 * $0 - 90 }))
     }
     let statistics = try #require(MapStatistics(surveys))
     #expect(abs(try #require(statistics.fading).value - 2) < 0.05)
@@ -74,14 +73,12 @@ import Testing
     var narrow = ChannelFingerprint(rows: 24, columns: 16, repeating: 0)
     for row in 0..<24 { for column in 0..<16 { narrow[row, column] = map[row, column] } }
     for place in 0..<576 where mask[place] == 0 { map.values[place] = .nan }
-    let surveyor = MapSurveyor(spacing: 5, origin: SIMD2(0, 0))
+    let surveyor = MapSurveyor(area: Area(spacing: 5, originX: 0, originY: 0)) { distance, _ in distance }
     func survey(_ map: ChannelFingerprint, _ valid: [UInt8]?) throws -> MapSurvey {
       try #require(
         surveyor.survey(
-          .init(
-            map, valid: valid, station: SIMD2(3, 4),
-            lineOfSight: .init(rows: map.rows, columns: map.columns, repeating: 1), coherent: map
-          ) { distance, _ in distance }))
+          StationMap(map, mask: valid.map { Mask(bytes: $0) }, station: SIMD3(3, 4, 25)),
+          lineOfSight: .init(rows: map.rows, columns: map.columns, repeating: 1), coherent: map))
     }
     let (masked, whole) = (try survey(map, mask), try survey(narrow, nil))
     #expect(masked.range == whole.range && masked.bins == whole.bins && masked.lineOfSight == whole.lineOfSight)
@@ -93,25 +90,26 @@ import Testing
       #expect(abs(left.sum - right.sum) < 1e-9 && abs(left.over - right.over) < 1e-9)
     }
     mask = [UInt8](repeating: 0, count: 576)
-    #expect(surveyor.survey(.init(map, valid: mask)) == nil)
+    #expect(surveyor.survey(StationMap(map, mask: Mask(bytes: mask))) == nil)
   }
 
   @Test func lagsThatTheGridDoesNotHaveAreLeftOut() throws {
     let map = ChannelFingerprint(
       rows: 16, columns: 16, values: RandomStream(seed: 5, purpose: .test).gaussian(256))
-    let surveyor = MapSurveyor(spacing: 4, origin: SIMD2(0, 0))
-    let survey = try #require(surveyor.survey(.init(map, station: SIMD2(0, 0)) { _, _ in 0 }))
+    let surveyor = MapSurveyor(area: Area(spacing: 4, originX: 0, originY: 0)) { _, _ in 0 }
+    let survey = try #require(surveyor.survey(StationMap(map, station: SIMD3(0, 0, 25))))
     let statistics = try #require(MapStatistics([survey]))
     #expect(statistics.shadowAutocorrelation.map(\.distance) == [20, 40, 60])
   }
 
   private func fadingStatistics(_ level: Float, _ count: Int) throws -> MapStatistics {
-    let surveyor = MapSurveyor(spacing: 5, origin: SIMD2(0, 0))
+    let surveyor = MapSurveyor(area: Area(spacing: 5, originX: 0, originY: 0))
     let surveys = (0..<count).compactMap { sample in
       let noise = RandomStream(seed: 2, purpose: .test).gaussian(64, sample: sample)
       let shift = 4 * RandomStream(seed: 3, purpose: .test).gaussian(1, sample: sample)[0]
       return surveyor.survey(
-        .init(.init(rows: 8, columns: 8, values: noise.map { $0 + level + shift }), station: SIMD2(0, 0)))
+        StationMap(
+          ChannelFingerprint(rows: 8, columns: 8, values: noise.map { $0 + level + shift }), station: SIMD3(0, 0, 25)))
     }
     return try #require(MapStatistics(surveys))
   }

@@ -1,7 +1,6 @@
 import Computing
 import Conditioning
 import Essentials
-import Interpolation
 import NeuralNetworks
 import Runs
 import Tensors
@@ -32,14 +31,14 @@ import TestSupport
     let conditioner = try MapConditioner(
       layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4],
       upsampling: .bicubic, normaliser: Normaliser(),
-      area: AreaGeometry())
+      area: Area())
     samples = try (0..<3).map { number in
       let values = RandomStream(seed: 4, purpose: .test).gaussian(256, sample: number)
       let map = ChannelFingerprint(rows: 16, columns: 16, values: values.map { -90 + 5 * $0 })
       return DenoisingTask.Sample(
         position: number,
         value: try conditioner.condition(
-          MapConditioner.FineMap(map, at: "test"), magnification: 4, training: true))
+          StationMap(map, at: "test"), magnification: 4, training: true))
     }
   }
 

@@ -44,7 +44,7 @@ extension MultiRank {
       MapBlock(
         first: samples.lowerBound, maps: samples.map { map($0) },
         stations: samples.map { SIMD3(Float($0), 1, 25) }, environments: samples.map { Int32($0) },
-        valid: samples.map { [UInt8](repeating: UInt8($0 % 2), count: 63) },
+        masks: samples.map { Mask([Bool](repeating: $0 % 2 == 1, count: 63)) },
         layers: ["deviation": samples.map { map($0, -1) }])
     }
 
@@ -56,7 +56,7 @@ extension MultiRank {
       #expect(try reader.read(layer: "deviation", indices: all) == all.map { map($0, -1) })
       #expect(try reader.stations(indices: all)?.map(\.x) == all.map { Float($0) })
       #expect(try reader.environments(indices: all) == all.map { Int32($0) })
-      #expect(try reader.valid(indices: all)?.map { $0[62] } == all.map { UInt8($0 % 2) })
+      #expect(try reader.masks(indices: all)?.map { $0[62] } == all.map { $0 % 2 == 1 })
     }
 
     @Test func rowsOfAllRanksMakeOneFile() throws {
@@ -83,10 +83,10 @@ extension MultiRank {
       let last = world.rank == world.size - 1
       var wrong = block(Share.range(of: count, rank: world.rank, size: world.size))
       if last { wrong.maps[0][0, 0] = .nan }
-      wrong.valid = wrong.valid.map { _ in [UInt8](repeating: 1, count: 63) }
+      wrong.masks = wrong.masks.map { _ in Mask([Bool](repeating: true, count: 63)) }
       #expect(thrown { try writer.write(wrong) }?.what.contains("no finite number") == true)
       if last { wrong.maps[0] = map(wrong.first) }
-      wrong.valid = block(wrong.first..<wrong.first + wrong.maps.count).valid
+      wrong.masks = block(wrong.first..<wrong.first + wrong.maps.count).masks
       try writer.write(wrong)
       try writer.close()
       try requireContent(path)

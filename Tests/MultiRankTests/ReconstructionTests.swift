@@ -122,7 +122,7 @@ extension MultiRank {
       for sample in [0, 17] {
         let coarse = grid.decimate(try truth.read(indices: [sample])[0].values)
         let want = try interpolator.interpolate(
-          CoarseObservation(map: ChannelFingerprint(rows: 4, columns: 4, values: coarse)))
+          StationMap(ChannelFingerprint(rows: 4, columns: 4, values: coarse)))
         #expect(try made.read(indices: [sample])[0] == want.map)
         #expect((want.deviation != nil) == (made.description.layers.count == 1))
         if let deviation = want.deviation {

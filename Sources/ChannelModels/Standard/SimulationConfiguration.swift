@@ -74,6 +74,11 @@ public struct SimulationConfiguration: Equatable, Codable, Sendable {
     stationHeight = scenario.defaultStationHeight
   }
 
+  /// Where the places lie, and how high.
+  public var area: Area {
+    Area(spacing: grid.spacing, originX: grid.x(0), originY: grid.y(0), userHeight: userHeight)
+  }
+
   /// Checks every value against what the equations cover.
   ///
   /// - Throws: a `Fault` that names the first key out of range.

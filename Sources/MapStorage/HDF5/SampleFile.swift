@@ -114,7 +114,7 @@ final class SampleFile {
         }
         switch array.name {
         case "maps": try write(block?.maps.flatMap(\.values) ?? [])
-        case "valid": try write(block?.valid.flatMap { $0 } ?? [])
+        case "valid": try write(block?.masks.flatMap(\.bytes) ?? [])
         case "station": try write(block?.stations.flatMap { [$0.x, $0.y, $0.z] } ?? [])
         case "environment": try write(block?.environments ?? [])
         case ReconstructionRecord.indexName: try write(block?.sampleIndices ?? [])

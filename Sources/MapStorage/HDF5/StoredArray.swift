@@ -141,9 +141,9 @@ final class StoredArray {
     try values(rows, type: chd_native_int64())
   }
 
-  /// Reads rows of the first axis as masks: 1 where the data set is not zero.
-  func masks(rows: [Int]) throws -> [[UInt8]] {
-    try rows.map { try values([$0], type: chd_native_float()).map { (value: Float) in value == 0 ? 0 : 1 } }
+  /// Reads rows of the first axis as masks: a map holds a value where the data set is not zero.
+  func masks(rows: [Int]) throws -> [Mask] {
+    try rows.map { Mask(try floats(rows: [$0]).map { $0 != 0 }) }
   }
 
   private func values<Element>(_ rows: [Int], type: @autoclosure () -> hid_t) throws -> [Element] {

@@ -65,8 +65,23 @@ final class StoredFile {
 
   /// The whole number of a scalar root attribute, or nil where there is none.
   func wholeNumber(_ name: String) throws -> UInt64? {
+    var value: UInt64 = 0
+    return try readScalar(name, chd_integer, chd_native_uint64(), "one whole number", &value) ? value : nil
+  }
+
+  /// The number of a scalar root attribute of floating point, or nil where there is none.
+  func number(_ name: String) throws -> Double? {
+    var value = 0.0
+    return try readScalar(name, chd_float, chd_native_double(), "one number of floating point", &value) ? value : nil
+  }
+
+  /// Whether there is such an attribute.
+  private func readScalar(
+    _ name: String, _ kind: chd_number_kind, _ memory: @autoclosure () -> hid_t, _ expected: String,
+    _ value: UnsafeMutableRawPointer
+  ) throws -> Bool {
     try HierarchicalLibrary.serialised {
-      guard H5Aexists(handle.identifier, name) > 0 else { return nil }
+      guard H5Aexists(handle.identifier, name) > 0 else { return false }
       let place = "\(path):@\(name)"
       let attribute = try HierarchicalHandle(
         H5Aopen(handle.identifier, name, hid_t(H5P_DEFAULT)), "cannot open the attribute", at: place,
@@ -75,12 +90,11 @@ final class StoredFile {
         H5Aget_type(attribute.identifier), "cannot read the attribute's type", at: place, close: H5Tclose)
       let space = try HierarchicalHandle(
         H5Aget_space(attribute.identifier), "cannot read the attribute's size", at: place, close: H5Sclose)
-      guard chd_kind_of(type.identifier) == chd_integer, H5Sget_simple_extent_npoints(space.identifier) == 1
-      else { throw Fault("the attribute is of the wrong type", at: place, expected: "one whole number") }
-      var value: UInt64 = 0
+      guard chd_kind_of(type.identifier) == kind, H5Sget_simple_extent_npoints(space.identifier) == 1
+      else { throw Fault("the attribute is of the wrong type", at: place, expected: expected) }
       _ = try HierarchicalLibrary.check(
-        H5Aread(attribute.identifier, chd_native_uint64(), &value), "cannot read the attribute", at: place)
-      return value
+        H5Aread(attribute.identifier, memory(), value), "cannot read the attribute", at: place)
+      return true
     }
   }
 

@@ -95,22 +95,25 @@ public final class ImportedMaps: @unchecked Sendable {
     }
   }
 
-  /// Reads maps [dB].
+  /// Reads maps [dB] with all that the file says of them.
   ///
   /// - Parameter samples: which ones.
-  /// - Throws: `Fault` for a value at a valid place that is no finite number, or is not positive where powers are given.
-  public func read(_ samples: Range<Int>) throws -> [ChannelFingerprint] {
-    let masks = try valid(samples)
+  /// - Throws: `Fault` for a value at a valid place that is no finite number, or is not positive where powers are given, a
+  ///   station's position that is no finite number, or an environment's that is no whole one.
+  public func read(_ samples: Range<Int>) throws -> [StationMap] {
+    let stations = try stations(samples), environments = try environments(samples)
     return try samples.enumerated().map { position, sample in
-      let mask = masks?[position]
+      let mask = try validSource.map { Mask(try read($0, sample).map { $0 != 0 }) }
       var values = try read(maps, sample)
       if options.units == .linear { try takeDecibels(&values, sample: sample, mask: mask) }
       try values.withUnsafeBufferPointer {
         try requireFinite(
-          $0, samples: [maps.name(ofSample: sample)], columns: columns, valid: mask.map { [$0] },
+          $0, samples: [maps.name(ofSample: sample)], columns: columns, masks: mask.map { [$0] },
           at: maps.place)
       }
-      return ChannelFingerprint(rows: rows, columns: columns, values: values)
+      return StationMap(
+        ChannelFingerprint(rows: rows, columns: columns, values: values), mask: mask, station: stations?[position],
+        environment: environments?[position], at: "\(maps.place), sample \(maps.name(ofSample: sample))")
     }
   }
 
@@ -122,9 +125,9 @@ public final class ImportedMaps: @unchecked Sendable {
     }
   }
 
-  private func takeDecibels(_ values: inout [Float], sample: Int, mask: [UInt8]?) throws {
+  private func takeDecibels(_ values: inout [Float], sample: Int, mask: Mask?) throws {
     for index in values.indices {
-      if mask?[index] == 0 {
+      if mask?[index] == false {
         values[index] = .nan
       } else if values[index] > 0 {
         values[index] = 10 * log10(values[index])
@@ -139,7 +142,7 @@ public final class ImportedMaps: @unchecked Sendable {
   }
 
   /// The stations (x, y, z) of samples [m], or nil where none are given.
-  public func stations(_ samples: Range<Int>) throws -> [SIMD3<Float>]? {
+  private func stations(_ samples: Range<Int>) throws -> [SIMD3<Float>]? {
     guard let source = stationSource else { return nil }
     let axes = source.shape[source.shape.count - 1]
     var values = [Float](repeating: 0, count: samples.count * axes)
@@ -156,12 +159,6 @@ public final class ImportedMaps: @unchecked Sendable {
     }
   }
 
-  /// The masks of samples, 1 where a map is valid, or nil where none are given.
-  public func valid(_ samples: Range<Int>) throws -> [[UInt8]]? {
-    guard let source = validSource else { return nil }
-    return try samples.map { try read(source, $0).map { $0 == 0 ? 0 : 1 } }
-  }
-
   /// The layers of samples by their names, as they are.
   public func layers(_ samples: Range<Int>) throws -> [String: [ChannelFingerprint]] {
     var layers: [String: [ChannelFingerprint]] = [:]
@@ -174,7 +171,7 @@ public final class ImportedMaps: @unchecked Sendable {
   }
 
   /// The environments of samples, or nil where none are given.
-  public func environments(_ samples: Range<Int>) throws -> [Int32]? {
+  private func environments(_ samples: Range<Int>) throws -> [Int32]? {
     guard let source = environmentSource else { return nil }
     var values = [Float](repeating: 0, count: samples.count)
     try values.withUnsafeMutableBufferPointer { try source.read(rows: samples, into: $0) }

@@ -6,10 +6,10 @@ import Essentials
 ///   - values: the maps `[sample, y, x]`.
 ///   - samples: the maps' names, for the message.
 ///   - columns: grid lines in x.
-///   - valid: the masks, or nil when every place is valid.
+///   - masks: the masks, or nil when every place is valid.
 ///   - place: the file and data set, for the message.
 func requireFinite(
-  _ values: UnsafeBufferPointer<Float>, samples: [String], columns: Int, valid: [[UInt8]]?, at place: String
+  _ values: UnsafeBufferPointer<Float>, samples: [String], columns: Int, masks: [Mask]?, at place: String
 ) throws {
   guard !samples.isEmpty else { return }
   let size = values.count / samples.count
@@ -19,7 +19,7 @@ func requireFinite(
     var trace: Float = 0
     for value in map { trace += value * 0 }
     if trace == 0 { continue }
-    for index in map.indices where !map[index].isFinite && valid?[position][index] != 0 {
+    for index in map.indices where !map[index].isFinite && masks?[position][index] != false {
       throw Fault(
         "a map has a value that is no finite number", at: place,
         expected: "numbers, or a mask of valid places",

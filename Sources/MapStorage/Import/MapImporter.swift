@@ -13,8 +13,7 @@ public enum MapImporter {
   ///   - path: the foreign file or folder, which every rank must see.
   ///   - options: where in it the maps are, and what their numbers mean.
   ///   - target: the data set's name.
-  ///   - spacing: distance between neighbouring grid lines [m].
-  ///   - origin: where the maps' first place lies [m], where the stations' coordinates count from.
+  ///   - area: where the maps' places lie, in the stations' coordinates.
   ///   - softwareVersion: what the data set says it was written by.
   ///   - communicator: the ranks.
   ///   - overwrite: whether a file of that name may be replaced.
@@ -23,15 +22,14 @@ public enum MapImporter {
   /// - Throws: `Fault` on all ranks; the target is then as it was before.
   @discardableResult
   public static func run(
-    path: String, options: ImportOptions, target: String, spacing: Double = 1,
-    origin: SIMD2<Double> = .zero, softwareVersion: String = "",
+    path: String, options: ImportOptions, target: String,
+    area: Area = Area(originX: 0, originY: 0), softwareVersion: String = "",
     communicator: Communicator, overwrite: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
   ) throws -> (description: MapSetDescription, count: Int) {
     let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
     let description = MapSetDescription(
-      rows: source.rows, columns: source.columns, spacing: spacing, originX: origin.x, originY: origin.y,
-      longName: source.longName ?? "channel power", units: "dB",
-      configuration: configuration(path, options, spacing, origin), softwareVersion: softwareVersion,
+      rows: source.rows, columns: source.columns, area: area, longName: source.longName ?? "channel power", units: "dB",
+      configuration: configuration(path, options, area), softwareVersion: softwareVersion,
       layers: source.layers,
       hasStations: source.hasStations, hasEnvironments: source.hasEnvironments, hasValid: source.hasValid)
     let writer = try MapSetWriter.create(
@@ -67,15 +65,16 @@ public enum MapImporter {
 
   private static func readBlock(_ source: ImportedMaps, _ samples: Range<Int>) throws -> MapBlock? {
     guard !samples.isEmpty else { return nil }
+    let maps = try source.read(samples)
     return MapBlock(
-      first: samples.lowerBound, maps: try source.read(samples), stations: try source.stations(samples) ?? [],
-      environments: try source.environments(samples) ?? [], valid: try source.valid(samples) ?? [],
+      first: samples.lowerBound, maps: maps.map(\.map), stations: maps.compactMap(\.station),
+      environments: maps.compactMap(\.environment), masks: maps.compactMap(\.mask),
       layers: try source.layers(samples))
   }
 
   /// Where the maps came from, as the data set's `config`.
   private static func configuration(
-    _ path: String, _ options: ImportOptions, _ spacing: Double, _ origin: SIMD2<Double>
+    _ path: String, _ options: ImportOptions, _ area: Area
   ) -> String {
     var lines = ["import:", "  source: \(quoted(path))", "  units: \(options.units.rawValue)"]
     let names = [
@@ -90,7 +89,7 @@ public enum MapImporter {
     if let range = options.pictureRange {
       lines.append("  png_range: [\(range.minimum), \(range.maximum)]")
     }
-    lines += ["  spacing: \(spacing)", "  origin: [\(origin.x), \(origin.y)]"]
+    lines += ["  spacing: \(area.spacing)", "  origin: [\(area.originX), \(area.originY)]"]
     return lines.joined(separator: "\n") + "\n"
   }
 

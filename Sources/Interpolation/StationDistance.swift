@@ -1,34 +1,11 @@
+import Essentials
 import Foundation
 
-/// Where the pixels of a map lie in metres, which the distance to the station needs.
-public struct AreaGeometry: Equatable, Sendable {
-  /// Distance between neighbouring pixels, in x and in y [m].
-  public var spacing: Double
-  /// The first column's x [m].
-  public var originX: Double
-  /// The first row's y [m].
-  public var originY: Double
-  /// The height at which the power is received [m].
-  public var userHeight: Double
-
-  /// The simulator's area unless said otherwise: grid lines at 1, 2, 3, ... m, users at 1.5 m.
+extension Area {
+  /// lg of the distance in space from a station to a place [m], half the spacing at least.
   ///
   /// - Parameters:
-  ///   - spacing: distance between neighbouring pixels [m].
-  ///   - originX: the first column's x [m].
-  ///   - originY: the first row's y [m].
-  ///   - userHeight: the height at which the power is received [m].
-  public init(spacing: Double = 1, originX: Double = 1, originY: Double = 1, userHeight: Double = 1.5) {
-    self.spacing = spacing
-    self.originX = originX
-    self.originY = originY
-    self.userHeight = userHeight
-  }
-
-  /// lg of the distance in space from a station to a place [m], half a pixel at least.
-  ///
-  /// - Parameters:
-  ///   - place: (row, column) [pixels].
+  ///   - place: (row, column), in places from the first.
   ///   - station: (x, y, z) [m].
   public func logDistance(_ place: SIMD2<Double>, _ station: SIMD3<Double>) -> Double {
     let apart = SIMD3(originX + spacing * place.y, originY + spacing * place.x, userHeight) - station
