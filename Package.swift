@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     shim("CMessagePassing", ["COpenMPI"]),
     .target(
@@ -58,7 +59,7 @@ let package = Package(
     library("Essentials", []),
     library("Computing", ["CKernels"]),
     library("MessagePassing", ["CMessagePassing", "Essentials"]),
-    library("Records", ["CKernels", "CSignals", "Essentials"]),
+    library("Records", ["CSignals", "CXXHash", "Essentials"]),
     library("Configuration", ["Essentials", "Records", yams]),
     library("Pictures", ["CImages", "Essentials", "Records"]),
 

@@ -102,7 +102,7 @@ public final class SafetensorsFile: @unchecked Sendable {
     switch entry.type {
     case .float32: try fill(UnsafeMutableRawBufferPointer(buffer), from: entry.bytes.lowerBound)
     case .float64: try convert(entry, UInt64.self, buffer) { Float(Double(bitPattern: $0)) }
-    case .float16: try convert(entry, UInt16.self, buffer, Self.single)
+    case .float16: try convert(entry, UInt16.self, buffer) { Float(Float16(bitPattern: $0)) }
     case .bfloat16: try convert(entry, UInt16.self, buffer) { Float(bitPattern: UInt32($0) << 16) }
     default:
       throw Fault(
@@ -120,21 +120,6 @@ public final class SafetensorsFile: @unchecked Sendable {
         rebasing: UnsafeMutableRawBufferPointer(buffer)[..<entry.bytes.count])
       try fill(part, from: entry.bytes.lowerBound)
       filled = entry.bytes.count
-    }
-  }
-
-  /// An IEEE 754 half as a single, exactly. By hand, since Swift has no `Float16` on every platform.
-  static func single(_ half: UInt16) -> Float {
-    let sign = UInt32(half & 0x8000) << 16
-    let exponent = UInt32(half >> 10 & 0x1F)
-    let fraction = UInt32(half & 0x3FF)
-    switch exponent {
-    case 0:
-      // Zero, or a multiple of 2^-24.
-      let magnitude = Float(fraction) * Float(sign: .plus, exponent: -24, significand: 1)
-      return Float(bitPattern: sign | magnitude.bitPattern)
-    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
     }
   }
 

@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Weights, their averages and the moments on disk, and back. Only rank 0 touches files.
@@ -70,13 +69,12 @@ public enum TrainingCheckpoint {
     return state
   }
 
-  /// XXH64 of all players' weights, one after the other.
+  /// XXH64 of the weights; of several players', XXH64 of theirs.
   public static func hash(_ players: [Player]) -> UInt64 {
-    var sum = ck_checksum()
-    ck_checksum_begin(&sum)
-    for arena in players.map(\.arena) {
-      ck_checksum_add(&sum, UnsafeRawPointer(arena.weights.base), arena.count * MemoryLayout<Float>.stride)
+    let sums = players.map { player in
+      let weights = UnsafeBufferPointer(start: player.arena.weights.base, count: player.arena.count)
+      return Checksum.value(of: UnsafeRawBufferPointer(weights))
     }
-    return ck_checksum_value(&sum)
+    return sums.count == 1 ? sums[0] : sums.withUnsafeBytes { Checksum.value(of: $0) }
   }
 }

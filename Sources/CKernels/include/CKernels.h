@@ -4,7 +4,6 @@
 #pragma once
 
 #include "ck_channel.h"
-#include "ck_checksum.h"
 #include "ck_convolution.h"
 #include "ck_dense.h"
 #include "ck_diffusion.h"
