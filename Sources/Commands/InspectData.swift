@@ -51,7 +51,7 @@ struct InspectData: ParsableCommand {
     guard statistics else {
       return try Launch.onRoot("describe the data set") {
         let summary = try DataSummary(MapSetReader(path: file))
-        print(json ? JSONValue.object(summary.json).indented : summary.text, terminator: "")
+        try show(summary, nil)
       }
     }
     let communicator = try Communicator.world()
@@ -65,12 +65,28 @@ struct InspectData: ParsableCommand {
     let report = try work.run(communicator)
     try communicator.onRoot("write the statistics") {
       guard let summary else { return }
-      if json { print(JSONValue.object(summary.json + (report?.json ?? [])).indented, terminator: "") }
-      if !json, let report { print(report.markdown, terminator: "") }
+      if json { try show(summary, report) } else if let report { print(report.markdown, terminator: "") }
       guard let out, let report else { return }
       let files = try report.write(to: out)
       if !json { print("\n\(out): \(files.joined(separator: ", "))") }
     }
+  }
+
+  private func show(_ summary: DataSummary, _ report: DataStatisticsReport?) throws {
+    let description = Description(summary: summary, report: report)
+    print(
+      json ? try JSONValue.encoding(description, keys: .snakeCase).indented : summary.text, terminator: "")
+  }
+}
+
+/// What there is to tell of a data set, as one object.
+private struct Description: Encodable {
+  let summary: DataSummary
+  let report: DataStatisticsReport?
+
+  func encode(to encoder: any Encoder) throws {
+    try summary.encode(to: encoder)
+    try report?.encode(to: encoder)
   }
 }
 

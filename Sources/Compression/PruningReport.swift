@@ -102,26 +102,30 @@ public struct PruningReport: Sendable {
       """
   }
 
-  /// The report for programs.
-  public var json: JSONValue {
-    .members([
-      "teacher": .text(teacherPath), "data": .text(data), "need": .integer(need),
-      "teacher_parameters": .integer(teacher.parameters), "student_parameters": .integer(student.parameters),
-      "teacher_multiply_accumulates": .integer(teacher.multiplyAccumulates),
-      "student_multiply_accumulates": .integer(student.multiplyAccumulates),
-      "predicted_loss": .real(predictedLoss), "actual_loss": .real(actualLoss),
-      "teacher_loss": .real(teacherLoss), "student_loss": .real(studentLoss),
-      "layers": .array(
-        rows.map { row in
-          .members([
-            "name": .text(row.sensitivity.layer.name), "parameters": .integer(row.sensitivity.layer.parameters),
-            "multiply_accumulates": .integer(row.sensitivity.layer.multiplyAccumulates),
-            "value": .real(row.sensitivity.value),
-            "standard_error": row.sensitivity.standardError.map { .real($0) } ?? .null,
-            "pruned": .flag(row.isChosen),
-          ])
-        }),
-    ])
+  /// `prune.json`.
+  private struct File: Encodable {
+    struct Layer: Encodable {
+      let name: String, parameters: Int, multiplyAccumulates: Int, value: Double, standardError: Double?, pruned: Bool
+
+      init(_ row: Row) {
+        let found = row.sensitivity
+        (name, parameters) = (found.layer.name, found.layer.parameters)
+        multiplyAccumulates = found.layer.multiplyAccumulates
+        (value, standardError, pruned) = (found.value, found.standardError, row.isChosen)
+      }
+    }
+    let teacher: String, data: String, need: Int, teacherParameters: Int, studentParameters: Int
+    let teacherMultiplyAccumulates: Int, studentMultiplyAccumulates: Int
+    let predictedLoss: Double, actualLoss: Double, teacherLoss: Double, studentLoss: Double
+    let layers: [Layer]
+  }
+
+  private var file: File {
+    File(
+      teacher: teacherPath, data: data, need: need, teacherParameters: teacher.parameters,
+      studentParameters: student.parameters, teacherMultiplyAccumulates: teacher.multiplyAccumulates,
+      studentMultiplyAccumulates: student.multiplyAccumulates, predictedLoss: predictedLoss, actualLoss: actualLoss,
+      teacherLoss: teacherLoss, studentLoss: studentLoss, layers: rows.map(File.Layer.init))
   }
 
   /// The values as bars, by the table's numbers.
@@ -138,6 +142,7 @@ public struct PruningReport: Sendable {
   /// Writes `prune.md`, `prune.json` and `prune.svg`.
   func write(to directory: String) throws {
     let what = "cannot write the report"
+    let json = try JSONValue.encoding(file, keys: .snakeCase)
     try Files.write(json.indented.utf8, to: "\(directory)/prune.json", what: what)
     try Files.write(markdown.utf8, to: "\(directory)/prune.md", what: what)
     try chart.write(to: "\(directory)/prune.svg")

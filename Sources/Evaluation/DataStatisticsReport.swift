@@ -84,40 +84,6 @@ public struct DataStatisticsReport: Sendable {
     withError(estimate.value, estimate.standardError)
   }
 
-  /// For programs: `statistics`, and `reference` and `comparison` where there is a reference.
-  public var json: [JSONMember] {
-    var members = [JSONMember(key: "statistics", value: Self.json(subject.statistics))]
-    if let reference {
-      members.append(
-        .init(
-          key: "reference",
-          value: .members(["file": .text(reference.path), "statistics": Self.json(reference.statistics)])))
-      members.append(.init(key: "comparison", value: .array(rows.map(Self.json))))
-      members.append(.init(key: "rows_outside", value: .integer(outside)))
-    }
-    return members
-  }
-
-  private static func json(_ statistics: MapStatistics) -> JSONValue {
-    .object(
-      [JSONMember(key: "maps", value: .integer(statistics.count))]
-        + statistics.entries.map { JSONMember(key: $0.name, value: json($0.estimate)) })
-  }
-
-  private static func json(_ row: MapStatisticsRow) -> JSONValue {
-    .members([
-      "name": .text(row.name), "value": json(row.value), "reference": json(row.reference),
-      "difference": .real(row.difference), "allowed": .real(row.allowed), "within": .flag(row.isWithin),
-      "deviations": row.deviations.map { .real($0) } ?? .null,
-    ])
-  }
-
-  private static func json(_ estimate: MapStatistics.Estimate) -> JSONValue {
-    .members([
-      "value": .real(estimate.value), "standard_error": estimate.standardError.map { .real($0) } ?? .null,
-    ])
-  }
-
   /// Writes `statistics.md`, `statistics.json`, the plots and `maps.png` into a directory, which is made where it is missing.
   ///
   /// - Returns: the names of the files.
@@ -131,11 +97,60 @@ public struct DataStatisticsReport: Sendable {
       + (examples == nil ? "" : "\n![maps](maps.png)\n")
     try Files.write(
       (head + markdown + "\n" + pictures).utf8, to: "\(directory)/statistics.md", what: "cannot write the statistics")
-    let object = JSONValue.object([JSONMember(key: "file", value: .text(subject.path))] + json)
+    let json = try JSONValue.encoding(File(file: subject.path, report: self), keys: .snakeCase)
     try Files.write(
-      object.indented.utf8, to: "\(directory)/statistics.json", what: "cannot write the statistics")
+      json.indented.utf8, to: "\(directory)/statistics.json", what: "cannot write the statistics")
     for (name, plot) in plots { try plot.write(to: "\(directory)/\(name)") }
     try examples?.write(to: "\(directory)/maps.png")
     return ["statistics.md", "statistics.json"] + plots.map(\.name) + (examples == nil ? [] : ["maps.png"])
+  }
+}
+
+extension DataStatisticsReport: Encodable {
+  /// `statistics.json`.
+  private struct File: Encodable {
+    let file: String
+    let report: DataStatisticsReport
+
+    func encode(to encoder: any Encoder) throws {
+      var members = encoder.container(keyedBy: JSONKey.self)
+      try members.encode(file, forKey: "file")
+      try report.encode(to: encoder)
+    }
+  }
+
+  private struct Entries: Encodable {
+    let statistics: MapStatistics
+
+    func encode(to encoder: any Encoder) throws {
+      var members = encoder.container(keyedBy: JSONKey.self)
+      try members.encode(statistics.count, forKey: "maps")
+      for entry in statistics.entries { try members.encode(entry.estimate, forKey: JSONKey(entry.name)) }
+    }
+  }
+
+  private struct Reference: Encodable {
+    let file: String, statistics: Entries
+  }
+
+  private struct Row: Encodable {
+    let name: String, value: MapStatistics.Estimate, reference: MapStatistics.Estimate
+    let difference: Double, allowed: Double, within: Bool, deviations: Double?
+
+    init(_ row: MapStatisticsRow) {
+      (name, value, reference, difference) = (row.name, row.value, row.reference, row.difference)
+      (allowed, within, deviations) = (row.allowed, row.isWithin, row.deviations)
+    }
+  }
+
+  /// For programs: `statistics`, and `reference` and `comparison` where there is a reference.
+  public func encode(to encoder: any Encoder) throws {
+    var members = encoder.container(keyedBy: JSONKey.self)
+    try members.encode(Entries(statistics: subject.statistics), forKey: "statistics")
+    guard let reference else { return }
+    try members.encode(
+      Reference(file: reference.path, statistics: Entries(statistics: reference.statistics)), forKey: "reference")
+    try members.encode(rows.map(Row.init), forKey: "comparison")
+    try members.encode(outside, forKey: "rows_outside")
   }
 }

@@ -38,8 +38,6 @@ public struct RegionSummary: Codable, Equatable, Sendable {
 
 /// How well predicted deviations fit the errors, means over maps.
 public struct CalibrationSummary: Codable, Equatable, Sendable {
-  /// The share of pixels in the central interval of each of `CalibrationMetrics.levels`.
-  public var coverage: [Summary]
   /// Continuous ranked probability score [dB of channel power].
   public var crps: Summary
   /// The same on the 0...255 scale.
@@ -48,6 +46,17 @@ public struct CalibrationSummary: Codable, Equatable, Sendable {
   public var deviation: Summary
   /// What came of it: the maps' root of the mean squared error [dB of channel power], measured pixels left out.
   public var error: Summary
+  /// The share of pixels in the central interval of each of `CalibrationMetrics.levels`.
+  public var coverage: [Summary]
+
+  /// As in the reports' files.
+  private enum CodingKeys: String, CodingKey {
+    case crps = "crps_db"
+    case crpsGrey = "crps_grey"
+    case deviation = "deviation_db"
+    case error = "error_db"
+    case coverage
+  }
 
   /// Nil where not all maps have a deviation.
   init?(_ maps: [CalibrationMetrics?]) {
@@ -70,6 +79,8 @@ public struct CalibrationSummary: Codable, Equatable, Sendable {
 public struct MethodSummary: Codable, Equatable, Sendable {
   /// As it stands in the table.
   public var name: String
+  /// Whether it is a plain interpolation.
+  public var interpolation: Bool
   /// Σ e² / Σ x² on the 0...255 scale.
   public var nmse: Summary
   /// On the 0...255 scale.
@@ -91,8 +102,9 @@ public struct MethodSummary: Codable, Equatable, Sendable {
   /// Of methods that know how far off they may be.
   public var calibration: CalibrationSummary?
 
-  init(_ name: String, _ method: Int, _ rows: [EvaluationRow]) {
+  init(_ name: String, isInterpolation: Bool, _ method: Int, _ rows: [EvaluationRow]) {
     self.name = name
+    interpolation = isInterpolation
     let maps = rows.map { $0.metrics[method] }
     nmse = Summary(maps.map(\.nmse))
     mse = Summary(maps.map(\.mse))
@@ -171,7 +183,7 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
     reconstructions = source.reconstructions.map { Origin(path: $0.path, record: $0.record) }
     magnification = source.grid.magnification
     self.scale = scale
-    methods = names.enumerated().map { MethodSummary($1, $0, rows) }
+    methods = names.enumerated().map { MethodSummary($1, isInterpolation: $0 < interpolations, $0, rows) }
     self.interpolations = interpolations
     self.rows = rows
     gains = []

@@ -41,6 +41,15 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
   /// Where to measure, and what is expected then.
   public var measurements: [Place]
 
+  /// As in `plan.json`.
+  private enum CodingKeys: String, CodingKey {
+    case source
+    case known = "known_samples"
+    case uncertainty
+    case expectedErrorBefore = "expected_rmse_before_db"
+    case measurements
+  }
+
   /// One place.
   public struct Place: Codable, Equatable, Sendable {
     /// The fine row.
@@ -53,6 +62,13 @@ public struct MeasurementPlan: Codable, Equatable, Sendable {
     public var y: Double
     /// The expected root mean square error of the map once this and all before it are measured [dB].
     public var expectedError: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case row, column
+      case x = "x_m"
+      case y = "y_m"
+      case expectedError = "expected_rmse_db"
+    }
   }
 
   /// Plans, and writes `plan.csv`, `plan.json` and `plan.png`.

@@ -15,23 +15,9 @@ extension MeasurementPlan {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The plan for scripts.
-  var json: JSONValue {
-    .members([
-      "source": .text(source), "known_samples": .integer(known), "uncertainty": .text(uncertainty),
-      "expected_rmse_before_db": .real(expectedErrorBefore),
-      "measurements": .array(
-        measurements.map {
-          .members([
-            "row": .integer($0.row), "column": .integer($0.column), "x_m": .real($0.x), "y_m": .real($0.y),
-            "expected_rmse_db": .real($0.expectedError),
-          ])
-        }),
-    ])
-  }
-
   func write(to directory: String) throws {
     try Files.write(csv.utf8, to: "\(directory)/plan.csv", what: "cannot write the plan")
+    let json = try JSONValue.encoding(self)
     try Files.write(json.indented.utf8, to: "\(directory)/plan.json", what: "cannot write the plan")
   }
 

@@ -44,28 +44,31 @@ extension MeasurementTrial {
       """
   }
 
-  /// The trial for scripts.
-  var json: JSONValue {
-    .members([
-      "data": .text(data), "magnification": .integer(magnification), "count": .integer(count),
-      "rounds": .integer(rounds),
-      "maps": .array(
-        rows.map { row in
-          .object(
-            [JSONMember(key: "sample", value: .integer(row.sample))]
-              + zip(Placement.allCases, row.metrics).map { placement, metrics in
-                JSONMember(
-                  key: placement.rawValue,
-                  value: .members([
-                    "rmse_db": .real(metrics.rmseDB), "mse": .real(metrics.mse), "psnr_db": .real(metrics.psnr),
-                  ]))
-              })
-        }),
-    ])
+  /// `trial.json`.
+  private struct File: Encodable {
+    struct Errors: Encodable {
+      let rmseDB: Double, mse: Double, psnrDB: Double
+    }
+    struct Map: Encodable {
+      let row: Row
+
+      func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(row.sample, forKey: "sample")
+        for (placement, found) in zip(Placement.allCases, row.metrics) {
+          try members.encode(
+            Errors(rmseDB: found.rmseDB, mse: found.mse, psnrDB: found.psnr), forKey: JSONKey(placement.rawValue))
+        }
+      }
+    }
+    let data: String, magnification: Int, count: Int, rounds: Int, maps: [Map]
   }
 
   func write(to directory: String) throws {
     try Files.write(markdown.utf8, to: "\(directory)/trial.md", what: "cannot write the trial")
+    let file = File(
+      data: data, magnification: magnification, count: count, rounds: rounds, maps: rows.map(File.Map.init))
+    let json = try JSONValue.encoding(file, keys: .snakeCase)
     try Files.write(json.indented.utf8, to: "\(directory)/trial.json", what: "cannot write the trial")
   }
 }

@@ -108,31 +108,32 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
 
   private static func text(_ ratio: Double?) -> String { ratio.map { String(format: "%.3g", $0) } ?? "-" }
 
-  /// The tables for programs; what is by map stands in each cell's own report.
-  var json: JSONValue {
-    .members([
-      "scale": scale.json,
-      "cells": .array(
-        cells.map { cell in
-          let report = cell.report
-          return .members([
-            "scenario": .text(cell.scenario), "magnification": .integer(report.magnification),
-            "data": .text(report.data), "maps": .integer(report.rows.count),
-            "report": .text("\(cell.folder)/report.json"),
-            "methods": .array(
-              report.methods.enumerated().map {
-                EvaluationReport.json($1, isInterpolation: $0 < report.interpolations)
-              }),
-            "mse_over_best_interpolation": .array(
-              cell.errorRatios.map { $0.map { .real($0) } ?? .null }),
-            "gains": .array(report.gains.map(EvaluationReport.json)),
-          ])
-        }),
-    ])
+  /// `protocol.json`: the tables for programs; what is by map stands in each cell's own report.
+  private struct File: Encodable {
+    struct Entry: Encodable {
+      let scenario: String, magnification: Int, data: String, maps: Int, report: String
+      let methods: [MethodSummary]
+      let mseOverBestInterpolation: [Double?]
+      let gains: [PairedGain]
+    }
+    let scale: MetricScale
+    let cells: [Entry]
+  }
+
+  private var file: File {
+    File(
+      scale: scale,
+      cells: cells.map {
+        File.Entry(
+          scenario: $0.scenario, magnification: $0.report.magnification, data: $0.report.data,
+          maps: $0.report.rows.count, report: "\($0.folder)/report.json", methods: $0.report.methods,
+          mseOverBestInterpolation: $0.errorRatios, gains: $0.report.gains)
+      })
   }
 
   /// Writes `protocol.md` and `protocol.json`, each in one step.
   func write(to directory: String) throws {
+    let json = try JSONValue.encoding(file, keys: .snakeCase)
     try Files.write(json.indented.utf8, to: "\(directory)/protocol.json", what: "cannot write the protocol")
     try Files.write(markdown.utf8, to: "\(directory)/protocol.md", what: "cannot write the protocol")
   }

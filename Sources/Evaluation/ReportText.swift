@@ -27,14 +27,6 @@ extension MetricScale {
     case .fixed(let range): "\(range.minimum) dB is 0 and \(range.maximum) dB is 255, for all maps"
     }
   }
-
-  /// For scripts: "own", or what is 0 and what is 255 [dB].
-  var json: JSONValue {
-    switch self {
-    case .own: .text("own")
-    case .fixed(let range): .array([range.minimum, range.maximum].map { .real(Double($0)) })
-    }
-  }
 }
 
 extension EvaluationReport {
@@ -137,93 +129,12 @@ extension EvaluationReport {
     ((summary.mean ?? 0) > 0 ? "+" : "") + summary.text()
   }
 
-  /// The report for scripts: everything in the tables, and one object a map.
-  var json: JSONValue {
-    .members([
-      "data": .text(data), "magnification": .integer(magnification), "maps": .integer(rows.count), "scale": scale.json,
-      "reconstructions": .array(reconstructions.map(Self.json)),
-      "methods": .array(methods.enumerated().map { Self.json($1, isInterpolation: $0 < interpolations) }),
-      "gains": .array(gains.map(Self.json)),
-      "calibration_levels": .array(CalibrationMetrics.levels.map { .real($0) }),
-      "rows": .array(
-        rows.map { row in
-          .object(
-            [
-              JSONMember(key: "sample", value: .integer(row.sample)),
-              JSONMember(key: "position", value: .integer(row.position)),
-            ]
-              + names.indices.map { JSONMember(key: names[$0], value: Self.json(row, $0)) })
-        }),
-    ])
-  }
-
-  private static func json(_ origin: Origin) -> JSONValue {
-    let record = origin.record
-    return .members([
-      "file": .text(origin.path), "method": .text(record.method), "model": .text(record.model),
-      "sampler": .text(record.sampler), "steps": .integer(record.steps), "estimate": .text(record.estimate),
-      "draws": .integer(record.draws), "views": .integer(record.views),
-    ])
-  }
-
-  static func json(_ gain: PairedGain) -> JSONValue {
-    .members([
-      "of": .text(gain.of), "over": .text(gain.over), "psnr": json(gain.psnr), "rmse_db": json(gain.rmseDB),
-      "better_maps": .integer(gain.betterMaps),
-    ])
-  }
-
-  static func json(_ method: MethodSummary, isInterpolation: Bool) -> JSONValue {
-    .members([
-      "name": .text(method.name), "interpolation": .flag(isInterpolation), "nmse": json(method.nmse),
-      "mse": json(method.mse), "psnr": json(method.psnr), "ssim": json(method.ssim),
-      "rmse_db": json(method.rmseDB), "mae_db": json(method.maeDB), "capped_maps": .integer(method.cappedMaps),
-      "interior": json(method.interior), "border": json(method.border), "calibration": json(method.calibration),
-    ])
-  }
-
-  private static func json(_ region: RegionSummary?) -> JSONValue {
-    guard let region else { return .null }
-    return .members(["mse": json(region.mse), "psnr": json(region.psnr), "rmse_db": json(region.rmseDB)])
-  }
-
-  private static func json(_ found: CalibrationSummary?) -> JSONValue {
-    guard let found else { return .null }
-    return .members([
-      "crps_db": json(found.crps), "crps_grey": json(found.crpsGrey), "deviation_db": json(found.deviation),
-      "error_db": json(found.error), "coverage": .array(found.coverage.map { json($0) }),
-    ])
-  }
-
-  private static func json(_ summary: Summary) -> JSONValue {
-    .members([
-      "mean": json(summary.mean), "standard_error": json(summary.standardError),
-      "count": .integer(summary.count),
-    ])
-  }
-
-  private static func json(_ row: EvaluationRow, _ method: Int) -> JSONValue {
-    func region(_ metrics: MapMetrics?) -> JSONValue {
-      metrics.map { .members(["mse": .real($0.mse), "rmse_db": .real($0.rmseDB)]) } ?? .null
-    }
-    let metrics = row.metrics[method]
-    return .members([
-      "nmse": .real(metrics.nmse), "mse": .real(metrics.mse), "psnr": .real(metrics.psnr),
-      "ssim": json(metrics.ssim), "rmse_db": .real(metrics.rmseDB), "mae_db": .real(metrics.maeDB),
-      "pixels": .integer(metrics.pixels), "interior": region(row.interior[method]),
-      "border": region(row.border[method]),
-      "crps_db": json(row.calibration[method]?.crps),
-      "coverage": row.calibration[method].map { .array($0.coverage.map { .real($0) }) } ?? .null,
-    ])
-  }
-
-  private static func json(_ value: Double?) -> JSONValue { value.map { .real($0) } ?? .null }
-
   /// Writes `report.json`, `report.md` and the calibration curve, each in one step.
   ///
   /// - Throws: `Fault` when the directory cannot be written.
   func write(to directory: String) throws {
     try calibrationPlot?.write(to: "\(directory)/calibration.svg")
+    let json = try JSONValue.encoding(ReportFile(self), keys: .snakeCase)
     try Files.write(json.indented.utf8, to: "\(directory)/report.json", what: "cannot write the report")
     try Files.write(markdown.utf8, to: "\(directory)/report.md", what: "cannot write the report")
   }

@@ -1,12 +1,36 @@
 import Essentials
 
 /// What is 0 and what is 255 on the scale that errors of maps are counted on.
-public enum MetricScale: Codable, Equatable, Sendable {
+public enum MetricScale: Equatable, Sendable {
   /// The least and the greatest value of each true map: the paper's.
   case own
   /// The same values [dB] for all maps, as where maps of several stations are compared: 100 dB apart, 0.01 of the range is
   /// a dB. Values beyond are not clamped.
   case fixed(ValueRange)
+}
+
+extension MetricScale: Codable {
+  /// As files have it: "own", or what is 0 and what is 255 [dB].
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let ends = try? container.decode([Float].self), ends.count == 2, ends[0] < ends[1] {
+      self = .fixed(ValueRange(minimum: ends[0], maximum: ends[1]))
+    } else {
+      guard try container.decode(String.self) == "own" else {
+        throw DecodingError.dataCorruptedError(in: container, debugDescription: "\"own\", or two rising numbers")
+      }
+      self = .own
+    }
+  }
+
+  /// "own", or what is 0 and what is 255 [dB].
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .own: try container.encode("own")
+    case .fixed(let range): try container.encode([Double(range.minimum), Double(range.maximum)])
+    }
+  }
 }
 
 /// The 0...255 scale of one true map.

@@ -1,7 +1,5 @@
-import Configuration
 import Essentials
 import Foundation
-import Pictures
 import Testing
 import TestSupport
 @testable import Records
@@ -62,5 +60,38 @@ import TestSupport
     }
     #expect(JSONValue.real(-Double.infinity).realValue == -.infinity)
     #expect(JSONValue.real(Float.nan).realValue?.isNaN == true)
+  }
+
+  private struct Everything: Encodable {
+    struct Inner: Encodable {
+      var rmseDB = -Double.infinity, single: Float = 0.1
+    }
+    struct Named: Encodable {
+      let names: [String]
+
+      func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        for name in names { try members.encode(Inner(), forKey: JSONKey(name)) }
+      }
+    }
+    enum Word: String, Encodable { case oneWord }
+    struct Nothing: Encodable {}
+
+    var zulu = 1, alphaValue = UInt64.max, flag = true, text = "é", x2Count: Int8 = -3
+    var real: Double? = 2, missing: Double?, none: Int?, silent: String?, left: Inner?
+    var list: [Double?] = [.nan, nil, 1e-7], empty: [Int] = [], inner = [Inner()], word = Word.oneWord
+    var nothing = Nothing(), named = Named(names: ["CGDM", "aB"])
+  }
+
+  @Test func valuesEncodeInTheOrderOfTheirDeclaration() throws {
+    let inner = #"{"rmse_db":"-Infinity","single":0.1}"#
+    #expect(
+      try JSONValue.encoding(Everything(), keys: .snakeCase).serialised == #"""
+        {"zulu":1,"alpha_value":18446744073709551615,"flag":true,"text":"é","x2_count":-3,"real":2.0,"missing":null,\#
+        "none":null,"silent":null,"left":null,"list":["NaN",null,1e-07],"empty":[],"inner":[\#(inner)],"word":"oneWord",\#
+        "nothing":{},"named":{"CGDM":\#(inner),"aB":\#(inner)}}
+        """#)
+    #expect(try JSONValue.encoding(Everything.Inner()).serialised == #"{"rmseDB":"-Infinity","single":0.1}"#)
+    #expect(try JSONValue.encoding(Double?.none) == .null)
   }
 }

@@ -1,6 +1,6 @@
 import Essentials
-import Foundation
 import MessagePassing
+import Records
 
 /// Takes foreign maps into a data set of our own layout, all ranks reading and writing their share.
 public enum MapImporter {
@@ -94,9 +94,5 @@ public enum MapImporter {
   }
 
   /// A JSON text, which is a double-quoted YAML scalar too.
-  private static func quoted(_ text: String) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .withoutEscapingSlashes
-    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
-  }
+  private static func quoted(_ text: String) -> String { JSONValue.text(text).serialised }
 }

@@ -2,9 +2,9 @@ import MapStorage
 import Records
 
 /// What a data set of maps holds, read in pieces.
-struct DataSummary {
+public struct DataSummary {
   /// The least, the greatest and the mean of some values.
-  struct Extent {
+  struct Extent: Encodable {
     var minimum = Double.infinity
     var maximum = -Double.infinity
     var sum = 0.0
@@ -18,10 +18,14 @@ struct DataSummary {
       count += 1
     }
 
-    /// The values as JSON; null when there is none.
-    var json: JSONValue {
-      guard count > 0 else { return .null }
-      return .members(["minimum": .real(minimum), "maximum": .real(maximum), "mean": .real(mean)])
+    private struct Numbers: Encodable {
+      let minimum: Double, maximum: Double, mean: Double
+    }
+
+    /// Null where there is no value.
+    func encode(to encoder: any Encoder) throws {
+      var place = encoder.singleValueContainer()
+      try place.encode(count > 0 ? Numbers(minimum: minimum, maximum: maximum, mean: mean) : nil)
     }
 
     func text(_ units: String) -> String {
@@ -47,7 +51,9 @@ struct DataSummary {
   private(set) var environments: Int?
   private(set) var validShare: Double?
 
-  init(_ reader: MapSetReader) throws {
+  /// - Parameter reader: of the data set; every map and layer is read.
+  /// - Throws: `Fault` when something cannot be read.
+  public init(_ reader: MapSetReader) throws {
     path = reader.path
     description = reader.description
     count = reader.count
@@ -85,7 +91,7 @@ struct DataSummary {
   }
 
   /// For people.
-  var text: String {
+  public var text: String {
     let area = description.area
     var lines: [(String, String)] = [
       ("file", path),
@@ -122,33 +128,47 @@ struct DataSummary {
     }
     return text
   }
+}
 
-  /// For programs.
-  var json: [JSONMember] {
-    let axes = stations.map { stations in
-      JSONValue.members(["x": stations[0].json, "y": stations[1].json, "z": stations[2].json])
-    }
-    let members: KeyValuePairs<String, JSONValue> = [
-      "file": .text(path), "count": .integer(count), "rows": .integer(description.rows),
-      "columns": .integer(description.columns), "spacing": .real(description.area.spacing),
-      "origin": .array([.real(description.area.originX), .real(description.area.originY)]),
-      "user_height": .real(description.area.userHeight),
-      "long_name": .text(description.longName), "units": .text(description.units), "values": values.json,
-      "span": spans.json, "valid_share": validShare.map { .real($0) } ?? .null, "stations": axes ?? .null,
-      "environments": environments.map { .integer($0) } ?? .null,
-      "layers": .object(description.layers.map(json)), "draws": .integer(description.draws),
-      "seed": .integer(description.seed),
-      "software_version": .text(description.softwareVersion), "config": .text(description.configuration),
-    ]
-    return members.map { JSONMember(key: $0.key, value: $0.value) }
+extension DataSummary: Encodable {
+  private struct Axes: Encodable {
+    let x: Extent, y: Extent, z: Extent
   }
 
-  private func json(_ layer: MapLayer) -> JSONMember {
-    JSONMember(
-      key: layer.name,
-      value: .members([
-        "units": .text(layer.units), "long_name": .text(layer.longName),
-        "values": (layers[layer.name] ?? Extent()).json,
-      ]))
+  private struct Layer: Encodable {
+    let units: String, longName: String, values: Extent
+  }
+
+  /// Layers by their names.
+  private struct Layers: Encodable {
+    let summary: DataSummary
+
+    func encode(to encoder: any Encoder) throws {
+      var members = encoder.container(keyedBy: JSONKey.self)
+      for layer in summary.description.layers {
+        let values = summary.layers[layer.name] ?? Extent()
+        try members.encode(
+          Layer(units: layer.units, longName: layer.longName, values: values), forKey: JSONKey(layer.name))
+      }
+    }
+  }
+
+  private struct File: Encodable {
+    let file: String, count: Int, rows: Int, columns: Int, spacing: Double, origin: [Double]
+    let userHeight: Double
+    let longName: String, units: String, values: Extent, span: Extent, validShare: Double?, stations: Axes?
+    let environments: Int?, layers: Layers, draws: Int, seed: UInt64, softwareVersion: String, config: String
+  }
+
+  /// For programs.
+  public func encode(to encoder: any Encoder) throws {
+    try File(
+      file: path, count: count, rows: description.rows, columns: description.columns, spacing: description.area.spacing,
+      origin: [description.area.originX, description.area.originY], userHeight: description.area.userHeight, longName: description.longName, units: description.units,
+      values: values, span: spans, validShare: validShare,
+      stations: stations.map { Axes(x: $0[0], y: $0[1], z: $0[2]) }, environments: environments,
+      layers: Layers(summary: self), draws: description.draws, seed: description.seed,
+      softwareVersion: description.softwareVersion, config: description.configuration
+    ).encode(to: encoder)
   }
 }
