@@ -1,6 +1,3 @@
-import Foundation
-import Records
-
 /// One set of bars, one bar a category.
 public struct BarSeries: Sendable {
   /// Its name in the legend; empty for none.
@@ -23,7 +20,7 @@ public struct BarSeries: Sendable {
 }
 
 /// Bars from zero, grouped by category, as SVG text.
-public struct BarChart: Sendable {
+public struct BarChart: Chart {
   /// What stands above.
   public var title: String
   /// What the categories are.
@@ -50,40 +47,26 @@ public struct BarChart: Sendable {
     self.series = series
   }
 
-  /// Writes the chart as SVG.
-  ///
-  /// - Throws: `Fault` when the place cannot be written.
-  public func write(to path: String) throws {
-    try Files.write(svg.utf8, to: path, what: "cannot write the chart")
-  }
-
   /// The chart as SVG.
   public var svg: String {
-    var canvas = SVGCanvas(width: PlotFrame.width, height: PlotFrame.height)
-    let labels = series.map(\.label)
-    let top = PlotFrame.plotTop(labels)
-    let extents = series.flatMap { set in
-      set.values + (set.deviation.map { zip(set.values, $0).flatMap { [$0 - $1, $0 + $1] } } ?? [])
+    framed(series.map(\.label)) { canvas, top in
+      let axis = PlotAxis(
+        series.flatMap { PlotFrame.extents($0.values, deviation: $0.deviation) }, scale: .linear, includesZero: true,
+        margin: 0.06, pixels: (PlotFrame.height - PlotFrame.bottom, top))
+      PlotFrame.drawHorizontalGrid(axis, on: &canvas)
+      let step = (PlotFrame.width - PlotFrame.left - PlotFrame.right) / Double(max(1, categories.count))
+      for (index, name) in categories.enumerated() {
+        let centre = PlotFrame.left + (Double(index) + 0.5) * step
+        drawBars(index, centre: centre, room: step, axis, on: &canvas)
+        // Letters of 13 points are about 7.2 wide.
+        let label = String(name.prefix(max(1, Int(step / 7.2))))
+        canvas.text(label, x: centre, y: PlotFrame.height - PlotFrame.bottom + 20, anchor: .middle)
+      }
+      PlotFrame.drawAxes(top: top, on: &canvas)
+      if let zero = axis.position(0), zero < PlotFrame.height - PlotFrame.bottom {
+        canvas.line(PlotFrame.left, zero, PlotFrame.width - PlotFrame.right, zero, colour: PlotFrame.axis)
+      }
     }
-    let axis = PlotAxis(
-      extents, scale: .linear, includesZero: true, margin: 0.06,
-      pixels: (PlotFrame.height - PlotFrame.bottom, top))
-    PlotFrame.drawHorizontalGrid(axis, on: &canvas)
-    let step = (PlotFrame.width - PlotFrame.left - PlotFrame.right) / Double(max(1, categories.count))
-    for (index, name) in categories.enumerated() {
-      let centre = PlotFrame.left + (Double(index) + 0.5) * step
-      drawBars(index, centre: centre, room: step, axis, on: &canvas)
-      // Letters of 13 points are about 7.2 wide.
-      let label = String(name.prefix(max(1, Int(step / 7.2))))
-      canvas.text(label, x: centre, y: PlotFrame.height - PlotFrame.bottom + 20, anchor: .middle)
-    }
-    PlotFrame.drawAxes(top: top, on: &canvas)
-    if let zero = axis.position(0), zero < PlotFrame.height - PlotFrame.bottom {
-      canvas.line(PlotFrame.left, zero, PlotFrame.width - PlotFrame.right, zero, colour: PlotFrame.axis)
-    }
-    PlotFrame.drawTitles(title, x: xLabel, y: yLabel, top: top, on: &canvas)
-    PlotFrame.drawLegend(labels, on: &canvas)
-    return canvas.document
   }
 
   private func drawBars(

@@ -1,6 +1,3 @@
-import Foundation
-import Records
-
 /// One line of a plot.
 public struct LineSeries: Sendable {
   /// Its name in the legend; empty for none.
@@ -31,7 +28,7 @@ public struct LineSeries: Sendable {
 }
 
 /// Lines over an axis, as SVG text: loss curves, metrics over magnification.
-public struct LinePlot: Sendable {
+public struct LinePlot: Chart {
   /// What stands above.
   public var title: String
   /// What the horizontal axis counts, with its unit.
@@ -64,39 +61,22 @@ public struct LinePlot: Sendable {
     self.series = series
   }
 
-  /// Writes the plot as SVG.
-  ///
-  /// - Throws: `Fault` when the place cannot be written.
-  public func write(to path: String) throws {
-    try Files.write(svg.utf8, to: path, what: "cannot write the plot")
-  }
-
   /// The plot as SVG.
   public var svg: String {
-    var canvas = SVGCanvas(width: PlotFrame.width, height: PlotFrame.height)
-    let labels = series.map(\.label)
-    let top = PlotFrame.plotTop(labels)
-    let xAxis = PlotAxis(
-      series.lazy.flatMap(\.x), scale: xScale, margin: 0,
-      pixels: (PlotFrame.left, PlotFrame.width - PlotFrame.right))
-    let yAxis = PlotAxis(
-      series.lazy.flatMap { $0.y + Self.band($0) }, scale: yScale, margin: 0.05,
-      pixels: (PlotFrame.height - PlotFrame.bottom, top))
-    PlotFrame.drawVerticalGrid(xAxis, top: top, on: &canvas)
-    PlotFrame.drawHorizontalGrid(yAxis, on: &canvas)
-    for (index, line) in series.enumerated() {
-      draw(line, colour: SVGCanvas.seriesColour(index), xAxis, yAxis, on: &canvas)
+    framed(series.map(\.label)) { canvas, top in
+      let xAxis = PlotAxis(
+        series.lazy.flatMap(\.x), scale: xScale, margin: 0,
+        pixels: (PlotFrame.left, PlotFrame.width - PlotFrame.right))
+      let yAxis = PlotAxis(
+        series.lazy.flatMap { PlotFrame.extents($0.y, deviation: $0.deviation) }, scale: yScale, margin: 0.05,
+        pixels: (PlotFrame.height - PlotFrame.bottom, top))
+      PlotFrame.drawVerticalGrid(xAxis, top: top, on: &canvas)
+      PlotFrame.drawHorizontalGrid(yAxis, on: &canvas)
+      for (index, line) in series.enumerated() {
+        draw(line, colour: SVGCanvas.seriesColour(index), xAxis, yAxis, on: &canvas)
+      }
+      PlotFrame.drawAxes(top: top, on: &canvas)
     }
-    PlotFrame.drawAxes(top: top, on: &canvas)
-    PlotFrame.drawTitles(title, x: xLabel, y: yLabel, top: top, on: &canvas)
-    PlotFrame.drawLegend(labels, on: &canvas)
-    return canvas.document
-  }
-
-  /// The lower and upper edges of a series' band.
-  private static func band(_ line: LineSeries) -> [Double] {
-    guard let deviation = line.deviation else { return [] }
-    return zip(line.y, deviation).flatMap { [$0 - $1, $0 + $1] }
   }
 
   private func draw(

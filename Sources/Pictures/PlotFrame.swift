@@ -62,7 +62,7 @@ struct PlotAxis {
   }
 }
 
-/// What line plots and bar charts share: size, margins, title, grid, axes, legend.
+/// The frame of every chart: size, margins, title, grid, axes, legend.
 struct PlotFrame {
   static let width = 760.0
   static let height = 440.0
@@ -74,6 +74,11 @@ struct PlotFrame {
 
   static let grid = "#e4e7ea"
   static let axis = "#5a6068"
+
+  /// What an axis has to show of a series: its values, and both ends of what is drawn around them.
+  static func extents(_ values: [Double], deviation: [Double]?) -> [Double] {
+    values + (deviation.map { zip(values, $0).flatMap { [$0 - $1, $0 + $1] } } ?? [])
+  }
 
   /// How tall the legend above the plot is, for entries flowing over lines.
   static func legendRows(_ labels: [String]) -> [[Int]] {
