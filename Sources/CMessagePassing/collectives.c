@@ -145,35 +145,3 @@ int mp_allgather(const mp_communicator *on, const void *bytes, const uint64_t *l
 int mp_allgather_in_place(const mp_communicator *on, const uint64_t *lengths, void *out) {
   return mp_allgather(on, MPI_IN_PLACE, lengths, out);
 }
-
-static int reduce_in_chunks(const mp_communicator *on, const char *values, const uint64_t *counts, char *out,
-                            mp_type type, mp_operation operation) {
-  size_t width = mp_width(type);
-  int size = mp_size(on);
-  for (int to = 0; to < size; to++) {
-    for (uint64_t done = 0; done < counts[to];) {
-      size_t now = least(counts[to] - done, mp_chunk());
-      int code = MPI_Reduce(values + done * width, out + done * width, (int)now, mp_datatype(type),
-                            mp_op(operation), to, on->handle);
-      if (code) return code;
-      done += now;
-    }
-    values += counts[to] * width;
-  }
-  return MPI_SUCCESS;
-}
-
-int mp_reduce_scatter(const mp_communicator *on, const void *values, const uint64_t *counts, void *out,
-                      mp_type type, mp_operation operation) {
-  int size = mp_size(on);
-  int *narrow = malloc(2 * (size_t)size * sizeof *narrow);
-  if (!narrow) return MPI_ERR_NO_MEM;
-  int code;
-  if (as_ints(counts, size, narrow, narrow + size)) {
-    code = MPI_Reduce_scatter(values, out, narrow, mp_datatype(type), mp_op(operation), on->handle);
-  } else {
-    code = reduce_in_chunks(on, values, counts, out, type, operation);
-  }
-  free(narrow);
-  return code;
-}

@@ -95,28 +95,21 @@ extension Communicator {
   public func allGather<Element: MessageElement>(
     _ values: UnsafeMutableBufferPointer<Element>, counts: [Int], checked: Bool = true
   ) throws {
-    try requireParts(counts, of: values.count, in: "allGather", " of \(Element.self)", checked: checked)
-    guard size > 1 else { return }
-    let lengths = counts.map { UInt64($0 * MemoryLayout<Element>.stride) }
-    try check(mp_allgather_in_place(handle, lengths, UnsafeMutableRawPointer(values.baseAddress)), "MPI_Allgatherv")
-  }
-
-  /// That the ranks' parts make up an array; agreed on by all ranks where `checked`.
-  private func requireParts(
-    _ counts: [Int], of total: Int, in function: String, _ details: String, checked: Bool
-  ) throws {
-    func validate() throws {
-      guard counts.count == size, counts.allSatisfy({ $0 >= 0 }), counts.reduce(0, +) == total else {
+    func requireParts() throws {
+      guard counts.count == size, counts.allSatisfy({ $0 >= 0 }), counts.reduce(0, +) == values.count else {
         throw Fault(
-          "the ranks' parts do not fit", at: function,
-          expected: "\(size) counts that add up to \(total), the number of values", found: "\(counts)")
+          "the ranks' parts do not fit", at: "allGather",
+          expected: "\(size) counts that add up to \(values.count), the number of values", found: "\(counts)")
       }
     }
     if checked {
-      try agree("\(function)\(details) in \(counts)", validate)
+      try agree("allGather of \(Element.self) in \(counts)", requireParts)
     } else {
-      try validate()
+      try requireParts()
     }
+    guard size > 1 else { return }
+    let lengths = counts.map { UInt64($0 * MemoryLayout<Element>.stride) }
+    try check(mp_allgather_in_place(handle, lengths, UnsafeMutableRawPointer(values.baseAddress)), "MPI_Allgatherv")
   }
 
   /// Exchanges lengths, moves the bytes, and cuts them into arrays where this rank is a receiver.
@@ -157,32 +150,5 @@ extension Communicator {
     guard size > 1 else { return [value] }
     let bytes = try agree("encode \(Value.self)") { try Self.encode(value) }
     return try allGather(bytes, checked: false).map { try Self.decode($0) }
-  }
-
-  /// Collective: reduces the ranks' arrays element by element and leaves to rank r the r-th part.
-  ///
-  /// - Parameters:
-  ///   - values: as many as the sum of `counts`, on every rank.
-  ///   - counts: how many elements each rank keeps; the same list on every rank; parts may be empty.
-  ///   - operation: sum, minimum or maximum.
-  ///   - checked: compare the call over the ranks first.
-  /// - Returns: this rank's part of the result.
-  /// - Throws: `Fault` on every rank when the counts are not one for each rank or do not add up.
-  public func reduceScatter<Element: MessageElement>(
-    _ values: [Element], counts: [Int], _ operation: Reduction = .sum, checked: Bool = true
-  ) throws -> [Element] {
-    try requireParts(
-      counts, of: values.count, in: "reduceScatter", " (\(operation.rawValue)) of \(Element.self)", checked: checked)
-    guard size > 1 else { return values }
-    let wide = counts.map { UInt64($0) }
-    return try [Element](unsafeUninitializedCapacity: max(counts[rank], 1)) { buffer, filled in
-      try values.withUnsafeBytes { bytes in
-        try check(
-          mp_reduce_scatter(
-            handle, bytes.baseAddress, wide, buffer.baseAddress, Element.messageType.shim, operation.shim),
-          "MPI_Reduce_scatter")
-      }
-      filled = counts[rank]
-    }
   }
 }

@@ -31,9 +31,4 @@ public struct GradientBuckets: Equatable, Sendable {
     self.bucketOfParameter = bucketOfParameter.map { min($0, max(ranges.count - 1, 0)) }
     self.ranges = ranges
   }
-
-  /// The slices alone: see `ranges`.
-  public static func boundaries(parameterCounts: [Int], targetBytes: Int) -> [Range<Int>] {
-    GradientBuckets(parameterCounts: parameterCounts, targetBytes: targetBytes).ranges
-  }
 }

@@ -84,29 +84,6 @@ public final class MetricsLog {
     return records
   }
 
-  /// The records as CSV (RFC 4180): a column for each name, in order of appearance; empty where a record has none.
-  public static func csv(_ records: [MetricsRecord]) -> String {
-    var names = [String]()
-    var seen = Set<String>()
-    for member in records.flatMap(\.values) where seen.insert(member.key).inserted {
-      names.append(member.key)
-    }
-    let rows = records.map { record in
-      [String(record.step)] + names.map { name in record[name].map(csvField) ?? "" }
-    }
-    return ([["step"] + names.map(quotedForCSV)] + rows).map { $0.joined(separator: ",") + "\n" }.joined()
-  }
-
-  private static func csvField(_ value: JSONValue) -> String {
-    if case .null = value { return "" }
-    return quotedForCSV(value.textValue ?? value.serialised)
-  }
-
-  private static func quotedForCSV(_ text: String) -> String {
-    guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
-    return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
-  }
-
   /// Hands out the records of whole lines while they are wanted; returns the length of what was wanted.
   private static func wholeLines(
     _ bytes: [UInt8], path: String, wanting isWanted: (MetricsRecord) -> Bool

@@ -1,51 +1,5 @@
 import Foundation
 
-/// Notes and warnings on standard error, where they do not disturb results on standard output.
-public struct Console: Sendable {
-  /// Whether this process speaks: true on rank 0.
-  public let isEnabled: Bool
-  private let isColoured: Bool
-
-  /// - Parameter isEnabled: true on rank 0 only, so that a message appears once.
-  public init(isEnabled: Bool) {
-    self.isEnabled = isEnabled
-    isColoured = isatty(STDERR_FILENO) == 1 && Terminal.allowsColour
-  }
-
-  /// Tells something.
-  public func note(_ text: String) { write(text) }
-
-  /// Warns of something that the user may want to change.
-  public func warn(_ text: String) {
-    write((isColoured ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + text)
-  }
-
-  private func write(_ text: String) {
-    guard isEnabled else { return }
-    Terminal.writeToStandardError(text + "\n")
-  }
-}
-
-enum Terminal {
-  /// NO_COLOR (no-color.org): set and not empty means no colours.
-  static var allowsColour: Bool {
-    let environment = ProcessInfo.processInfo.environment
-    return (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
-  }
-
-  /// The width of the terminal on standard error, 80 where it does not say.
-  static var columns: Int {
-    var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
-  }
-
-  @Sendable static func writeToStandardError(_ text: String) {
-    // Nobody to tell when standard error itself is closed.
-    _ = Array(text.utf8).withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-  }
-}
-
 /// How far a job is: a bar on a terminal, plain lines at intervals elsewhere (a bar would flood a Slurm log).
 ///
 /// Shows counts, the newest loss or other numbers, units of work per second and the time left.
@@ -74,7 +28,7 @@ public final class ProgressDisplay {
   private let unit: String
   private let style: Style
   private let clock: () -> Double
-  private let output: (String) -> Void
+  private let line: TerminalLine
 
   private let begin: Double
   private let firstStep: Int
@@ -105,19 +59,19 @@ public final class ProgressDisplay {
       clock: {
         let elapsed = ContinuousClock.now - origin
         return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-      }, output: Terminal.writeToStandardError)
+      }, line: .standardError)
   }
 
   init(
     _ title: String, total: Int, from start: Int, unit: String, style: Style,
-    clock: @escaping () -> Double, output: @escaping (String) -> Void
+    clock: @escaping () -> Double, line: TerminalLine
   ) {
     self.title = title
     self.total = total
     self.unit = unit
     self.style = style
     self.clock = clock
-    self.output = output
+    self.line = line
     begin = clock()
     latestTime = begin
     firstStep = start
@@ -153,17 +107,15 @@ public final class ProgressDisplay {
     let took = "\(title): \(latestStep) of \(total) in \(Units.duration(clock() - begin))"
     switch style {
     case .bar(let columns, _):
-      output("\r" + String(latestLine(columns: columns).prefix(columns)) + "\n\(took)\n")
-    case .lines: output(latestText.isEmpty ? "\(took)\n" : "\(title) \(latestText)\n\(took)\n")
+      line.end("\r" + String(latestLine(columns: columns).prefix(columns)) + "\n\(took)\n")
+    case .lines: line.write(latestText.isEmpty ? "\(took)\n" : "\(title) \(latestText)\n\(took)\n")
     case .silent: break
     }
   }
 
-  /// Clears the bar, so that a message can be written; the next update draws it again.
-  public func interrupt() {
-    guard case .bar = style, latestShown > -.infinity, !hasEnded else { return }
-    output("\r\u{1B}[K")
-    latestShown = -.infinity
+  deinit {
+    // What failed half-way leaves its last state to be read, and the next message a line of its own.
+    if !hasEnded, case .bar = style, latestShown > -.infinity { line.end("\n") }
   }
 
   private func measure(step: Int, now: Double) {
@@ -197,9 +149,9 @@ public final class ProgressDisplay {
   private func show(step: Int) {
     switch style {
     case .bar(let columns, let isColoured):
-      let line = latestLine(columns: columns)
-      output(isColoured ? "\r\u{1B}[36m\(line)\u{1B}[0m\u{1B}[K" : "\r\(line)\u{1B}[K")
-    case .lines: output("\(title) \(latestText)\n")
+      let text = latestLine(columns: columns)
+      line.draw(isColoured ? "\u{1B}[36m\(text)\u{1B}[0m" : text)
+    case .lines: line.write("\(title) \(latestText)\n")
     case .silent: break
     }
   }

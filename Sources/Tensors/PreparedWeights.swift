@@ -7,7 +7,7 @@ import Computing
 /// take four times the room of the weights, so there is a limit; what is met when it is reached is transformed anew every
 /// time. Kept or not, the results are the same to the bit.
 ///
-/// The weights must not change while a tape uses them: whoever trains makes no such object, or calls `forget`.
+/// The weights must not change while a tape uses them: whoever trains makes no such object.
 public final class PreparedWeights {
   /// The most that is kept [bytes].
   public let limitBytes: Int
@@ -26,13 +26,6 @@ public final class PreparedWeights {
   /// Nothing kept, and the rule for how much may be: half of what this machine has available, shared by `ranks`.
   public convenience init(ranksOnNode ranks: Int) {
     self.init(limitBytes: SystemMemory.availableBytes() / 2 / max(1, ranks))
-  }
-
-  /// Gives the memory back: the weights are to change.
-  public func forget() {
-    held = [:]
-    refused = []
-    heldBytes = 0
   }
 
   /// The transformed weights of a Winograd product, made now if need be; nil where there is no room.

@@ -62,7 +62,7 @@ extension MultiRank {
 
     @Test(arguments: [1, 4000, 50_000, 1 << 30])
     func allReducersGiveTheSameBits(targetBytes: Int) throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: targetBytes)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: targetBytes).ranges
       let inOrder = Array(buckets.indices)
       let naive = try reduce(.naive, buckets: buckets, order: inOrder)
       for kind in Kind.allCases {
@@ -78,7 +78,7 @@ extension MultiRank {
 
     /// Every order of adding up to 4 float32 numbers is within 3 roundings of the exact sum.
     @Test func sumsAreRight() throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 4000)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: 4000).ranges
       let sums = try reduce(.threaded, buckets: buckets, order: Array(buckets.indices))[0]
       let all = try world.allGather(gradients(0))
       for (i, sum) in sums.enumerated() {
@@ -94,7 +94,7 @@ extension MultiRank {
     /// Memory that is shared: the sums in rank order, which up to two ranks are also those of messages, whatever the order
     /// in which buckets become ready, round after round.
     @Test(arguments: [1, 4000, 50_000, 1 << 30]) func sharedMemory(targetBytes: Int) throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: targetBytes)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: targetBytes).ranges
       let reducer = try SharedGradientReducer(world, count: Self.parameters.reduce(0, +), buckets: buckets)
       for step in 0..<4 {
         let own = gradients(step), all = try world.allGather(own)
@@ -123,7 +123,7 @@ extension MultiRank {
     }
 
     @Test func sharedMemoryRaisesFailuresOnAll() throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 4000)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: 4000).ranges
       let reducer = try SharedGradientReducer(world, count: Self.parameters.reduce(0, +), buckets: buckets)
       let failing = world.size - 1, fault = Fault("the loss is not finite", at: "step 3")
       try reducer.begin()
@@ -141,7 +141,7 @@ extension MultiRank {
     }
 
     @Test func bucketsAboveOneCallsCountAreSplit() throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 50_000)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: 50_000).ranges
       let whole = try reduce(.naive, buckets: buckets, order: Array(buckets.indices))
       Communicator.splitCalls(above: 4001)
       defer { Communicator.splitCalls(above: Communicator.elementsPerCall) }
@@ -152,7 +152,7 @@ extension MultiRank {
     }
 
     @Test func failureOfOneRankDuringBackwardIsRaisedOnAll() throws {
-      let buckets = GradientBuckets.boundaries(parameterCounts: Self.parameters, targetBytes: 4000)
+      let buckets = GradientBuckets(parameterCounts: Self.parameters, targetBytes: 4000).ranges
       var arena = gradients(0)
       let fault = Fault("the loss is not finite", at: "step 3")
       let failing = world.size - 1

@@ -1,8 +1,7 @@
-import Configuration
 import Essentials
 import Foundation
-import Pictures
 import Testing
+import Synchronization
 import TestSupport
 @testable import Records
 
@@ -57,31 +56,23 @@ import TestSupport
     #expect(fault { try MetricsLog.read(scratch.file("none")) }?.found == "No such file or directory")
     #expect(fault { try MetricsLog(path: scratch.file("no/where.jsonl")) } != nil)
   }
-
-  @Test func tablesForSpreadsheets() throws {
-    let log = try MetricsLog(path: path)
-    try log.append(step: 1, ["loss": .real(0.5), "note": .text("a,\"b\"")])
-    try log.append(step: 2, ["loss": .real(Double.nan), "validation": .real(0.25)])
-    #expect(
-      MetricsLog.csv(try MetricsLog.read(path)) == """
-        step,loss,note,validation
-        1,0.5,"a,""b""\",
-        2,NaN,,0.25
-
-        """)
-  }
 }
 
 @Suite struct ProgressTests {
   /// A display whose clock is set by hand.
   private final class Display {
     var now = 0.0
-    var shown = [String]()
+    private final class Shown: Sendable {
+      let texts = Mutex<[String]>([])
+    }
+    private let written = Shown()
+    var shown: [String] { written.texts.withLock { $0 } }
+    private(set) lazy var line = TerminalLine { [written] text in written.texts.withLock { $0.append(text) } }
 
     func progress(_ style: ProgressDisplay.Style, from start: Int = 0) -> ProgressDisplay {
       ProgressDisplay(
         "train", total: 100, from: start, unit: "samples", style: style, clock: { self.now },
-        output: { self.shown.append($0) })
+        line: line)
     }
   }
 
@@ -114,6 +105,26 @@ import TestSupport
         #expect(!text.contains("\n"))
       }
     }
+  }
+
+  @Test func messagesStepAroundABar() {
+    let display = Display()
+    let console = Console(isEnabled: true, isColoured: false, line: display.line)
+    console.note("before")
+    var progress: ProgressDisplay? = display.progress(.bar(columns: 80, isColoured: false))
+    progress?.update(step: 1)
+    let bar = display.shown[1].dropFirst()
+    console.warn("half-way")
+    progress?.finish()
+    console.note("behind")
+    #expect(display.shown[0] == "before\n" && display.shown[4] == "behind\n")
+    #expect(display.shown[2] == "\r\u{1B}[Kwarning: half-way\n\(bar)")
+    // One that nobody finishes leaves its line to the next message.
+    progress = display.progress(.bar(columns: 80, isColoured: false))
+    progress?.update(step: 1)
+    progress = nil
+    console.note("after it")
+    #expect(display.shown.suffix(2) == ["\n", "after it\n"])
   }
 
   @Test func silenceIsSilent() {

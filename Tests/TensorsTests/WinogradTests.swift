@@ -115,11 +115,6 @@ import Testing
     }
     #expect(kept.heldBytes >= 36 * 4 * c.input * c.output && kept.leftOut == 0)
     #expect(none.heldBytes == 0 && none.leftOut == 1)
-
-    // Changed weights are heeded after `forget`.
-    weight.value?.base.update(repeating: 0, count: weight.count)
-    kept.forget()
-    #expect(kept.heldBytes == 0 && forward(kept, batch: 1).allSatisfy { $0 == 0 })
   }
 
   /// There is memory, and no more than the machine has.

@@ -70,9 +70,6 @@ int mp_allgather_length(const mp_communicator *on, uint64_t length, uint64_t *le
 int mp_allgather(const mp_communicator *on, const void *bytes, const uint64_t *lengths, void *out);
 /// The same where each rank's part is in place in `out`.
 int mp_allgather_in_place(const mp_communicator *on, const uint64_t *lengths, void *out);
-/// Rank r gets the sums of its counts[r] elements of `values`; `out` must not overlap `values`.
-int mp_reduce_scatter(const mp_communicator *on, const void *values, const uint64_t *counts, void *out,
-                      mp_type type, mp_operation operation);
 
 // Messages between two ranks. A negative source or tag means any.
 
