@@ -1,6 +1,6 @@
 import ArgumentParser
 import ChannelModels
-import Configuration
+import Essentials
 import Evaluation
 import MapStorage
 
@@ -30,7 +30,10 @@ struct PathlossOptions: ParsableArguments {
   ///
   /// - Throws: `Fault` when a value is out of range.
   func link(of reader: MapSetReader) throws -> LinkKnowledge? {
-    guard let pathloss else { return try Self.recorded(reader).map(Self.link) }
+    guard let pathloss else {
+      let record = try SimulationRecord(yaml: reader.description.configuration, at: "\(reader.path):@config")
+      return record.map { Self.link($0.simulation) }
+    }
     var simulation = SimulationConfiguration(scenario: pathloss, propagation: propagation ?? .mixed)
     simulation.frequency = frequency
     simulation.stationHeight = stationHeight ?? pathloss.defaultStationHeight
@@ -51,14 +54,5 @@ struct PathlossOptions: ParsableArguments {
       case .mixed: nil
       }
     return LinkKnowledge(state: state) { pathloss.decibels(distance: $0, lineOfSight: $1) }
-  }
-
-  /// The configuration of the simulation that made a file; nil for files of other origin.
-  private static func recorded(_ reader: MapSetReader) throws -> SimulationConfiguration? {
-    let text = reader.description.configuration
-    guard text.hasPrefix("scenario:") else { return nil }
-    // Given stations are recorded behind the configuration.
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.hasPrefix("stations:") }
-    return try Configuration.read(yaml: lines.joined(separator: "\n"), named: "\(reader.path):@config")
   }
 }

@@ -59,7 +59,7 @@ struct SimulateCommand: ParsableCommand {
   /// Numbers of samples are 32 bits in many places, in other people's programs too.
   private static let most = Int(Int32.max)
 
-  private func number(of stations: SimulateStations?) throws -> Int {
+  private func number(of stations: GivenStations?) throws -> Int {
     if let count { return count }
     let product = (seedsPerStation ?? 1).multipliedReportingOverflow(by: stations?.positions.count ?? 1)
     guard !product.overflow, product.partialValue <= Self.most else {
@@ -75,14 +75,14 @@ struct SimulateCommand: ParsableCommand {
     let simulator = try communicator.agree("prepare the simulation") {
       try ChannelSimulator(simulation.configuration, threads: threads)
     }
-    let places: SimulateStations? = try communicator.onRoot("read the stations") {
-      try stations.map { try SimulateStations($0, for: simulator) }
+    let places: GivenStations? = try communicator.onRoot("read the stations") {
+      try stations.map { try GivenStations($0, for: simulator) }
     }
     let count = try communicator.agree("count the maps") { try number(of: places) }
-    try SimulateRun(
-      simulator: simulator, stations: places, count: count, path: out, overwrite: overwrite, restart: restart,
-      width: threads.count
-    ).run(communicator, console)
+    let run = SimulationRun(
+      simulator: simulator, stations: places, count: count, path: out, width: threads.count, overwrite: overwrite,
+      restart: restart)
+    if case .stopped = try run.run(communicator, console) { throw ExitCode(75) }
     if communicator.isRoot {
       let grid = simulator.configuration.grid
       print("\(out): \(count) maps of \(grid.rows) x \(grid.columns), \(simulator.configuration.layers[0].unit)")

@@ -1,15 +1,14 @@
-import ChannelModels
 import Essentials
 import Foundation
 import MapStorage
 import Records
 
 /// Stations out of a file: map i has the i-th of them, from the first again after the last.
-struct SimulateStations: Codable, Sendable {
+public struct GivenStations: Codable, Sendable {
   /// Horizontal positions [m].
-  let positions: [SIMD2<Double>]
+  public let positions: [SIMD2<Double>]
   /// The file and data set, as given.
-  let source: String
+  public let source: String
 
   /// Reads positions `[N, 2 or 3]` [m] from an HDF5 or NumPy file.
   ///
@@ -17,7 +16,7 @@ struct SimulateStations: Codable, Sendable {
   ///   - source: "FILE:DATA SET", or "FILE" for a NumPy array.
   ///   - simulator: whose area and height they must fit.
   /// - Throws: `Fault` when there are none, one lies outside the area or stands at another height.
-  init(_ source: String, for simulator: ChannelSimulator) throws {
+  public init(_ source: String, for simulator: ChannelSimulator) throws {
     self.source = source
     let (path, name) = Self.split(source)
     // An array of two axes is read as any other: as one map, of a row for each station.
@@ -35,7 +34,7 @@ struct SimulateStations: Codable, Sendable {
       guard array.columns == 2 || abs(Double(values[row, 2]) - height) < 1e-3 else {
         throw Fault(
           "the station stands at another height", at: "\(source), row \(row)", expected: "\(height) m",
-          found: "\(values[row, 2]) m", hint: "give it with --station-height")
+          found: "\(values[row, 2]) m", hint: "give it with `station_height`")
       }
       return station
     }
@@ -53,16 +52,12 @@ struct SimulateStations: Codable, Sendable {
   func callAsFunction(_ samples: Range<Int>) -> [SIMD2<Double>] { samples.map { positions[$0 % positions.count] } }
 
   /// What a data set's `config` records of them.
-  var yaml: String {
+  var record: SimulationRecord.Stations {
     let bytes = positions.flatMap { place in
       [place.x, place.y].flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }
     }
-    return """
-      stations:
-        source: \(JSONValue.text(source).serialised)
-        count: \(positions.count)
-        checksum: \(JSONValue.text(Checksum.of(bytes)).serialised)  # XXH64 of the positions
-
-      """
+    var record = SimulationRecord.Stations()
+    (record.source, record.count, record.checksum) = (source, positions.count, Checksum.of(bytes))
+    return record
   }
 }

@@ -1,6 +1,4 @@
-import ArgumentParser
-import ChannelModels
-import Configuration
+import Computing
 import Essentials
 import MapStorage
 import MessagePassing
@@ -8,7 +6,14 @@ import Records
 
 /// Simulates a data set on all ranks, block by block, and keeps each block as soon as it is done: memory does not grow
 /// with the number of maps, and a job that ends early goes on where it was.
-struct SimulateRun {
+public struct SimulationRun: Sendable {
+  /// How a run ended.
+  public enum Outcome: Sendable {
+    /// The data set is there.
+    case finished
+    /// A signal asked to stop; finished blocks stay for the next job.
+    case stopped
+  }
   /// What a rank holds of results at a time, at most [byte].
   private static let blockBytes = 16 << 20
   /// What a killed job loses on each rank, and how long a stop takes [s].
@@ -16,7 +21,7 @@ struct SimulateRun {
 
   let simulator: ChannelSimulator
   /// Drawn where nil.
-  let stations: SimulateStations?
+  let stations: GivenStations?
   /// How many maps.
   let count: Int
   /// The data set's name.
@@ -26,11 +31,31 @@ struct SimulateRun {
   /// Maps that this rank makes at a time: its threads.
   let width: Int
 
+  /// - Parameters:
+  ///   - simulator: makes the maps.
+  ///   - stations: where the maps' stations stand; drawn where nil.
+  ///   - count: how many maps.
+  ///   - path: the data set's name.
+  ///   - width: maps that this rank makes at a time: its threads.
+  ///   - overwrite: replace the data set if there is one.
+  ///   - restart: throw away what an interrupted run has left.
+  public init(
+    simulator: ChannelSimulator, stations: GivenStations?, count: Int, path: String, width: Int,
+    overwrite: Bool = false, restart: Bool = false
+  ) {
+    self.simulator = simulator
+    self.stations = stations
+    self.count = count
+    self.path = path
+    self.width = width
+    self.overwrite = overwrite
+    self.restart = restart
+  }
+
   /// Collective.
   ///
   /// - Throws: `Fault` on all ranks when the place cannot be written; finished blocks stay for the next job.
-  ///   `ExitCode(75)` when a signal asked to stop.
-  func run(_ communicator: Communicator, _ console: Console) throws {
+  public func run(_ communicator: Communicator, _ console: Console) throws -> Outcome {
     let signals = try SignalFlag()
     let assembly = try MapSetAssembly.open(
       path: path, description: description, count: count, communicator: communicator, overwrite: overwrite,
@@ -39,6 +64,7 @@ struct SimulateRun {
     do {
       guard try fill(assembly, communicator, signals) else { throw Stopped() }
       try merge(assembly, communicator)
+      return .finished
     } catch {
       let reason = error is Stopped ? "stopped\(signals.name.map { " by \($0)" } ?? ""): " : ""
       if try assembly.leave() {
@@ -46,7 +72,8 @@ struct SimulateRun {
       } else if !reason.isEmpty {
         console.note("\(reason)no maps were finished")
       }
-      throw error is Stopped ? ExitCode(75) : error
+      guard error is Stopped else { throw error }
+      return .stopped
     }
   }
 
@@ -105,9 +132,8 @@ struct SimulateRun {
     let grid = configuration.grid
     let layers = configuration.layers
     return MapSetDescription(
-      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
-      units: layers[0].unit,
-      configuration: Configuration.yaml(configuration) + (stations?.yaml ?? ""), seed: configuration.seed,
+      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName, units: layers[0].unit,
+      configuration: SimulationRecord(configuration, stations: stations?.record).yaml, seed: configuration.seed,
       softwareVersion: Software.version,
       layers: layers.dropFirst().map {
         MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit)
