@@ -1,4 +1,5 @@
 import ArgumentParser
+import Essentials
 import Foundation
 import MessagePassing
 
@@ -8,6 +9,7 @@ enum Ending {
   static func end(after error: any Error) -> Never {
     // A command that has told what there was to tell, such as a run that saved and stopped.
     if let code = error as? ExitCode { exit(code.rawValue) }
+    let error: any Error = (error as? Fault).map(OptionNames.told) ?? error
     let code = ChannelKnowledgeMaps.exitCode(for: error)
     let message = ChannelKnowledgeMaps.fullMessage(for: error)
     guard !code.isSuccess else {

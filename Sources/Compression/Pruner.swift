@@ -104,13 +104,13 @@ public enum Pruner {
     switch goal {
     case .ratio(let ratio):
       guard ratio > 0, ratio < 1 else {
-        throw Fault("the ratio is not right", at: "--ratio", expected: "more than 0, less than 1", found: "\(ratio)")
+        throw Fault("the ratio is not right", at: "`ratio`", expected: "more than 0, less than 1", found: "\(ratio)")
       }
       need = Int((ratio * Double(total)).rounded(.up))
     case .targetParameters(let target):
       guard target > 0, target < total else {
         throw Fault(
-          "the target is not right", at: "--target-parameters", expected: "less than the model's \(total) parameters",
+          "the target is not right", at: "`target_parameters`", expected: "less than the model's \(total) parameters",
           found: "\(target)")
       }
       need = total - target
@@ -118,9 +118,9 @@ public enum Pruner {
     guard need <= most else {
       let share = (Double(most) / Double(total) * 1000).rounded(.down) / 10
       throw Fault(
-        "so many parameters cannot be pruned", at: "\(goal.option)",
+        "so many parameters cannot be pruned", at: goal.description,
         expected: "at most \(most) of \(total) (\(share) %): all \(layers.count) prunable layers", found: "\(need)",
-        hint: "ckm inspect model --prunable lists them")
+        hint: "ckm inspect model `prunable` lists them")
     }
     return need
   }
@@ -132,12 +132,12 @@ public enum Pruner {
   }
 }
 
-extension PruningRequest.Goal {
-  /// As it is given to the command.
-  var option: String {
+extension PruningRequest.Goal: CustomStringConvertible {
+  /// Its parameter and the value.
+  public var description: String {
     switch self {
-    case .ratio(let ratio): "--ratio \(ratio)"
-    case .targetParameters(let target): "--target-parameters \(target)"
+    case .ratio(let ratio): "`ratio` \(ratio)"
+    case .targetParameters(let target): "`target_parameters` \(target)"
     }
   }
 }

@@ -73,7 +73,7 @@ public struct MapData: Sendable {
     guard maps.rows == rows, maps.columns == columns else {
       throw Fault(
         "the maps do not fit the network", at: "\(maps.path):/maps", expected: "\(rows)x\(columns) (\(key))",
-        found: "\(maps.rows)x\(maps.columns)", hint: rows == columns ? "--set \(key)=\(maps.rows)" : nil)
+        found: "\(maps.rows)x\(maps.columns)", hint: rows == columns ? "`\(key)=\(maps.rows)`" : nil)
     }
   }
 

@@ -56,7 +56,7 @@ public struct DataStatistics {
     guard units == "dB" else {
       throw Fault(
         "statistics are those of power in dB", at: "\(reader.path):/\(maps ?? "maps")", expected: "dB",
-        found: units.isEmpty ? "no units" : units, hint: "another layer: --maps; none: --no-statistics")
+        found: units.isEmpty ? "no units" : units, hint: "`maps` takes another layer, `no_statistics` none")
     }
     let hasStates = description.layers.contains { $0.name == Self.stateLayer }
     surveyor = MapSurveyor(area: description.area, pathloss: link.flatMap { Self.pathloss($0, hasStates: hasStates) })

@@ -77,7 +77,7 @@ struct EvaluationSource {
     guard let wanted = reconstructions.first?.record.magnification ?? magnification else {
       throw Fault(
         "there is nothing to compare", at: dataPath, expected: "a reconstruction, or a magnification",
-        hint: "--reconstruction FILE, or --magnification 4 for the interpolations alone")
+        hint: "`reconstruction` FILE, or `magnification` 4 for the interpolations alone")
     }
     for other in reconstructions {
       let found = other.record.magnification
@@ -139,7 +139,7 @@ extension EvaluationSource.Reconstruction {
     else {
       throw Fault(
         "the file holds no reconstruction", at: path, expected: "a data set sample_index",
-        hint: "write one with: ckm reconstruct --data \(data.path) --out FILE")
+        hint: "ckm reconstruct makes one of \(data.path)")
     }
     self.record = record
     self.order = order

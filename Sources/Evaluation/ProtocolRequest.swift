@@ -80,7 +80,7 @@ public struct ProtocolRequest {
     try Self.require("scenario", data.map(\.name))
     try Self.require("model", models.map(\.name))
     guard Set(magnifications).count == magnifications.count else {
-      throw Fault("a magnification is given twice", at: "--magnification", found: "\(magnifications)")
+      throw Fault("a magnification is given twice", at: "`magnification`", found: "\(magnifications)")
     }
   }
 

@@ -39,7 +39,7 @@ struct AssemblyManifest: Codable, Equatable {
       try encoder.encode(self), to: "\(directory)/\(Self.name)", what: "cannot write the manifest")
   }
 
-  private static let startOver = "--restart throws it away; or give another name"
+  private static let startOver = "`restart` throws it away; or give another name"
 
   /// Throws unless the parts in a directory are parts of this data set.
   func require(_ left: AssemblyManifest, in directory: String) throws {

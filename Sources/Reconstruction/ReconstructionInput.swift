@@ -74,7 +74,7 @@ struct ReconstructionSource {
     guard choice != .all else { return Array(0..<reader.count) }
     guard let trained else {
       throw Fault(
-        "interpolation has no split", at: "split", expected: "all", found: choice.rawValue,
+        "interpolation has no split", at: "`split`", expected: "all", found: choice.rawValue,
         hint: "the split of maps belongs to a trained run")
     }
     let split = try Split(MapSetCollection(paths: [reader.path]), rule: trained.split.rule, seed: trained.seed)

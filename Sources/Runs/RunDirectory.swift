@@ -63,7 +63,7 @@ public final class RunDirectory {
     guard !exists(at: path) else {
       throw Fault(
         what, at: path, expected: "a directory without a run", found: "config.resolved.yaml",
-        hint: "continue that run with --resume latest, or give another directory")
+        hint: "continue that run with `resume` latest, or give another directory")
     }
     try Files.makeDirectory("\(path)/checkpoints", what: what)
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
@@ -216,7 +216,7 @@ extension RunDirectory {
       throw Fault(
         "there is no run", at: path, expected: "a directory with config.resolved.yaml",
         found: access(path, F_OK) == 0 ? "a directory or file without it" : "nothing",
-        hint: "give the directory that `ckm train --out` wrote")
+        hint: "give the directory that ckm train wrote")
     }
   }
 

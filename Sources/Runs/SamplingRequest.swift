@@ -55,15 +55,15 @@ public struct SamplingRequest: Sendable {
   /// Throws where what is asked for excludes itself.
   public func validate() throws {
     guard (1...Self.mostDraws).contains(draws) else {
-      throw Fault("no such number of draws", at: "draws", expected: "1...\(Self.mostDraws)", found: "\(draws)")
+      throw Fault("no such number of draws", at: "`draws`", expected: "1...\(Self.mostDraws)", found: "\(draws)")
     }
     if estimate == .draw, draws > 1 {
       throw Fault(
-        "one draw is no estimate of several", at: "estimate", expected: "mean or direct of \(draws) draws",
+        "one draw is no estimate of several", at: "`estimate`", expected: "mean or direct with `draws` \(draws)",
         found: "draw")
     }
     if keepsDraws, drawCount == 0 {
-      throw Fault("there are no draws to keep", at: "draws", expected: "2 or more")
+      throw Fault("there are no draws to keep", at: "`keep_draws`", expected: "`draws` 2 or more")
     }
   }
 
@@ -72,7 +72,7 @@ public struct SamplingRequest: Sendable {
   /// - Parameter name: what draws nothing.
   public func requireNoDraws(by name: String) throws {
     guard draws == 1, estimate != .mean, !keepsDraws else {
-      throw Fault("\(name) draws nothing", at: "draws", expected: "one estimate of each map")
+      throw Fault("\(name) draws nothing", at: "`draws`", expected: "one estimate of each map")
     }
   }
 
@@ -81,7 +81,9 @@ public struct SamplingRequest: Sendable {
   /// - Parameter name: what is no model.
   public func requireNone(by name: String) throws {
     guard draws == 1, estimate == nil, !keepsDraws, !usesSymmetries else {
-      throw Fault("\(name) is no model", at: "draws", expected: "no draws, estimate or symmetries")
+      throw Fault(
+        "\(name) is no model and draws nothing", at: name,
+        expected: "no `draws`, `estimate`, `symmetries` or `keep_draws`")
     }
   }
 

@@ -50,7 +50,7 @@ public protocol TrainingTask {
   /// What a checkpoint keeps for the use of the run, such as the range of its data.
   var notes: JSONValue { get throws }
 
-  /// What it is about to learn from, in a few lines that begin with a name: `--dry-run`, and the head of every run's log.
+  /// What it is about to learn from, in a few lines that begin with a name: what a dry run prints, and the head of every run's log.
   var summary: [String] { get }
 }
 

@@ -208,7 +208,7 @@ public final class Trainer<Family: ModelFamily> {
     }
   }
 
-  /// What a run is about to do, in a few lines: `--dry-run`, and the head of every run's log.
+  /// What a run is about to do, in a few lines: what a dry run prints, and the head of every run's log.
   public var summary: [String] {
     get throws {
       let training = configuration.training

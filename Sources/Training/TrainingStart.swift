@@ -18,7 +18,7 @@ extension Trainer {
       guard request.resume == .latest else {
         throw Fault(
           "there is a run already", at: request.output, expected: "a new directory",
-          found: "config.resolved.yaml", hint: "--resume latest goes on with it")
+          found: "config.resolved.yaml", hint: "`resume` latest goes on with it")
       }
       let opened = try RunDirectory.resume(at: request.output)
       directory = opened

@@ -74,7 +74,7 @@ import TestSupport
       #expect(difference ?? 1 < 2e-5)
     }
     let wrong = try open("c.npy", ImportOptions(units: .linear))
-    #expect(fault { _ = try wrong.read(0..<1) }?.hint?.contains("--units dB") == true)
+    #expect(fault { _ = try wrong.read(0..<1) }?.hint?.contains("`units` dB") == true)
   }
 
   @Test func picturesInNaturalOrder() throws {
@@ -92,7 +92,7 @@ import TestSupport
     let corner = try sixteen.read(2..<3)[0].map[3, 4]
     #expect(abs(corner - wanted) < 3e-5)
     #expect(try open("grey8/map3.png", ImportOptions(pictureRange: range)).count == 1)
-    #expect(fault { _ = try open("grey8") }?.hint == "--png-range -147,-47.84")
+    #expect(fault { _ = try open("grey8") }?.hint == "`picture_range` -147,-47.84")
     #expect(
       fault { _ = try ImportedMaps(path: scratch.path, options: ImportOptions(pictureRange: range)) } != nil)
   }

@@ -143,7 +143,7 @@ import TestSupport
     changed.seed = 8
     let seed = fault { _ = try open(path, changed) }
     #expect(seed?.expected == "seed 8" && seed?.found == "seed 7", "\(seed as Any)")
-    #expect(seed?.place == path + ".partial" && seed?.hint?.contains("--restart") == true)
+    #expect(seed?.place == path + ".partial" && seed?.hint?.contains("`restart`") == true)
     #expect(fault { _ = try open(path, count: 24) }?.found == "count 23")
     changed = description
     changed.configuration = "scenario: umi  # tables\nk: 1\n"

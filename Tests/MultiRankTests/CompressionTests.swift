@@ -182,7 +182,7 @@ extension MultiRank {
       let large = #expect(throws: Fault.self) {
         try prune(trained, "none", on: world, goal: .targetParameters(1_000_000_000))
       }
-      #expect(large?.place == "--target-parameters")
+      #expect(large?.place == "`target_parameters`")
       #expect(!FileManager.default.fileExists(atPath: runs.folder + "/none"))
       #expect(throws: Fault.self) { try prune(trained, "teacher", on: world) }
 

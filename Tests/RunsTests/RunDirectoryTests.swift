@@ -185,7 +185,7 @@ import Testing
     var run: RunDirectory? = try RunDirectory.create(at: path, configuration: "")
     #expect(fault { try RunDirectory.resume(at: path) }?.what == "another run writes into this directory")
     #expect(
-      fault { try RunDirectory.create(at: path, configuration: "") }?.hint?.contains("--resume latest")
+      fault { try RunDirectory.create(at: path, configuration: "") }?.hint?.contains("`resume` latest")
         == true)
     #expect(try RunDirectory.open(at: path).steps == [])
     try #require(run != nil)

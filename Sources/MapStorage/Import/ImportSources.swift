@@ -90,7 +90,7 @@ struct ImportSources {
     guard let name = options.maps ?? (names.count == 1 ? names[0] : nil) else {
       throw Fault(
         "the archive has several arrays", at: file.path, expected: "the name of one of them", found: listed,
-        hint: "--maps NAME")
+        hint: "`maps` NAME")
     }
     return try ImportSources(options, maps: name) { name in
       guard let index = names.firstIndex(of: name) ?? archive.entries.firstIndex(where: { $0.name == name })

@@ -136,7 +136,7 @@ public final class ImportedMaps: @unchecked Sendable {
           "a power is not positive", at: maps.place, expected: "powers above 0, or a mask of valid places",
           found: "\(values[index]) in sample \(maps.name(ofSample: sample)), row \(index / columns), "
             + "column \(index % columns)",
-          hint: "if the maps are in decibels already: --units dB")
+          hint: "if the maps are in decibels already: `units` dB")
       }
     }
   }

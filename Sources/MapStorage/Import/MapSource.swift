@@ -41,7 +41,7 @@ final class PictureSource: MapSource {
     guard let range else {
       throw Fault(
         "pictures need the range of their values", at: path, expected: "the values of black and white in dB",
-        hint: "--png-range -147,-47.84")
+        hint: "`picture_range` -147,-47.84")
     }
     paths = try Self.pictures(path)
     guard let first = paths.first else {

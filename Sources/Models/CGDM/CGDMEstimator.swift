@@ -63,7 +63,7 @@ final class CGDMEstimator: Estimator {
     views = request.usesSymmetries ? GridSymmetry.allCases : [.identity]
     guard !request.usesSymmetries || section.data.symmetries else {
       throw Fault(
-        "the network has not seen turned maps in training", at: "symmetries",
+        "the network has not seen turned maps in training", at: "`symmetries`",
         expected: "a run with data.symmetries", found: run.path)
     }
     (driver, direct) = try Self.drivers(request, run)
@@ -92,7 +92,7 @@ final class CGDMEstimator: Estimator {
     let first = section.start == .coarse ? request.startTimestep ?? section.startTimestep : nil
     if let first, first > schedule.count {
       throw Fault(
-        "sampling starts at a timestep that there is not", at: "start_timestep",
+        "sampling starts at a timestep that there is not", at: "`start_timestep`",
         expected: "1 to \(schedule.count)", found: "\(first)")
     }
     let sampler: any Sampler =

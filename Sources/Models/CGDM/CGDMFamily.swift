@@ -99,7 +99,7 @@ public enum CGDMFamily: ModelFamily {
       throw Fault(
         "the configuration is that of a student", at: "distillation.teacher", expected: "null, where none teaches",
         found: configuration.own.distillation.teacher,
-        hint: "go on with ckm distill, or --set distillation.teacher=null")
+        hint: "go on with ckm distill, or `distillation.teacher=null`")
     }
     return try DenoisingTask(model, configuration, context)
   }

@@ -1,0 +1,36 @@
+import Essentials
+
+/// What users call the parameters of libraries.
+///
+/// A library knows no options: a fault names a parameter in backquotes, `start_timestep`, and a key of a configuration
+/// with its section, `model.image_size=64`. Before the fault is printed, each becomes the option that sets it. The names
+/// stand for the same in all commands.
+enum OptionNames {
+  private static let options = [
+    "draws": "--samples", "estimate": "--estimate", "keep_draws": "--keep-draws", "magnification": "--magnification",
+    "maps": "--maps", "no_statistics": "--no-statistics", "picture_range": "--png-range", "prunable": "--prunable",
+    "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
+    "split": "--split", "start_timestep": "--start-timestep", "station_height": "--station-height",
+    "symmetries": "--symmetries", "target_parameters": "--target-parameters", "units": "--units",
+  ]
+
+  /// The same fault in the users' words.
+  static func told(_ fault: Fault) -> Fault {
+    Fault(
+      told(fault.what), at: told(fault.place), expected: fault.expected.map(told), found: fault.found,
+      hint: fault.hint.map(told))
+  }
+
+  private static func told(_ text: String) -> String {
+    // Every other part stands between backquotes.
+    let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+    guard parts.count % 2 == 1 else { return text }
+    return parts.enumerated().map { index, part in
+      guard index % 2 == 1 else { return String(part) }
+      if let option = options[String(part)] { return option }
+      let key = part.prefix { $0 != "=" }
+      let isKey = key.contains(".") && key.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "." || $0 == "_" }
+      return isKey ? "--set \(part)" : "`\(part)`"
+    }.joined()
+  }
+}
