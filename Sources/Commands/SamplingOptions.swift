@@ -17,6 +17,7 @@ struct SamplingOptions: ParsableArguments {
   var steps = 20
 
   @Option(
+    name: .customLong("sampler-spacing"),
     help: "Which timesteps: trailing, quadratic, log-snr. Default: trailing for ddim, log-snr for dpm-solver.")
   var spacing: TimestepSpacing?
 
