@@ -57,7 +57,7 @@ public struct SimulationRecord: ConfigurationSection, Equatable {
 
   /// The keys of the configuration, and `stations`.
   public static var fields: [ConfigurationField<Self>] {
-    SimulationConfiguration.fields.map { $0.lifted(to: \.simulation) } + [
+    SimulationConfiguration.fields.map { $0.lifted(through: \.simulation) } + [
       .section("stations", \.stations, "given stations")
     ]
   }

@@ -118,12 +118,3 @@ public struct TrainingState: Codable, Equatable, Sendable {
     return line?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) ?? "unknown"
   }
 }
-
-extension JSONValue {
-  /// As JSON.
-  public static func encoding(_ value: some Encodable) throws -> JSONValue {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return try JSONValue.parse(Array(encoder.encode(value)), at: "json")
-  }
-}
