@@ -146,6 +146,17 @@ public final class Engine {
     return result
   }
 
+  /// The same values with nothing between neighbouring pixels, in a buffer of their own.
+  func contiguousCopy(_ x: Tensor) -> Tensor {
+    let copy = tensor(x.shape)
+    blocks(x.pixels, of: rowsPerBlock(x.channels)) { range, _ in
+      ck_copy_rows(
+        copy.base + range.lowerBound * copy.stride, copy.stride, x.base + range.lowerBound * x.stride, x.stride,
+        range.count, x.channels, 0)
+    }
+    return copy
+  }
+
   /// Runs `body(range, worker)` over `count` items cut into blocks of `size`; the cut does not depend on the
   /// number of threads.
   func blocks(_ count: Int, of size: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void) {

@@ -1,44 +1,5 @@
 import CKernels
 
-/// Weights that are learnt: values in the kernels' layout, a gradient that backward adds to.
-public final class Parameter {
-  /// The name that PyTorch gives it: "downs.1.res_block.mlp.1.weight".
-  public let name: String
-  /// Extents in the kernels' layout: `[k, k, in, out]`, `[in, out]` or `[channels]`.
-  public let shape: [Int]
-  /// The weights, a view of an arena once the model is complete.
-  public private(set) var value: Tensor?
-  /// Where gradients are added, a view of an arena; nil where the model is not trained.
-  public private(set) var gradient: Tensor?
-  /// The place in the model's list of parameters.
-  public internal(set) var index = 0
-  fileprivate var pendingUses = 0
-
-  /// - Parameters:
-  ///   - name: PyTorch's name.
-  ///   - shape: extents in the kernels' layout.
-  public init(_ name: String, _ shape: [Int]) {
-    self.name = name
-    self.shape = shape
-  }
-
-  /// The number of weights.
-  public var count: Int { shape.reduce(1, *) }
-
-  /// Places the parameter in its arenas.
-  public func bind(index: Int, value: Tensor, gradient: Tensor?) {
-    precondition(value.shape == shape && (gradient?.shape ?? shape) == shape)
-    self.index = index
-    self.value = value
-    self.gradient = gradient
-  }
-
-  var weights: UnsafeMutablePointer<Float> {
-    guard let value else { preconditionFailure("\(name) is not bound to an arena") }
-    return value.base
-  }
-}
-
 /// A value on the tape, with the gradient that backward gathers for it.
 public final class Variable {
   /// What was computed.
@@ -106,6 +67,10 @@ public struct DropoutKeys: Sendable {
 ///
 /// Operations are methods in `Operations/`, each with its vector-Jacobian product beside it. A tape that does not
 /// record keeps nothing: buffers go back to the pool as soon as the last variable over them is gone.
+///
+/// All that a recording knows is the tape's own, so several tapes may be under way over the same parameters. A tape can
+/// be for some parameters alone: the others are frozen, their gradients neither computed nor touched, while gradients
+/// of inputs flow through them (a generator learns from a discriminator that it does not change).
 public final class Tape {
   /// Threads and buffers.
   public let engine: Engine
@@ -113,7 +78,8 @@ public final class Tape {
   public let isRecording: Bool
   /// Dropout is active where this is set.
   public var dropoutKeys: DropoutKeys?
-  /// Called when the last use of a parameter has been differentiated: its gradient is complete.
+  /// Called when the last use of a parameter on this tape has been differentiated: its gradient is complete. Frozen
+  /// parameters are never announced.
   public var onParameterReady: ((Parameter) -> Void)?
   /// Called between operations of backward, so that messages progress.
   public var betweenOperations: (() -> Void)?
@@ -124,19 +90,26 @@ public final class Tape {
 
   private struct Step {
     let output: Variable
+    /// Those whose gradient the step adds to.
     let parameters: [Parameter]
     let kind: String
     let backwardWork: OperationProfile.Work
     let backward: (Tensor) -> Void
   }
   private var steps: [Step] = []
+  /// How many recorded uses of a parameter are yet to be differentiated.
+  private var pendingUses: [ObjectIdentifier: Int] = [:]
+  /// The parameters that are not frozen; nil: none is. They are alive as long as what is recorded.
+  private let trained: Set<ObjectIdentifier>?
 
   /// - Parameters:
   ///   - engine: threads and buffers.
   ///   - isRecording: whether `backward` will be called.
-  public init(engine: Engine, isRecording: Bool) {
+  ///   - parameters: those whose gradients are wanted, all others are frozen; nil for every one that has a gradient.
+  public init(engine: Engine, isRecording: Bool, training parameters: [Parameter]? = nil) {
     self.engine = engine
     self.isRecording = isRecording
+    trained = parameters.map { Set($0.map(ObjectIdentifier.init)) }
     prepared = nil
   }
 
@@ -148,6 +121,7 @@ public final class Tape {
   public init(engine: Engine, prepared: PreparedWeights?) {
     self.engine = engine
     self.prepared = prepared
+    trained = nil
     isRecording = false
   }
 
@@ -157,6 +131,12 @@ public final class Tape {
   /// An input whose gradient is wanted.
   public func input(_ value: Tensor) -> Variable { Variable(value, needsGradient: isRecording) }
 
+  /// Where an operation's derivative adds a parameter's gradient; nil where the parameter is frozen or has none.
+  func gradient(of parameter: Parameter?) -> Tensor? {
+    guard isRecording, let parameter, trained?.contains(ObjectIdentifier(parameter)) ?? true else { return nil }
+    return parameter.gradient
+  }
+
   /// Wraps an operation's output and, while recording, its derivative; `backward` gets d loss / d output and owns
   /// it from then on. `kind` names the operation in profiles, where its work and its derivative's stand beside it.
   func output(
@@ -165,19 +145,19 @@ public final class Tape {
     backward: @escaping (Tensor) -> Void
   ) -> Variable {
     profile?.lap(kind, work: work)
-    let needed =
-      isRecording && (!parameters.isEmpty || inputs.contains { $0?.needsGradient ?? false })
+    let learning = parameters.filter { gradient(of: $0) != nil }
+    let needed = isRecording && (!learning.isEmpty || inputs.contains { $0?.needsGradient ?? false })
     let variable = Variable(value, needsGradient: needed)
     if needed {
-      parameters.forEach { $0.pendingUses += 1 }
+      for parameter in learning { pendingUses[ObjectIdentifier(parameter), default: 0] += 1 }
       steps.append(
-        Step(
-          output: variable, parameters: parameters, kind: kind, backwardWork: backwardWork, backward: backward))
+        Step(output: variable, parameters: learning, kind: kind, backwardWork: backwardWork, backward: backward))
     }
     return variable
   }
 
-  /// Adds d(seed · sum of `variable`) / d(parameter) to every parameter's gradient; the tape is empty afterwards.
+  /// Adds d(seed · sum of `variable`) / d(parameter) to the gradient of every parameter that is not frozen; the tape is
+  /// empty afterwards.
   ///
   /// - Parameters:
   ///   - variable: what is differentiated.
@@ -199,8 +179,9 @@ public final class Tape {
         profile?.lap(step.kind, "backward", work: step.backwardWork)
       }
       for parameter in step.parameters {
-        parameter.pendingUses -= 1
-        if parameter.pendingUses == 0 { onParameterReady?(parameter) }
+        let uses = pendingUses[ObjectIdentifier(parameter), default: 0] - 1
+        pendingUses[ObjectIdentifier(parameter)] = uses == 0 ? nil : uses
+        if uses == 0 { onParameterReady?(parameter) }
       }
       betweenOperations?()
     }

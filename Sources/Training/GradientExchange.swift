@@ -9,6 +9,7 @@ import TestSupport
 public final class GradientExchange {
   private let reducer: any GradientReducer
   private let buckets: GradientBuckets
+  private let parameters: [Parameter]
   private var pending: [Int] = []
   private let sizes: [Int]
   private var failure: Fault?
@@ -31,6 +32,7 @@ public final class GradientExchange {
     communicator: Communicator
   ) throws {
     isAlone = communicator.size == 1
+    parameters = arena.parameters
     buckets = Self.buckets(of: arena, bytes: bucketBytes)
     var sizes = [Int](repeating: 0, count: buckets.ranges.count)
     for bucket in buckets.bucketOfParameter { sizes[bucket] += 1 }
@@ -91,6 +93,9 @@ public final class GradientExchange {
   private func watch(_ tape: Tape) {
     guard !isAlone else { return }
     tape.onParameterReady = { [self] parameter in
+      precondition(
+        parameter.index < parameters.count && parameters[parameter.index] === parameter,
+        "\(parameter.name) lies in another arena: freeze it")
       let bucket = buckets.bucketOfParameter[parameter.index]
       pending[bucket] -= 1
       if pending[bucket] == 0 { attempt { try reducer.markReady(bucket: bucket) } }

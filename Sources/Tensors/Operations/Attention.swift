@@ -46,28 +46,18 @@ extension Tape {
 
   /// Softmax over the last axis, `[rows, n]`.
   public func softmax(_ x: Variable) -> Variable {
-    let y = contiguousCopy(x.value)
+    let y = engine.contiguousCopy(x.value)
     let n = y.channels
     engine.blocks(y.pixels, of: rowsPerBlock(n)) { range, _ in
       ck_softmax_rows(y.base + range.lowerBound * n, range.count, n)
     }
-    return output(y, inputs: [x]) { [self] dy in
-      let slope = contiguousCopy(dy)
+    return output(y, inputs: [x]) { [engine] dy in
+      let slope = engine.contiguousCopy(dy)
       engine.blocks(y.pixels, of: rowsPerBlock(n)) { range, _ in
         let first = range.lowerBound * n
         ck_softmax_rows_gradient(slope.base + first, y.base + first, range.count, n)
       }
       x.receive(slope, engine)
     }
-  }
-
-  func contiguousCopy(_ x: Tensor) -> Tensor {
-    let copy = engine.tensor(x.shape)
-    engine.blocks(x.pixels, of: rowsPerBlock(x.channels)) { range, _ in
-      ck_copy_rows(
-        copy.base + range.lowerBound * copy.stride, copy.stride,
-        x.base + range.lowerBound * x.stride, x.stride, range.count, x.channels, 0)
-    }
-    return copy
   }
 }

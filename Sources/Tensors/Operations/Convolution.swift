@@ -101,14 +101,15 @@ extension Tape {
 
     let work = OperationProfile.Work(operations: Double(shape.operations(engine.convolution) * input.batch))
     let kind = "convolution \(shape.kernel)×\(shape.kernel) \(shape.algorithm(engine.convolution))"
+    let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(
       y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind,
       work: work
     ) { [engine, profile] dy in
       let wantsSums = perSample?.needsGradient ?? false
-      if bias != nil || wantsSums {
+      if biasGradient != nil || wantsSums {
         let sums = sampleSums(dy, engine)  // [N, Cout]
-        if let gradient = bias?.gradient {
+        if let gradient = biasGradient {
           for n in 0..<dy.batch {
             ck_copy_rows(
               gradient.base, shape.output, sums.base + n * shape.output, shape.output, 1,
@@ -118,7 +119,7 @@ extension Tape {
         if let perSample, wantsSums { perSample.receive(sums, engine) }
         profile?.lap(kind, "bias gradient", work: .init(passes: 1, over: dy.count))
       }
-      if let gradient = weight.gradient {
+      if let gradient = weightGradient {
         kernels.weightGradient(input, dy, into: gradient.base)
         profile?.lap(kind, "weight gradient", work: work)
       }

@@ -3,13 +3,13 @@ import CKernels
 extension Tape {
   /// y = x sigmoid(x) (Ramachandran et al. 2017). Fused into group norm where one stands before it.
   public func swish(_ x: Variable) -> Variable {
-    let input = x.value.isContiguous ? x.value : contiguousCopy(x.value)
+    let input = x.value.isContiguous ? x.value : engine.contiguousCopy(x.value)
     let y = engine.tensor(input.shape)
     engine.blocks(input.count, of: 16384) { range, _ in
       ck_swish(y.base + range.lowerBound, input.base + range.lowerBound, range.count)
     }
-    return output(y, inputs: [x]) { [self] dy in
-      let incoming = dy.isContiguous ? dy : contiguousCopy(dy)
+    return output(y, inputs: [x]) { [engine] dy in
+      let incoming = dy.isContiguous ? dy : engine.contiguousCopy(dy)
       let own = engine.tensor(input.shape)
       engine.blocks(input.count, of: 16384) { range, _ in
         let i = range.lowerBound
@@ -27,13 +27,13 @@ extension Tape {
   public func dropout(_ x: Variable, _ dropout: Dropout) -> Variable {
     guard let dropoutKeys, dropout.rate > 0 else { return x }
     precondition(dropoutKeys.samples.count == x.value.batch, "a dropout key for every sample")
-    let input = contiguousCopy(x.value)
+    let input = engine.contiguousCopy(x.value)
     let mask = DropoutMask(
       dropout, keys: dropoutKeys, perSample: input.count / input.batch, engine: engine)
     let y = engine.tensor(input.shape)
     ck_masked_scale(y.base, input.base, mask.base, mask.keepScale, y.count, 0)
-    return output(y, inputs: [x]) { [self] dy in
-      let own = contiguousCopy(dy)
+    return output(y, inputs: [x]) { [engine] dy in
+      let own = engine.contiguousCopy(dy)
       ck_masked_scale(own.base, own.base, mask.base, mask.keepScale, own.count, 0)
       x.receive(own, engine)
     }
@@ -42,15 +42,15 @@ extension Tape {
   /// a + b, of equal shape. Fused into the convolution's output where one stands before it.
   public func add(_ a: Variable, _ b: Variable) -> Variable {
     precondition(a.value.shape == b.value.shape, "\(a.value.shape) + \(b.value.shape)")
-    let y = contiguousCopy(a.value), second = b.value
+    let y = engine.contiguousCopy(a.value), second = b.value
     engine.blocks(y.pixels, of: rowsPerBlock(y.channels)) { range, _ in
       ck_copy_rows(
         y.base + range.lowerBound * y.stride, y.stride,
         second.base + range.lowerBound * second.stride, second.stride, range.count, y.channels, 1)
     }
-    return output(y, inputs: [a, b]) { [self] dy in
+    return output(y, inputs: [a, b]) { [engine] dy in
       if a.needsGradient && b.needsGradient {
-        a.receive(contiguousCopy(dy), engine)  // both would otherwise add into one buffer
+        a.receive(engine.contiguousCopy(dy), engine)  // both would otherwise add into one buffer
         b.receive(dy, engine)
       } else {
         (a.needsGradient ? a : b).receive(dy, engine)
@@ -60,10 +60,10 @@ extension Tape {
 
   /// factor · x.
   public func scale(_ x: Variable, by factor: Float) -> Variable {
-    let y = contiguousCopy(x.value)
+    let y = engine.contiguousCopy(x.value)
     ck_scale(y.base, y.base, y.count, factor, 0)
-    return output(y, inputs: [x]) { [self] dy in
-      let own = contiguousCopy(dy)
+    return output(y, inputs: [x]) { [engine] dy in
+      let own = engine.contiguousCopy(dy)
       ck_scale(own.base, own.base, own.count, factor, 0)
       x.receive(own, engine)
     }

@@ -75,6 +75,7 @@ extension Tape {
     let kernels = GroupNormKernels(
       input: input, groups: groups, epsilon: epsilon, gamma: weight.weights, beta: bias.weights,
       swish: swish, engine: engine, mask: mask, into: y)
+    let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(
       y, inputs: [x], parameters: [weight, bias], work: .init(passes: 3, over: input.count),
       backwardWork: .init(passes: 5, over: input.count)
@@ -83,8 +84,8 @@ extension Tape {
       let c = input.channels
       for n in 0..<input.batch {
         let row = sums.base + n * 2 * c
-        if let gradient = bias.gradient { ck_copy_rows(gradient.base, c, row, c, 1, c, 1) }
-        if let gradient = weight.gradient { ck_copy_rows(gradient.base, c, row + c, c, 1, c, 1) }
+        if let gradient = biasGradient { ck_copy_rows(gradient.base, c, row, c, 1, c, 1) }
+        if let gradient = weightGradient { ck_copy_rows(gradient.base, c, row + c, c, 1, c, 1) }
       }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)

@@ -15,14 +15,15 @@ extension Tape {
     let y = engine.tensor(input.shape.dropLast() + [to])
     ck_fill_rows(y.base, to, bias?.weights, nil, nil, 0, rows, to)
     ck_gemm(0, 0, rows, to, from, 1, input.base, input.stride, weight.weights, to, 1, y.base, to)
+    let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(y, inputs: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) {
       [engine] dy in
-      if let gradient = bias?.gradient {
+      if let gradient = biasGradient {
         let sums = engine.tensor([1, to])
         ck_channel_sums(sums.base, dy.base, dy.stride, rows, to)
         ck_copy_rows(gradient.base, to, sums.base, to, 1, to, 1)
       }
-      if let gradient = weight.gradient {
+      if let gradient = weightGradient {
         ck_gemm(
           1, 0, from, to, rows, 1, input.base, input.stride, dy.base, dy.stride, 1, gradient.base,
           to)
