@@ -69,7 +69,7 @@ public enum ConvolutionBenchmark {
     }
     let x = random([settings.batch, shape.height, shape.width, shape.input], 0)
     let extents = [shape.kernel, shape.kernel, shape.input, shape.output]
-    let weight = Parameter("weight", extents)
+    let weight = Parameter("weight", extents, .kernel)
     weight.bind(index: 0, value: random(extents, 1), gradient: engine.zeros(extents))
     let slope = random([settings.batch, shape.outputHeight, shape.outputWidth, shape.output], 2)
     let laps = (0...settings.steps).map { _ in

@@ -3,9 +3,12 @@ import Computing
 import Essentials
 import Tensors
 
-/// How convolutions and linear layers start; group norms start at weight 1, bias 0.
+/// How kernels and matrices start, and the biases of their layers.
+///
+/// Tables start as standard normal numbers, vectors and statistics as their kind says, whichever is chosen.
 public enum Initialisation: String, CaseIterable, Sendable {
-  /// Orthogonal with gain 1 on the flattened `[out, rest]` matrix (Saxe et al. 2014), biases 0.
+  /// Orthogonal with gain 1 on the flattened `[out, rest]` matrix (Saxe et al. 2014), `[in, rest]` of a transposed
+  /// kernel; each channel's row of a depthwise kernel of length 1. Biases 0.
   case orthogonal
   /// PyTorch's default: Kaiming-uniform with a = sqrt 5 (He et al. 2015), that is U(±1/sqrt(fan in)) for weights and
   /// biases alike.
@@ -16,58 +19,47 @@ public enum Initialisation: String, CaseIterable, Sendable {
   /// - Parameters:
   ///   - arena: the model's weights.
   ///   - seed: the run's seed.
+  /// - Throws: `Fault` where LAPACK fails.
   public func apply(to arena: ParameterArena, seed: UInt64) throws {
-    var fanIn = 1  // of the weight that stands before a bias
     for (index, parameter) in arena.parameters.enumerated() {
       let stream = RandomStream(seed: seed, purpose: .initialisation, layer: index)
-      let base = arena.weights.base + arena.ranges[index].lowerBound
-      if parameter.shape.count == 1 {
-        let isNorm = Self.isNormWeight(index, arena.parameters)
-        if isNorm.weight || isNorm.bias {
-          base.update(repeating: isNorm.weight ? 1 : 0, count: parameter.count)
-        } else if self == .orthogonal {
-          base.update(repeating: 0, count: parameter.count)
-        } else {
-          Self.uniform(base, parameter.count, 1 / Float(fanIn).squareRoot(), stream)
+      let values = UnsafeMutableBufferPointer(
+        start: arena.weights.base + arena.ranges[index].lowerBound, count: parameter.count)
+      switch parameter.kind {
+      case .vector(let start), .statistic(let start): values.update(repeating: start)
+      case .table: stream.fillGaussian(values)
+      case .bias where self == .orthogonal: values.update(repeating: 0)
+      case .kernel, .depthwiseKernel, .transposedKernel, .matrix, .bias:
+        switch self {
+        case .kaiming: Self.uniform(values, 1 / Float(parameter.fanIn).squareRoot(), stream)
+        case .orthogonal where parameter.kind == .depthwiseKernel:
+          stream.fillGaussian(values)
+          Self.normaliseChannels(values, parameter.shape[2])
+        case .orthogonal: try Self.orthogonal(values, parameter, stream)
         }
-        continue
-      }
-      let output = parameter.shape[parameter.shape.count - 1]
-      fanIn = parameter.count / output
-      switch self {
-      case .kaiming: Self.uniform(base, parameter.count, 1 / Float(fanIn).squareRoot(), stream)
-      case .orthogonal:
-        try Self.orthogonal(base, rest: fanIn, output: output, name: parameter.name, stream)
       }
     }
   }
 
-  /// A vector is a group norm's when it is called "weight", or follows a vector of its own module.
-  private static func isNormWeight(
-    _ index: Int, _ parameters: [Parameter]
-  ) -> (weight: Bool, bias: Bool) {
-    if parameters[index].name.hasSuffix(".weight") { return (true, false) }
-    let before = index > 0 ? parameters[index - 1] : nil
-    let isBias =
-      before.map { $0.shape.count == 1 && $0.name.dropLast(7) == parameters[index].name.dropLast(5) }
-      ?? false
-    return (false, isBias)
+  private static func uniform(_ values: UnsafeMutableBufferPointer<Float>, _ bound: Float, _ stream: RandomStream) {
+    stream.fillUniform(values)
+    for i in values.indices { values[i] = (2 * values[i] - 1) * bound }
   }
 
-  private static func uniform(
-    _ base: UnsafeMutablePointer<Float>, _ count: Int, _ bound: Float, _ stream: RandomStream
-  ) {
-    let values = UnsafeMutableBufferPointer(start: base, count: count)
-    stream.fillUniform(values)
-    for i in 0..<count { values[i] = (2 * values[i] - 1) * bound }
+  private static func normaliseChannels(_ values: UnsafeMutableBufferPointer<Float>, _ channels: Int) {
+    for channel in 0..<channels {
+      let places = stride(from: channel, to: values.count, by: channels)
+      let squares = places.reduce(0.0) { $0 + Double(values[$1]) * Double(values[$1]) }
+      for place in places { values[place] /= Float(squares.squareRoot()) }
+    }
   }
 
   /// The kernels' layout is `[rest, out]`, row-major: LAPACK's column-major `[out, rest]`.
   private static func orthogonal(
-    _ base: UnsafeMutablePointer<Float>, rest: Int, output: Int, name: String,
-    _ stream: RandomStream
+    _ values: UnsafeMutableBufferPointer<Float>, _ parameter: Parameter, _ stream: RandomStream
   ) throws {
-    let count = rest * output
+    guard let base = values.baseAddress else { return }
+    let count = values.count, output = parameter.shape[parameter.shape.count - 1], rest = count / output
     let tall = output >= rest
     let (rows, columns) = tall ? (output, rest) : (rest, output)
     let info = withUnsafeTemporaryAllocation(of: Float.self, capacity: tall ? 1 : count) { scratch in
@@ -82,7 +74,7 @@ public enum Initialisation: String, CaseIterable, Sendable {
       return info
     }
     guard info == 0 else {
-      throw Fault("orthogonal initialisation failed", at: name, found: "LAPACK's info \(info)")
+      throw Fault("orthogonal initialisation failed", at: parameter.name, found: "LAPACK's info \(info)")
     }
   }
 }

@@ -19,8 +19,8 @@ public struct Convolution {
   public init(
     _ name: String, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, hasBias: Bool = true
   ) {
-    weight = Parameter(name + ".weight", [kernel, kernel, input, output])
-    bias = hasBias ? Parameter(name + ".bias", [output]) : nil
+    weight = Parameter(name + ".weight", [kernel, kernel, input, output], .kernel)
+    bias = hasBias ? Parameter(name + ".bias", [output], .bias(fanIn: weight.fanIn)) : nil
     self.stride = stride
   }
 
@@ -50,8 +50,8 @@ public struct Linear {
   ///   - input: input channels.
   ///   - output: output channels.
   public init(_ name: String, _ input: Int, _ output: Int) {
-    weight = Parameter(name + ".weight", [input, output])
-    bias = Parameter(name + ".bias", [output])
+    weight = Parameter(name + ".weight", [input, output], .matrix)
+    bias = Parameter(name + ".bias", [output], .bias(fanIn: input))
   }
 
   /// Weight, then bias.
@@ -85,8 +85,8 @@ public struct GroupNorm {
   public init(
     _ name: String, _ channels: Int, groups: Int, swish: Bool, dropout: Dropout? = nil
   ) {
-    weight = Parameter(name + ".weight", [channels])
-    bias = Parameter(name + ".bias", [channels])
+    weight = Parameter(name + ".weight", [channels], .scale)
+    bias = Parameter(name + ".bias", [channels], .shift)
     self.groups = greatestCommonDivisor(groups, channels)
     self.swish = swish
     self.dropout = dropout

@@ -8,8 +8,9 @@ import Tensors
 /// Muon gives each matrix of weights a step whose singular values are all about 1, in the direction of its momentum, so
 /// that rare directions count like common ones. Steps are scaled to be as large as Adam's usual ones, 0.2 times the
 /// learning rate for each weight in the root mean square (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4).
-/// Vectors, and matrices with fewer than eight rows or columns, go by Adam. Ranks may share the work: each finds the
-/// directions of some matrices, by cost, and all get them.
+/// Kernels (`[rest, last axis]`) and matrices go that way; those with fewer than eight rows or columns,
+/// depthwise kernels, tables, biases and vectors go by Adam, and statistics are left alone. Ranks may share the work:
+/// each finds the directions of some matrices, by cost, and all get them.
 public final class Optimiser {
   /// The numbers of the rule.
   public struct Rule: Sendable, Equatable {
@@ -57,10 +58,15 @@ public final class Optimiser {
     let range: Range<Int>
     let rows: Int, columns: Int
 
-    init(_ parameter: Parameter, _ range: Range<Int>) {
-      self.range = range
-      columns = parameter.shape.count > 1 ? parameter.shape[parameter.shape.count - 1] : 1
+    /// Nil for what goes by Adam whatever the rule.
+    init?(_ parameter: Parameter, _ range: Range<Int>) {
+      switch parameter.kind {
+      case .kernel, .transposedKernel, .matrix: columns = parameter.shape[parameter.shape.count - 1]
+      case .depthwiseKernel, .bias, .vector, .table, .statistic: return nil
+      }
       rows = parameter.count / columns
+      guard min(rows, columns) >= Optimiser.leastSide else { return nil }
+      self.range = range
     }
 
     var scratch: Int { ck_polar_scratch(rows, columns) }
@@ -111,11 +117,12 @@ public final class Optimiser {
     self.share = share ?? Share(rank: 0, size: 1) { _, _ in }
     first = Storage(zeroed: arena.count)
     second = Storage(zeroed: arena.count)
-    matrices = zip(arena.parameters, arena.ranges).map(Matrix.init).filter {
-      rule.isMuon && min($0.rows, $0.columns) >= Self.leastSide
-    }
+    let places = zip(arena.parameters, arena.ranges)
+    matrices = rule.isMuon ? places.compactMap(Matrix.init) : []
+    let statistics = places.filter { $0.0.kind.isStatistic }.map(\.1)
+    let others = (matrices.map(\.range) + statistics).sorted { $0.lowerBound < $1.lowerBound }
     var blocks: [Range<Int>] = [], begin = 0
-    for end in matrices.map(\.range) + [arena.count..<arena.count] {
+    for end in others + [arena.count..<arena.count] {
       blocks += arenaBlocks(begin..<end.lowerBound)
       begin = end.upperBound
     }

@@ -3,8 +3,8 @@ import Tensors
 
 /// The weights of one model in one flat buffer, and their gradients in another; tensors are views.
 ///
-/// Parameters lie in the model's fixed order, each on a 64-byte boundary; the gaps are zero in every arena of the
-/// same model, so Adam, average and all-reduce are single passes.
+/// Parameters lie in the model's fixed order, each on a 64-byte boundary; the gaps, and the gradients of statistics, are
+/// zero in every arena of the same model, so norm, average and all-reduce are single passes.
 public final class ParameterArena {
   /// The model's parameters, in its fixed order.
   public let parameters: [Parameter]
@@ -38,7 +38,8 @@ public final class ParameterArena {
     for (index, parameter) in parameters.enumerated() {
       parameter.bind(
         index: index, value: Self.view(weights, ranges[index], parameter.shape),
-        gradient: gradients.map { Self.view($0, ranges[index], parameter.shape) })
+        gradient: parameter.kind.isStatistic
+          ? nil : gradients.map { Self.view($0, ranges[index], parameter.shape) })
     }
   }
 
@@ -51,7 +52,7 @@ public final class ParameterArena {
     for (index, parameter) in parameters.enumerated() {
       parameter.bind(
         index: index, value: Self.view(weights, ranges[index], parameter.shape),
-        gradient: Self.view(storage, ranges[index], parameter.shape))
+        gradient: parameter.kind.isStatistic ? nil : Self.view(storage, ranges[index], parameter.shape))
     }
   }
 
@@ -61,8 +62,8 @@ public final class ParameterArena {
       stride: shape[shape.count - 1])
   }
 
-  /// The number of weights, gaps left out.
-  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+  /// The number of weights that are learnt, gaps and statistics left out.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + ($1.kind.isStatistic ? 0 : $1.count) } }
 
   /// Sets all gradients to zero.
   public func clearGradients() {
@@ -80,53 +81,13 @@ public final class ParameterArena {
   }
 }
 
-/// Between the kernels' layout and the one on disk, which is PyTorch's.
-///
-/// | kernels | on disk |
-/// |---|---|
-/// | convolution `[k, k, in, out]` | `[out, in, k, k]` |
-/// | linear `[in, out]` | `[out, in]` |
-/// | vector `[C]` | `[C]` |
-public enum DiskLayout {
-  /// The shape on disk of a shape in the kernels' layout.
-  public static func shape(_ shape: [Int]) -> [Int] {
-    switch shape.count {
-    case 4: [shape[3], shape[2], shape[0], shape[1]]
-    case 2: [shape[1], shape[0]]
-    default: shape
-    }
-  }
-
-  /// Writes values in the order on disk.
+extension Tape {
+  /// A tape that records, for the weights of one arena: those of others are frozen.
   ///
   /// - Parameters:
-  ///   - source: values in the kernels' layout.
-  ///   - shape: its extents in the kernels' layout.
-  ///   - out: as many values, in the order on disk.
-  public static func write(
-    _ source: UnsafePointer<Float>, _ shape: [Int], to out: UnsafeMutablePointer<Float>
-  ) {
-    eachPair(shape) { kernel, disk in out[disk] = source[kernel] }
-  }
-
-  /// Reads values that are in the order on disk.
-  public static func read(
-    _ source: UnsafePointer<Float>, _ shape: [Int], to out: UnsafeMutablePointer<Float>
-  ) {
-    eachPair(shape) { kernel, disk in out[kernel] = source[disk] }
-  }
-
-  private static func eachPair(_ shape: [Int], _ body: (_ kernel: Int, _ disk: Int) -> Void) {
-    guard shape.count == 4 || shape.count == 2 else {
-      for i in 0..<shape.reduce(1, *) { body(i, i) }
-      return
-    }
-    let taps = shape.count == 4 ? shape[0] * shape[1] : 1
-    let (input, output) = (shape[shape.count - 2], shape[shape.count - 1])
-    for o in 0..<output {
-      for i in 0..<input {
-        for tap in 0..<taps { body((tap * input + i) * output + o, (o * input + i) * taps + tap) }
-      }
-    }
+  ///   - engine: threads and buffers.
+  ///   - arena: the weights whose gradients are wanted.
+  public convenience init(engine: Engine, training arena: ParameterArena) {
+    self.init(engine: engine, isRecording: true, training: arena.parameters)
   }
 }

@@ -29,9 +29,9 @@ public enum ModelFile {
   ) -> [SafetensorsTensor] {
     arena.parameters.indices.map { index in
       let parameter = arena.parameters[index]
-      return SafetensorsTensor(prefix + parameter.name, shape: DiskLayout.shape(parameter.shape)) { buffer in
+      return SafetensorsTensor(prefix + parameter.name, shape: DiskLayout.shape(parameter)) { buffer in
         if let base = buffer.baseAddress {
-          DiskLayout.write(values.base + arena.ranges[index].lowerBound, parameter.shape, to: base)
+          DiskLayout.write(values.base + arena.ranges[index].lowerBound, parameter, to: base)
         }
       }
     }
@@ -58,8 +58,8 @@ public enum ModelFile {
         expected: "\(names.count) tensors of this network", found: "a tensor that it does not have")
     }
     for (index, parameter) in arena.parameters.enumerated() {
-      let disk = try file.floats(prefix + parameter.name, shape: DiskLayout.shape(parameter.shape))
-      DiskLayout.read(disk, parameter.shape, to: values.base + arena.ranges[index].lowerBound)
+      let disk = try file.floats(prefix + parameter.name, shape: DiskLayout.shape(parameter))
+      DiskLayout.read(disk, parameter, to: values.base + arena.ranges[index].lowerBound)
     }
   }
 }

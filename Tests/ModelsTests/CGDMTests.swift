@@ -49,7 +49,7 @@ import TestSupport
     for (index, parameter) in model.arena.parameters.enumerated() {
       let values = try fixture.values("weight." + parameter.name)
       DiskLayout.read(
-        values, parameter.shape, to: model.arena.weights.base + model.arena.ranges[index].lowerBound)
+        values, parameter, to: model.arena.weights.base + model.arena.ranges[index].lowerBound)
     }
     return (model, fixture)
   }
@@ -79,7 +79,7 @@ import TestSupport
     tape.backward(from: loss, seed: 0.5)
     for parameter in model.parameters {
       var disk = [Float](repeating: 0, count: parameter.count)
-      DiskLayout.write(parameter.gradient!.base, parameter.shape, to: &disk)
+      DiskLayout.write(parameter.gradient!.base, parameter, to: &disk)
       let error = relative(disk, try fixture.values("grad." + parameter.name))
       #expect(error < 1e-4, "\(parameter.name)")
     }

@@ -187,8 +187,11 @@ extension MultiRank {
     func sharedMuonIsTheSame(shapes: [[Int]]) throws {
       var rule = Optimiser.Rule()
       rule.isMuon = true
+      let kinds: [Int: Parameter.Kind] = [2: .matrix, 4: .kernel]
       let arenas = (0..<2).map { _ in
-        ParameterArena(shapes.enumerated().map { Parameter("p\($0)", $1) }, isTrained: true)
+        ParameterArena(
+          shapes.enumerated().map { Parameter("p\($0)", $1, kinds[$1.count] ?? .scale) },
+          isTrained: true)
       }
       let optimisers = [
         Optimiser(arenas[0], rule: rule, share: Optimiser.Share(world)), Optimiser(arenas[1], rule: rule),

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct OptimiserTests {
   private func arena() -> ParameterArena {
-    let arena = ParameterArena([Parameter("a", [3]), Parameter("b", [2, 2])], isTrained: true)
+    let arena = ParameterArena([Parameter("a", [3], .scale), Parameter("b", [2, 2], .matrix)], isTrained: true)
     for (i, value) in [Float(0.5), -1, 2].enumerated() { arena.weights.base[i] = value }
     for i in 0..<4 { arena.weights.base[16 + i] = Float(i) }
     return arena
@@ -40,8 +40,11 @@ import Testing
   /// with sides that are no whole vectors. Vectors and narrow matrices go by Adam. The same bits for any threads.
   @Test func muonFollowsItsDefinition() throws {
     let shapes = [[3, 3, 8, 16], [8, 40], [23, 40], [1, 1, 23, 9], [70, 37], [16], [3, 3, 8, 4]]
+    let kinds: [Int: Parameter.Kind] = [2: .matrix, 4: .kernel]
     func trained(threads count: Int, muon: Bool) throws -> ParameterArena {
-      let arena = ParameterArena(shapes.enumerated().map { Parameter("p\($0)", $1) }, isTrained: true)
+      let arena = ParameterArena(
+        shapes.enumerated().map { Parameter("p\($0)", $1, kinds[$1.count] ?? .scale) },
+        isTrained: true)
       var rule = Optimiser.Rule()
       rule.isMuon = muon
       rule.weightDecay = 0.1
@@ -141,47 +144,5 @@ import Testing
     #expect(gradientNorm(arena, threads: threads) == 5)
     arena.gradients!.base[1] = .nan
     #expect(gradientNorm(arena, threads: threads).isNaN)
-  }
-
-  /// Rows or columns are orthonormal, whichever are fewer; a seed gives the same weights again.
-  @Test(arguments: [[3, 3, 4, 8], [1, 1, 8, 24], [8, 8], [3, 3, 2, 200]])
-  func orthogonal(shape: [Int]) throws {
-    let arena = ParameterArena([Parameter("x.weight", shape)], isTrained: false)
-    try Initialisation.orthogonal.apply(to: arena, seed: 4)
-    let output = shape.last!, rest = shape.reduce(1, *) / output
-    let w = arena.weights.base
-    let few = min(output, rest), many = max(output, rest)
-    for i in 0..<few {
-      for j in 0..<few {
-        let dot = (0..<many).reduce(0.0) { sum, k in
-          output < rest
-            ? sum + Double(w[k * output + i] * w[k * output + j])
-            : sum + Double(w[i * output + k] * w[j * output + k])
-        }
-        #expect(abs(dot - (i == j ? 1 : 0)) < 1e-5)
-      }
-    }
-  }
-
-  @Test func biasesAndNorms() throws {
-    let parameters = [
-      Parameter("conv.weight", [1, 1, 4, 4]), Parameter("conv.bias", [4]), Parameter("norm.weight", [4]),
-      Parameter("norm.bias", [4]),
-    ]
-    let arena = ParameterArena(parameters, isTrained: false)
-    try Initialisation.kaiming.apply(to: arena, seed: 1)
-    #expect(parameters[1].value!.values().allSatisfy { $0 != 0 && abs($0) < 0.5 })
-    #expect(parameters[2].value!.values() == [1, 1, 1, 1] && parameters[3].value!.values() == [0, 0, 0, 0])
-    try Initialisation.orthogonal.apply(to: arena, seed: 1)
-    #expect(parameters[1].value!.values() == [0, 0, 0, 0])
-  }
-
-  @Test func diskLayoutRoundTrip() {
-    let values = (0..<3 * 3 * 2 * 5).map(Float.init)
-    var disk = values, back = values
-    DiskLayout.write(values, [3, 3, 2, 5], to: &disk)
-    #expect(disk[1] == values[10], "tap (0, 1) of input 0, output 0 follows tap (0, 0)")
-    DiskLayout.read(disk, [3, 3, 2, 5], to: &back)
-    #expect(back == values && DiskLayout.shape([3, 3, 2, 5]) == [5, 2, 3, 3])
   }
 }
