@@ -137,7 +137,7 @@ let package = Package(
       [
         argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Diffusion",
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
-        "Reconstruction", "Records", "Runs", "Tensors", "Training",
+        "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors", "Training",
       ]),
 
     // The program.
@@ -150,7 +150,7 @@ let package = Package(
     // Tests: one target a library.
     tests("BenchmarksTests", ["Benchmarks", "Models", "Runs"]),
     tests("ChannelModelsTests", ["CKernels", "ChannelModels", "Computing", "Configuration", "Essentials"]),
-    tests("CommandTests", ["ckm"]),
+    tests("CommandTests", [argumentParser, "Commands", "Essentials", "ckm"]),
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
     tests("ComputingTests", ["Computing"]),
     tests("ConditioningTests", ["Conditioning", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),

@@ -22,8 +22,8 @@ public struct BenchmarkSubject {
   public init<Family: ModelFamily>(_ configuration: RunConfiguration<Family>, name: String) throws {
     self.name = name
     let outlines = try Family.outlines(configuration)
-    multiplyAccumulates = outlines.reduce(0) { $0 + $1.multiplyAccumulates }
-    convolutions = outlines.flatMap(\.convolutions)
+    multiplyAccumulates = outlines.flatMap(\.layers).total.multiplyAccumulates
+    convolutions = outlines.flatMap(\.layers).compactMap(\.convolution)
     makeArena = {
       let model = try Family.makeModel(configuration, isTrained: true)
       return Family.players(model, configuration)[0].arena

@@ -37,9 +37,9 @@ struct InspectComplexity: ParsableCommand {
   }
 
   private static func cell(_ model: CGDMConfiguration) -> String {
-    let costs = CGDM.costs(model)
-    let parameters = costs.reduce(0) { $0 + $1.parameters - $1.normParameters }
-    let operations = costs.reduce(0) { $0 + $1.multiplyAccumulates + $1.upsampledValues }
+    let total = CGDM.outline(model).total
+    let parameters = total.parameters - total.normParameters
+    let operations = total.multiplyAccumulates + total.upsampledValues
     let billions = Double(operations) / 1e9
     return String(format: "%.2f / %.*f", Double(parameters) / 1e6, billions < 100 ? 3 : 2, billions)
   }

@@ -56,8 +56,7 @@ public enum Pruner {
   ) throws -> PruningReport? {
     let need = try communicator.agree("read the goal") {
       try parametersToRemove(
-        request.goal, total: Family.outlines(trained.configuration).reduce(0) { $0 + $1.parameters },
-        layers: Family.prunableLayers(trained.configuration))
+        request.goal, of: Family.outlines(trained.configuration))
     }
     try communicator.onRoot("look at the student's directory") { try requireNoRun(at: request.output) }
     let configuration = trained.configuration
@@ -97,8 +96,9 @@ public enum Pruner {
 
   /// How many parameters have to go.
   static func parametersToRemove(
-    _ goal: PruningRequest.Goal, total: Int, layers: [PrunableLayer]
+    _ goal: PruningRequest.Goal, of outlines: [NetworkOutline]
   ) throws -> Int {
+    let total = outlines.flatMap(\.layers).total.parameters, layers = outlines.flatMap(\.prunable)
     let most = layers.reduce(0) { $0 + $1.parameters }
     let need: Int
     switch goal {

@@ -21,8 +21,8 @@ public struct PruningReport: Sendable {
     public var multiplyAccumulates: Int
 
     init(_ networks: [NetworkOutline]) {
-      parameters = networks.reduce(0) { $0 + $1.parameters }
-      multiplyAccumulates = networks.reduce(0) { $0 + $1.multiplyAccumulates }
+      let total = networks.flatMap(\.layers).total
+      (parameters, multiplyAccumulates) = (total.parameters, total.multiplyAccumulates)
     }
   }
 

@@ -9,7 +9,7 @@ import Runs
 /// What the network's answer loses without one layer.
 public struct LayerSensitivity: Sendable {
   /// The layer, with what it would save.
-  public var layer: PrunableLayer
+  public var layer: NetworkOutline.PrunableUnit
   /// E ||eps_teacher - eps_without_layer||², mean over elements.
   public var value: Double
   /// The standard error of that mean over the draws.
@@ -24,7 +24,7 @@ public struct LayerSensitivity: Sendable {
 /// order of the draws: the values are the same bits for any number of ranks, interrupted or not.
 public final class SensitivityScan<Family: PrunableFamily> {
   /// The layers, in the order of computation.
-  public let layers: [PrunableLayer]
+  public let layers: [NetworkOutline.PrunableUnit]
   let batches: ScanBatches<Family.Model>
   private let settings: ScanSettings
   private let key: String
@@ -38,7 +38,7 @@ public final class SensitivityScan<Family: PrunableFamily> {
   ///   - settings: the sample.
   /// - Throws: `Fault` on all ranks when these are other data, or a map cannot be read.
   public init(_ trained: TrainedRun<Family>, _ context: TaskContext, settings: ScanSettings) throws {
-    layers = try Family.prunableLayers(trained.configuration)
+    layers = try Family.outlines(trained.configuration).flatMap(\.prunable)
     let scan = try Family.makeScan(
       trained, context, draws: settings.samples, seed: settings.seed ?? trained.configuration.seed)
     batches = ScanBatches(scan, size: settings.batch, context.engine)

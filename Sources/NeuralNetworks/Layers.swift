@@ -2,6 +2,8 @@ import Tensors
 
 /// A 2-D convolution with padding k / 2. PyTorch's `nn.Conv2d`.
 public struct Convolution {
+  /// PyTorch's name of the module.
+  public let name: String
   /// `[k, k, in, out]`.
   public let weight: Parameter
   /// `[out]`.
@@ -19,6 +21,7 @@ public struct Convolution {
   public init(
     _ name: String, _ input: Int, _ output: Int, kernel: Int, stride: Int = 1, hasBias: Bool = true
   ) {
+    self.name = name
     weight = Parameter(name + ".weight", [kernel, kernel, input, output], .kernel)
     bias = hasBias ? Parameter(name + ".bias", [output], .bias(fanIn: weight.fanIn)) : nil
     self.stride = stride
@@ -40,6 +43,8 @@ public struct Convolution {
 
 /// An affine map of rows. PyTorch's `nn.Linear`.
 public struct Linear {
+  /// PyTorch's name of the module.
+  public let name: String
   /// `[in, out]`.
   public let weight: Parameter
   /// `[out]`.
@@ -50,6 +55,7 @@ public struct Linear {
   ///   - input: input channels.
   ///   - output: output channels.
   public init(_ name: String, _ input: Int, _ output: Int) {
+    self.name = name
     weight = Parameter(name + ".weight", [input, output], .matrix)
     bias = Parameter(name + ".bias", [output], .bias(fanIn: input))
   }
@@ -65,6 +71,8 @@ public struct Linear {
 
 /// Group norm, with Swish and dropout behind it where asked. PyTorch's `nn.GroupNorm` (eps 1e-5, affine).
 public struct GroupNorm {
+  /// PyTorch's name of the module.
+  public let name: String
   /// gamma, `[C]`.
   public let weight: Parameter
   /// beta, `[C]`.
@@ -85,6 +93,7 @@ public struct GroupNorm {
   public init(
     _ name: String, _ channels: Int, groups: Int, swish: Bool, dropout: Dropout? = nil
   ) {
+    self.name = name
     weight = Parameter(name + ".weight", [channels], .scale)
     bias = Parameter(name + ".bias", [channels], .shift)
     self.groups = greatestCommonDivisor(groups, channels)

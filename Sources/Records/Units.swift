@@ -12,6 +12,19 @@ public enum Units {
     scaled(Double(count), by: 1000, names: ["", "k", "M", "G", "T", "P"], separator: " ")
   }
 
+  /// 221268611 -> "221,268,611"; "over 9e18" where counting stopped at the greatest integer.
+  public static func grouped(_ count: Int) -> String {
+    guard count < .max else { return "over 9e18" }
+    let digits = Array(String(count.magnitude))
+    let groups = stride(from: digits.count, to: 0, by: -3).map { String(digits[max(0, $0 - 3)..<$0]) }
+    return (count < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
+  }
+
+  /// 54578000000 -> "54.578"; "over 9e9" where counting stopped at the greatest integer.
+  public static func billions(_ count: Int) -> String {
+    count < .max ? String(format: "%.3f", Double(count) / 1e9) : "over 9e9"
+  }
+
   /// A time span [s]: "0.42 s", "12.3 s", "4:05", "1:02:03", "3 d 04:05".
   public static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e10 else { return "?" }

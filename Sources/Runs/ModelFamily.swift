@@ -19,6 +19,8 @@ public protocol ModelFamily: Sendable {
   static var name: String { get }
   /// As in tables: "CGDM".
   static var title: String { get }
+  /// What its players are called, in the order in which a step turns to them; the first is what a run is for.
+  static var playerNames: [String] { get }
   /// Named starting points, the usual one first; no other family may have the same names.
   static var presets: [FamilyPreset<Self>] { get }
 
@@ -29,7 +31,7 @@ public protocol ModelFamily: Sendable {
   ///   - isTrained: whether gradients are needed.
   static func makeModel(_ configuration: RunConfiguration<Self>, isTrained: Bool) throws -> Model
 
-  /// What learns, in the order in which a step turns to it; the first is what the run is for.
+  /// What learns, in the order of their names.
   static func players(_ model: Model, _ configuration: RunConfiguration<Self>) -> [Player]
 
   /// What the networks are made of and what they cost, in the players' order; nothing is allocated for it.

@@ -3,14 +3,11 @@ import Tensors
 
 /// A family whose trained networks can do without some of their layers (`ckm prune`).
 public protocol PrunableFamily: ModelFamily {
-  /// The layers that the network still fits together without, in the order of computation, with what each would save.
-  static func prunableLayers(_ configuration: RunConfiguration<Self>) throws -> [PrunableLayer]
-
   /// The configuration of what is left of a network.
   ///
   /// - Parameters:
   ///   - configuration: the network's; layers may have been taken away from it before.
-  ///   - layers: names of prunable layers that go.
+  ///   - layers: names of prunable units of its outlines that go.
   static func pruned(
     _ configuration: RunConfiguration<Self>, without layers: Set<String>
   ) throws -> RunConfiguration<Self>

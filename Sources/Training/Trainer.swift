@@ -164,7 +164,8 @@ public final class Trainer<Family: ModelFamily> {
     let size = limit == 0 ? max(1, samples.count) : limit
     for first in stride(from: 0, to: samples.count, by: size) {
       let part = Array(samples[first..<min(samples.count, first + size)])
-      let tape = Tape(engine: engine, isRecording: true)
+      let others = learners.count > 1
+      let tape = Tape(engine: engine, isRecording: true, training: others ? learners[player].arena.parameters : nil)
       let value = try task.evaluate(player, part, step: step, tape)
       report.add(value, at: part.map(\.position))
       if first + size >= samples.count { watch(tape) }
@@ -208,6 +209,16 @@ public final class Trainer<Family: ModelFamily> {
     }
   }
 
+  private var networkSummary: [String] {
+    get throws {
+      try zip(Family.outlines(configuration), learners).map { outline, learner in
+        let name = learners.count > 1 ? learner.player.name : "network", total = outline.total
+        return "\(name): \(Units.count(total.parameters)) parameters, "
+          + "\(Units.count(total.multiplyAccumulates)) multiply-accumulates for \(outline.sample)"
+      }
+    }
+  }
+
   /// What a run is about to do, in a few lines: what a dry run prints, and the head of every run's log.
   public var summary: [String] {
     get throws {
@@ -217,7 +228,7 @@ public final class Trainer<Family: ModelFamily> {
       let shares = Set(
         (0..<communicator.size).map { Share.range(of: training.batch, rank: $0, size: communicator.size).count }
       ).sorted()
-      return try Family.outlines(configuration).map(\.summary) + task.summary + [
+      return try networkSummary + task.summary + [
         "steps: \(training.steps) of \(training.batch) maps (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
           + "with \(shares.map(String.init).joined(separator: " or ")) maps a step, \(engine.threads.count) threads each",
         "memory: \(Units.bytes(floats * 4)) a rank for weights, gradients and moments; activations come on top",

@@ -66,16 +66,15 @@ import Testing
     let report = try ConvolutionBenchmark.run(subject, settings, convolution: .automatic)
     let rows = try #require(report.json["layers"]?.arrayValue)
     let layers = rows.compactMap { $0["layers"]?.integerValue }.reduce(0, +)
-    #expect(layers == CGDM.convolutions(CGDMConfiguration.tiny).count)
+    #expect(layers == CGDM.outline(.tiny).layers.count { $0.convolution != nil })
     #expect(rows.allSatisfy { (0..<1.5).contains($0["share_of_peak"]?.realValue ?? -1) })
   }
 
   /// The layers' multiply-accumulates are those that the model's cost table counts for its convolutions.
   @Test(arguments: [CGDMConfiguration.paper, .small, .tiny]) func layersMatchCosts(_ configuration: CGDMConfiguration) {
-    let costs = CGDM.costs(configuration)
-    for layer in CGDM.convolutions(configuration) {
-      let cost = costs.first { $0.name == layer.name }
-      #expect(cost?.multiplyAccumulates == layer.shape.multiplyAccumulates, "\(layer.name)")
+    for cost in CGDM.outline(configuration).layers {
+      guard let shape = cost.convolution else { continue }
+      #expect(cost.multiplyAccumulates == shape.multiplyAccumulates, "\(cost.name)")
     }
   }
 }

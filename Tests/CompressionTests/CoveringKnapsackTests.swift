@@ -43,9 +43,9 @@ import Testing
 
   /// The paper preset at 35 %: 77 of 221 million parameters, under a second and within 100 MB.
   @Test func paperPreset() throws {
-    let layers = CGDM.prunableLayers(.paper)
+    let layers = CGDM.outline(.paper).prunable
     let values = RandomStream(seed: 5, purpose: .test).uniform(layers.count).map(Double.init)
-    let total = CGDM.costs(.paper).reduce(0) { $0 + $1.parameters }
+    let total = CGDM.outline(.paper).total.parameters
     let need = Int((0.35 * Double(total)).rounded(.up))
     let before = try peakBytes()
     let clock = ContinuousClock(), begin = clock.now

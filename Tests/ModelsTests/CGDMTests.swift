@@ -9,13 +9,11 @@ import TestSupport
 @Suite struct CGDMTests {
   /// Held by the paper: 221,268,611 parameters, 60,032 of them group-norm ones, 54.578 G multiply-accumulates.
   @Test func paperCounts() {
-    let costs = CGDM.costs(.paper)
-    let parameters = costs.reduce(0) { $0 + $1.parameters }
-    #expect(parameters == 221_268_611)
-    #expect(parameters - costs.reduce(0) { $0 + $1.normParameters } == 221_208_579)
-    let operations = costs.reduce(0) { $0 + $1.multiplyAccumulates }
-    #expect(abs(Double(operations) / 1e9 - 54.578) < 5e-4)
-    #expect(abs(Double(operations + costs.reduce(0) { $0 + $1.upsampledValues }) / 1e9 - 54.582) < 5e-4)
+    let total = CGDM.outline(.paper).total
+    #expect(total.parameters == 221_268_611)
+    #expect(total.parameters - total.normParameters == 221_208_579)
+    #expect(abs(Double(total.multiplyAccumulates) / 1e9 - 54.578) < 5e-4)
+    #expect(abs(Double(total.multiplyAccumulates + total.upsampledValues) / 1e9 - 54.582) < 5e-4)
   }
 
   /// Corners of the paper's Fig. 6: (c1, blocks, multipliers, parameters in M, multiply-accumulates in G).
@@ -28,11 +26,40 @@ import TestSupport
     configuration.baseChannels = c1
     configuration.blocks = blocks
     configuration.multipliers = multipliers
-    let costs = CGDM.costs(configuration)
-    let parameters = costs.reduce(0) { $0 + $1.parameters - $1.normParameters }
-    let operations = costs.reduce(0) { $0 + $1.multiplyAccumulates + $1.upsampledValues }
+    let total = CGDM.outline(configuration).total
+    let parameters = total.parameters - total.normParameters
+    let operations = total.multiplyAccumulates + total.upsampledValues
     #expect(abs(Double(parameters) / 1e6 - millions) < 0.0051)
     #expect(abs(Double(operations) / 1e9 / giga - 1) < 5e-4)
+  }
+
+  /// Every key at its documented maximum: a network that nobody can build is counted all the same.
+  @Test func absurdStructures() {
+    var absurd = CGDMConfiguration()
+    (absurd.imageSize, absurd.channels, absurd.conditionChannels) = (4096, 16, 64)
+    (absurd.baseChannels, absurd.multipliers) = (1024, [Int](repeating: 256, count: 10))
+    (absurd.blocks, absurd.groups) = (16, 1024)
+    absurd.attentionResolutions = (0..<10).map { 4096 >> $0 }
+    let outline = CGDM.outline(absurd)
+    #expect(outline.total.multiplyAccumulates == .max && outline.total.parameters > 1 << 47)
+    #expect(outline.summary.contains("over 9e9 G multiply-accumulates"))
+    #expect(outline.prunableTable.rows.count == outline.prunable.count + 1)
+  }
+
+  /// What a layer says of itself is what the network holds: names, parameters and their order.
+  @Test func outlineMatchesParameters() {
+    var configuration = CGDMConfiguration.tiny
+    configuration.attentionResolutions = [32]
+    configuration.omitted = ["ups.3.res_block"]
+    let outline = CGDM.outline(configuration), model = CGDM(configuration)
+    var modules: [String] = []
+    for parameter in model.parameters {
+      let module = parameter.name.split(separator: ".").dropLast().joined(separator: ".")
+      if modules.last != module { modules.append(module) }
+    }
+    #expect(outline.layers.map(\.name) == modules)
+    #expect(outline.total.parameters == model.arena.parameterCount)
+    #expect(outline.prunable.flatMap(\.layers).allSatisfy { modules.contains($0.name) })
   }
 
   static func fixtureModel() throws -> (CGDM, Fixture) {
@@ -89,8 +116,8 @@ import TestSupport
   @Test func omittedLayers() throws {
     var configuration = CGDMConfiguration.tiny
     configuration.imageSize = 32
-    let layers = CGDM.prunableLayers(configuration)
-    let whole = CGDM.costs(configuration).reduce(0) { $0 + $1.parameters }
+    let layers = CGDM.outline(configuration).prunable
+    let whole = CGDM.outline(configuration).total.parameters
     configuration.omitted = ["downs.1.res_block", "mid.0.attn", "ups.0.res_block"]
     let gone = layers.filter { configuration.omitted.contains($0.name) }.reduce(0) { $0 + $1.parameters }
     let model = CGDM(configuration, isTrained: true)

@@ -31,7 +31,7 @@ import Testing
     let whole = try model(configuration)
     let tape = Tape(engine: engine, isRecording: false)
     let expected = whole(input(tape), timesteps: [3, 700], tape).value.values()
-    let names = CGDM.prunableLayers(configuration).map(\.name)
+    let names = CGDM.outline(configuration).prunable.map(\.name)
     #expect(names.contains("downs.3.res_block") && names.contains("mid.0.attn") && !names.contains("downs.3.attn"))
     var walk = whole.start(input(tape), timesteps: [3, 700], tape)
     var states: [CGDM.Walk] = []

@@ -71,6 +71,8 @@ public enum CGDMFamily: ModelFamily {
   public static let name = "cgdm"
   /// As in tables.
   public static let title = "CGDM"
+  /// The U-Net alone.
+  public static let playerNames = [Player.only]
 
   /// The U-Net, all weights 0.
   public static func makeModel(_ configuration: RunConfiguration<Self>, isTrained: Bool) -> CGDM {
@@ -88,7 +90,7 @@ public enum CGDMFamily: ModelFamily {
 
   /// The U-Net's stages.
   public static func outlines(_ configuration: RunConfiguration<Self>) throws -> [NetworkOutline] {
-    [try CGDM.outline(configuration.own.model)]
+    [CGDM.outline(configuration.own.model)]
   }
 
   /// Collective. Denoising.

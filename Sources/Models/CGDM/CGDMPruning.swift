@@ -6,19 +6,13 @@ import Runs
 import Tensors
 
 extension CGDMFamily: PrunableFamily {
-  /// Res+ bodies and attention blocks.
-  public static func prunableLayers(_ configuration: RunConfiguration<Self>) throws -> [PrunableLayer] {
-    CGDM.prunableLayers(configuration.own.model)
-  }
-
   /// A pruned network is a configuration like any other, its missing layers named.
   public static func pruned(
     _ configuration: RunConfiguration<Self>, without layers: Set<String>
   ) throws -> RunConfiguration<Self> {
-    var pruned = configuration, whole = configuration.own.model
-    whole.omitted = []
+    var pruned = configuration
     let gone = layers.union(configuration.own.model.omitted)
-    pruned.own.model.omitted = CGDM.prunableLayers(whole).map(\.name).filter(gone.contains)
+    pruned.own.model.omitted = CGDM.prunableNames(configuration.own.model).filter(gone.contains)
     pruned.own.distillation = DistillationSection()
     return pruned
   }

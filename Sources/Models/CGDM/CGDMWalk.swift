@@ -64,7 +64,7 @@ extension CGDM {
 
     /// Goes on until a prunable layer is the next to be computed.
     ///
-    /// - Parameter layer: a name of `CGDM.prunableLayers`, not yet passed.
+    /// - Parameter layer: a name of `NetworkOutline.prunable`, not yet passed.
     public mutating func advance(to layer: String) {
       while nextLayer != layer {
         precondition(place < model.stages.count, "\(layer) is not before us")

@@ -13,9 +13,12 @@ struct ResPlusBlock {
     let time: Linear
     let firstNorm: GroupNorm, firstConvolution: Convolution
     let secondNorm: GroupNorm, secondConvolution: Convolution
+    /// All but the time embedding's, in PyTorch's order.
+    var onMaps: [any Layer] { [firstNorm, firstConvolution, secondNorm, secondConvolution] }
   }
   struct Attention {
     let norm: GroupNorm, packed: Convolution, out: Convolution
+    var layers: [any Layer] { [norm, packed, out] }
   }
 
   let name: String
@@ -62,16 +65,8 @@ struct ResPlusBlock {
 
   /// PyTorch's order.
   var parameters: [Parameter] {
-    var all: [Parameter] = []
-    if let body {
-      all += body.time.parameters + body.firstNorm.parameters + body.firstConvolution.parameters
-      all += body.secondNorm.parameters + body.secondConvolution.parameters
-    }
-    all += skip?.parameters ?? []
-    if let attention {
-      all += attention.norm.parameters + attention.packed.parameters + attention.out.parameters
-    }
-    return all
+    let bodyLayers = body.map { [$0.time] + $0.onMaps } ?? []
+    return (bodyLayers + (skip.map { [$0] } ?? []) + (attention?.layers ?? [])).flatMap(\.parameters)
   }
 
   /// What the body is called where it is pruned.
