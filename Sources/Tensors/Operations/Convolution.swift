@@ -172,7 +172,7 @@ extension ConvolutionKernels {
 }
 
 /// Sums of dy over the pixels of each sample, `[N, Cout]`.
-private func sampleSums(_ dy: Tensor, _ engine: Engine) -> Tensor {
+func sampleSums(_ dy: Tensor, _ engine: Engine) -> Tensor {
   let channels = dy.channels, pixels = dy.pixelsPerSample
   let block = rowsPerBlock(channels), blocks = (pixels + block - 1) / block
   let partial = engine.tensor([dy.batch, blocks, channels])
