@@ -2,6 +2,7 @@
 #include "include/ck_dense.h"
 
 #include <cblas.h>
+#include <float.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,17 @@ CK_CLONES void ck_softmax_rows(float *x, size_t rows, size_t n) {
     for (size_t i = 0; i < n; i++) row[i] = ck_exp(row[i] - top);
     for (size_t i = 0; i < n; i++) sum += row[i];
     float inverse = 1.0f / sum;
+    for (size_t i = 0; i < n; i++) row[i] *= inverse;
+  }
+}
+
+CK_CLONES void ck_masked_softmax_rows(float *x, const uint8_t *mask, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++) {
+    float *row = x + r * n, top = -FLT_MAX, sum = 0;
+    for (size_t i = 0; i < n; i++) top = mask[i] && row[i] > top ? row[i] : top;
+    for (size_t i = 0; i < n; i++) row[i] = mask[i] ? ck_exp(row[i] - top) : 0;
+    for (size_t i = 0; i < n; i++) sum += row[i];
+    float inverse = sum == 0 ? 0 : 1.0f / sum;  // 0: nothing is left of the row
     for (size_t i = 0; i < n; i++) row[i] *= inverse;
   }
 }

@@ -33,6 +33,8 @@ void ck_swish(float *y, const float *x, size_t count);
 void ck_swish_gradient(float *dx, const float *dy, const float *x, size_t count, int accumulate);
 /// Softmax of every row of x[rows][n], in place.
 void ck_softmax_rows(float *x, size_t rows, size_t n);
+/// The same over the places i with mask[i] != 0; 0 elsewhere, and in all places where none is left.
+void ck_masked_softmax_rows(float *x, const uint8_t *mask, size_t rows, size_t n);
 /// ds[r][i] = p (dp - sum_j dp_j p_j), in place over dp.
 void ck_softmax_rows_gradient(float *dp, const float *p, size_t rows, size_t n);
 /// Sum of w (x - target)^2 over pixels x channels, in double; w as target lies, null for 1.
