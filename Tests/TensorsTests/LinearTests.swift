@@ -18,7 +18,7 @@ import Testing
   }
 
   /// Blocks are a function of the extents: the same bits on 1, 2 and 3 threads.
-  @Test(arguments: [(65, 7, 5), (700, 130, 300), (5000, 33, 20)])
+  @Test(arguments: [(65, 400, 500), (700, 130, 300), (20000, 33, 20), (65, 7, 5)])
   func threadsDoNotMatter(rows: Int, from: Int, to: Int) {
     let one = run(rows: rows, from: from, to: to, threads: 1)
     for threads in [2, 3] { #expect(run(rows: rows, from: from, to: to, threads: threads) == one) }

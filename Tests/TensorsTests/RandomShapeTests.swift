@@ -86,7 +86,7 @@ import Testing
 
   @Test(arguments: 0..<8) func linear(seed: Int) {
     var draw = Draw(seed)
-    let (rows, from, to) = ([3, 64, 65, 700][seed % 4], draw(1...150), draw(1...150))
+    let (rows, from, to) = ([3, 64, 700, 5000][seed % 4], draw(1...150), draw(1...150))
     let trial = Trial(
       inputs: [[rows, from]], parameters: [[from, to], [to]],
       operation: { $0.linear($1[0], weight: $2[0], bias: $2[1]) },
@@ -174,5 +174,20 @@ import Testing
       inputs: [shape, shape], operation: { tape, x, _ in tape.add(x[0], x[1]) },
       reference: { (v: [[Double]]) -> [Double] in zip(v[0], v[1]).map { $0 + $1 } })
     check(sum, &draw)
+    unary(
+      { $0.sum($1) },
+      { (v: [Double]) -> [Double] in
+        (0..<shape[0]).map { n in v[n * v.count / shape[0]..<(n + 1) * v.count / shape[0]].reduce(0, +) }
+      })
+    let target = randomValues(pixels * c, 50 + seed)
+    unary(
+      { $0.meanSquaredError($1, target: $0.engine.tensor(shape, target)) },
+      { (v: [Double]) -> [Double] in
+        let perSample = v.count / shape[0]
+        let squares = v.indices.map { (v[$0] - Double(target[$0])) * (v[$0] - Double(target[$0])) }
+        return (0..<shape[0]).map { n in
+          squares[n * perSample..<(n + 1) * perSample].reduce(0, +) / Double(perSample)
+        }
+      })
   }
 }

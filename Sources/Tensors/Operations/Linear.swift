@@ -3,8 +3,8 @@ import CKernels
 extension Tape {
   /// y = x W + b over rows.
   ///
-  /// Up to 64 rows (a time embedding) are one product on one thread; more are cut into blocks that depend on the
-  /// extents alone and go over all threads.
+  /// Up to 64 rows (a time embedding), and what is small, are one product on one thread; others are cut into blocks
+  /// that depend on the extents alone and go over all threads.
   ///
   /// - Parameters:
   ///   - x: `[..., in]`, every place a row.
@@ -32,48 +32,94 @@ extension Tape {
   }
 }
 
-/// The products of a linear layer: one each for few rows, else those of a 1×1 convolution over a column of pixels.
+/// The products of a linear layer, of whole sums cut into blocks of results.
 private struct RowProduct {
   let rows: Int, from: Int, to: Int
   let engine: Engine
-  private let kernels: GatheredKernels?
 
-  private static let fewRows = 64
-
-  init(rows: Int, from: Int, to: Int, engine: Engine) {
-    (self.rows, self.from, self.to, self.engine) = (rows, from, to, engine)
-    let shape = ConvolutionShape(height: rows, width: 1, input: from, output: to, kernel: 1, stride: 1)
-    kernels = rows > Self.fewRows ? GatheredKernels(shape: shape, engine: engine) : nil
+  /// A block of results.
+  private struct Block {
+    let row: Int, column: Int, rows: Int, columns: Int
   }
 
-  private func column(_ x: Tensor) -> Tensor { x.reshaped([1, rows, 1, x.channels]) }
+  /// Whether products stay in one piece: waking threads, and reading operands again for each block, must pay.
+  private var isWhole: Bool { rows <= 64 || rows * from * to <= 1 << 23 }
+
+  /// Cuts results `[height, width]`: into large blocks, which read operands less often, but enough of them to keep all
+  /// threads busy.
+  private func blocks(_ height: Int, _ width: Int) -> [Block] {
+    var (blockHeight, blockWidth) = isWhole ? (height, width) : (min(512, height), min(1024, width))
+    func count(_ whole: Int, _ part: Int) -> Int { (whole + part - 1) / part }
+    while !isWhole, count(height, blockHeight) * count(width, blockWidth) < 32 {
+      if blockHeight > 128 {
+        blockHeight = (blockHeight + 1) / 2
+      } else if blockWidth > 256 {
+        blockWidth = (blockWidth + 1) / 2
+      } else {
+        break
+      }
+    }
+    return stride(from: 0, to: height, by: blockHeight).flatMap { row in
+      stride(from: 0, to: width, by: blockWidth).map { column in
+        Block(
+          row: row, column: column, rows: min(blockHeight, height - row), columns: min(blockWidth, width - column))
+      }
+    }
+  }
 
   func forward(_ x: Tensor, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, into y: Tensor) {
-    if let kernels {
-      return kernels.forward(column(x), weight, bias: bias, perSample: nil, residual: nil, into: column(y))
+    let blocks = blocks(rows, to)
+    engine.threads.run(blocks.count) { job, _ in
+      let block = blocks[job], out = y.base + block.row * y.stride + block.column
+      ck_fill_rows(out, y.stride, bias.map { $0 + block.column }, nil, nil, 0, block.rows, block.columns)
+      ck_gemm(
+        0, 0, block.rows, block.columns, from, 1, x.base + block.row * x.stride, x.stride, weight + block.column, to, 1,
+        out, y.stride)
     }
-    ck_fill_rows(y.base, to, bias, nil, nil, 0, rows, to)
-    ck_gemm(0, 0, rows, to, from, 1, x.base, x.stride, weight, to, 1, y.base, to)
   }
 
   func addSums(_ dy: Tensor, to gradient: Tensor) {
     let sums: Tensor  // [1, out]
-    if kernels != nil {
-      sums = sampleSums(column(dy), engine)
-    } else {
+    if isWhole {
       sums = engine.tensor([1, to])
       ck_channel_sums(sums.base, dy.base, dy.stride, rows, to)
+    } else {
+      sums = sampleSums(dy.reshaped([1, rows, to]), engine)
     }
     ck_copy_rows(gradient.base, to, sums.base, to, 1, to, 1)
   }
 
+  /// Where a gradient has too few elements for all threads, long sums are cut as well, and added up in order.
   func weightGradient(_ x: Tensor, _ dy: Tensor, into dw: UnsafeMutablePointer<Float>) {
-    if let kernels { return kernels.weightGradient(column(x), column(dy), into: dw) }
-    ck_gemm(1, 0, from, to, rows, 1, x.base, x.stride, dy.base, dy.stride, 1, dw, to)
+    let blocks = blocks(from, to)
+    let chunks = isWhole ? 1 : max(1, min(rows / 2048, 16 / blocks.count))
+    let partial = chunks > 1 ? engine.pool.buffer(chunks * from * to) : nil
+    engine.threads.run(blocks.count * chunks) { job, _ in
+      let block = blocks[job / chunks], chunk = job % chunks
+      let first = rows * chunk / chunks, count = rows * (chunk + 1) / chunks - first
+      let out = partial.map { $0.base + chunk * from * to } ?? dw
+      ck_gemm(
+        1, 0, block.rows, block.columns, count, 1, x.base + first * x.stride + block.row, x.stride,
+        dy.base + first * dy.stride + block.column, dy.stride, partial == nil ? 1 : 0,
+        out + block.row * to + block.column, to)
+    }
+    guard let partial else { return }
+    engine.blocks(from * to, of: 16384) { range, _ in
+      for chunk in 0..<chunks {
+        ck_copy_rows(
+          dw + range.lowerBound, range.count, partial.base + chunk * from * to + range.lowerBound, range.count, 1,
+          range.count, 1)
+      }
+    }
   }
 
   func inputGradient(_ dy: Tensor, _ weight: UnsafePointer<Float>, into dx: Tensor, accumulate: Bool) {
-    if let kernels { return kernels.inputGradient(column(dy), weight, into: column(dx), accumulate: accumulate) }
-    ck_gemm(0, 1, rows, from, to, 1, dy.base, dy.stride, weight, to, accumulate ? 1 : 0, dx.base, dx.stride)
+    let blocks = blocks(rows, from)
+    engine.threads.run(blocks.count) { job, _ in
+      let block = blocks[job]
+      ck_gemm(
+        0, 1, block.rows, block.columns, to, 1, dy.base + block.row * dy.stride, dy.stride, weight + block.column * to,
+        to, accumulate ? 1 : 0, dx.base + block.row * dx.stride + block.column, dx.stride)
+    }
   }
 }
