@@ -137,7 +137,7 @@ let package = Package(
       [
         argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Diffusion",
         "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Models",
-        "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors", "Training",
+        "Reconstruction", "Records", "Runs", "Tensors", "TestSupport", "Training",
       ]),
 
     // The program.

@@ -1,4 +1,3 @@
-import Computing
 import Essentials
 import MapStorage
 import MessagePassing

@@ -1,5 +1,4 @@
 import ArgumentParser
-import NeuralNetworks
 import Runs
 
 /// `ckm inspect model`: parameters and multiply-accumulates by stage.

@@ -1,4 +1,5 @@
 import Essentials
+import TestSupport
 
 /// What users call the parameters of libraries.
 ///

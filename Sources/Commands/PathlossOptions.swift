@@ -1,6 +1,5 @@
 import ArgumentParser
 import ChannelModels
-import Essentials
 import Evaluation
 import MapStorage
 

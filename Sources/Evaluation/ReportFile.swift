@@ -1,4 +1,3 @@
-import MapStorage
 import Metrics
 import Records
 

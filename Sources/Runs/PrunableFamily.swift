@@ -1,4 +1,3 @@
-import NeuralNetworks
 import Tensors
 
 /// A family whose trained networks can do without some of their layers (`ckm prune`).

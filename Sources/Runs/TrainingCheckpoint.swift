@@ -1,3 +1,4 @@
+import Records
 import Tensors
 
 /// Weights, their averages and the moments on disk, and back. Only rank 0 touches files.

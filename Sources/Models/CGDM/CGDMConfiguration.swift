@@ -85,29 +85,3 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
   /// Channels of the map at a place of the first stage.
   public var mapWidth: Int { patch * patch * channels }
 }
-
-extension CGDMConfiguration {
-  /// The paper's network: 221,268,611 parameters.
-  public static var paper: CGDMConfiguration {
-    var paper = CGDMConfiguration()
-    paper.channels = 3
-    paper.baseChannels = 64
-    paper.multipliers = [1, 2, 4, 8, 16]
-    paper.blocks = 2
-    paper.groups = 16
-    return paper
-  }
-
-  /// One channel, c1 = 16, 1:2:4:8: hours on two cores.
-  public static var small: CGDMConfiguration { CGDMConfiguration() }
-
-  /// One channel, c1 = 8, 1:2:4:4, one block a stage: minutes on two cores.
-  public static var tiny: CGDMConfiguration {
-    var tiny = CGDMConfiguration()
-    tiny.baseChannels = 8
-    tiny.multipliers = [1, 2, 4, 4]
-    tiny.blocks = 1
-    tiny.groups = 4
-    return tiny
-  }
-}

@@ -1,7 +1,6 @@
 import Computing
 import Conditioning
 import Essentials
-import NeuralNetworks
 import Runs
 import Tensors
 
