@@ -113,33 +113,67 @@ CK_CLONES void ck_swish_gradient(float *dx, const float *dy, const float *x, siz
   }
 }
 
+// Chains of dependent sums and comparisons take longer than the exponentials beside them, so long rows are summed in
+// lanes. Short ones keep the order in which networks of 256 tokens at most have been trained.
+enum { LANES = 16, SHORT_ROW = 256 };
+
+CK_INLINE float row_top(const float *x, size_t n) {
+  float tops[LANES], top = x[0];
+  size_t whole = n / LANES * LANES;
+  for (size_t l = 0; l < LANES; l++) tops[l] = x[0];
+  for (size_t i = 0; i < whole; i += LANES)
+    for (size_t l = 0; l < LANES; l++) tops[l] = x[i + l] > tops[l] ? x[i + l] : tops[l];
+  for (size_t l = 0; l < LANES; l++) top = tops[l] > top ? tops[l] : top;
+  for (size_t i = whole; i < n; i++) top = x[i] > top ? x[i] : top;
+  return top;
+}
+
+CK_INLINE float row_sum(const float *x, size_t n) {
+  float sums[LANES] = {0}, sum = 0;
+  size_t whole = n > SHORT_ROW ? n / LANES * LANES : 0;
+  for (size_t i = 0; i < whole; i += LANES)
+    for (size_t l = 0; l < LANES; l++) sums[l] += x[i + l];
+  for (size_t l = 0; l < LANES && whole; l++) sum += sums[l];
+  for (size_t i = whole; i < n; i++) sum += x[i];
+  return sum;
+}
+
+/// A function of its own: in a shared one the compiler fuses multiplication and sum otherwise, and bits change.
+CK_INLINE float row_dot(const float *x, const float *y, size_t n) {
+  float sums[LANES] = {0}, sum = 0;
+  size_t whole = n > SHORT_ROW ? n / LANES * LANES : 0;
+  for (size_t i = 0; i < whole; i += LANES)
+    for (size_t l = 0; l < LANES; l++) sums[l] += x[i + l] * y[i + l];
+  for (size_t l = 0; l < LANES && whole; l++) sum += sums[l];
+  for (size_t i = whole; i < n; i++) sum += x[i] * y[i];
+  return sum;
+}
+
 CK_CLONES void ck_softmax_rows(float *x, size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++) {
-    float *row = x + r * n, top = row[0], sum = 0;
-    for (size_t i = 1; i < n; i++) top = row[i] > top ? row[i] : top;
+    float *row = x + r * n, top = row_top(row, n);
     for (size_t i = 0; i < n; i++) row[i] = ck_exp(row[i] - top);
-    for (size_t i = 0; i < n; i++) sum += row[i];
-    float inverse = 1.0f / sum;
+    float inverse = 1.0f / row_sum(row, n);
     for (size_t i = 0; i < n; i++) row[i] *= inverse;
   }
 }
 
 CK_CLONES void ck_masked_softmax_rows(float *x, const uint8_t *mask, size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++) {
-    float *row = x + r * n, top = -FLT_MAX, sum = 0;
-    for (size_t i = 0; i < n; i++) top = mask[i] && row[i] > top ? row[i] : top;
+    float *row = x + r * n;
+    for (size_t i = 0; i < n; i++) row[i] = mask[i] ? row[i] : -FLT_MAX;
+    float top = row_top(row, n);
     for (size_t i = 0; i < n; i++) row[i] = mask[i] ? ck_exp(row[i] - top) : 0;
-    for (size_t i = 0; i < n; i++) sum += row[i];
-    float inverse = sum == 0 ? 0 : 1.0f / sum;  // 0: nothing is left of the row
+    float sum = row_sum(row, n), inverse = sum == 0 ? 0 : 1.0f / sum;  // 0: nothing is left of the row
     for (size_t i = 0; i < n; i++) row[i] *= inverse;
   }
 }
 
 CK_CLONES void ck_softmax_rows_gradient(float *dp, const float *p, size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++) {
-    float *d = dp + r * n, dot = 0;
+    float *d = dp + r * n;
     const float *q = p + r * n;
-    for (size_t i = 0; i < n; i++) dot += d[i] * q[i];
+    float dot = row_dot(d, q, n);
     for (size_t i = 0; i < n; i++) d[i] = q[i] * (d[i] - dot);
   }
 }

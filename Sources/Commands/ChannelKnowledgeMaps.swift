@@ -31,11 +31,18 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
   }
   private static let known = Mutex<FamilyRegistry?>(nil)
 
+  /// Makes families of models known; commands can be parsed from then on.
+  ///
+  /// - Parameter families: files that name none are of the first.
+  public static func register(_ families: [any ModelFamily.Type]) {
+    known.withLock { $0 = FamilyRegistry(families) }
+  }
+
   /// Runs the command that the process's arguments name, and ends the process where that fails.
   ///
   /// - Parameter families: the families of models that the program knows; files that name none are of the first.
   public static func start(families: [any ModelFamily.Type]) {
-    known.withLock { $0 = FamilyRegistry(families) }
+    register(families)
     // A limit on file sizes is to be an error that is told, like a full disk, and not a sudden end.
     signal(SIGXFSZ, SIG_IGN)
     do {

@@ -20,6 +20,13 @@ struct ConfigurationOptions: ParsableArguments {
 
   @OptionGroup var changes: ConfigurationChanges
 
+  func validate() throws {
+    let known = ChannelKnowledgeMaps.families.presets.map(\.name)
+    guard preset.map(known.contains) ?? true else {
+      throw ValidationError("--preset: expected one of \(known.joined(separator: ", ")), found \(preset ?? "")")
+    }
+  }
+
   private static var presets: String { ChannelKnowledgeMaps.families.presets.map(\.name).joined(separator: ", ") }
 
   /// The family that is asked for, and the preset's name.

@@ -1,5 +1,4 @@
 import Essentials
-import TestSupport
 
 /// What users call the parameters of libraries.
 ///

@@ -1,7 +1,7 @@
 import NeuralNetworks
 
 /// The 0-1 knapsack that covers: the set of least total value whose weights add up to at least a need (Algorithm 3 of
-/// the CGDM paper).
+/// the paper).
 ///
 /// Exact, by dynamic programming over the need divided by the greatest common divisor of the weights. Which items were
 /// chosen is found by halving (Hirschberg 1975): the best share of the need for the first half of the items is where

@@ -164,7 +164,8 @@ extension DataSummary: Encodable {
   public func encode(to encoder: any Encoder) throws {
     try File(
       file: path, count: count, rows: description.rows, columns: description.columns, spacing: description.area.spacing,
-      origin: [description.area.originX, description.area.originY], userHeight: description.area.userHeight, longName: description.longName, units: description.units,
+      origin: [description.area.originX, description.area.originY], userHeight: description.area.userHeight,
+      longName: description.longName, units: description.units,
       values: values, span: spans, validShare: validShare,
       stations: stations.map { Axes(x: $0[0], y: $0[1], z: $0[2]) }, environments: environments,
       layers: Layers(summary: self), draws: description.draws, seed: description.seed,

@@ -2,7 +2,6 @@ import Essentials
 import Interpolation
 import MapStorage
 import MessagePassing
-import TestSupport
 
 extension MapEnsemble {
   /// Collective. Measures mean and covariance over the maps of a data set, each rank its share.

@@ -2,7 +2,6 @@ import Essentials
 import Interpolation
 import MapStorage
 import Metrics
-import TestSupport
 
 /// A fine map that was made of a coarse one, and how far off it may be, where that is known.
 struct Estimate {

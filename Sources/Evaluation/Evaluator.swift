@@ -2,7 +2,6 @@ import Essentials
 import Interpolation
 import MessagePassing
 import Metrics
-import TestSupport
 
 /// Holds reconstructions against the truth, beside plain interpolation of the same coarse maps.
 public enum Evaluator {

@@ -5,7 +5,6 @@ import Interpolation
 import MapStorage
 import MessagePassing
 import Metrics
-import TestSupport
 
 /// A trial of planned measurements on maps that are known everywhere.
 public struct MeasurementTrial: Codable, Equatable, Sendable {

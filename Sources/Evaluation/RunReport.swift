@@ -4,7 +4,6 @@ import Foundation
 import Pictures
 import Records
 import Runs
-import TestSupport
 
 /// What there is to tell about a run's directory.
 public struct RunReport<Family: ModelFamily> {

@@ -2,7 +2,6 @@ import Essentials
 import Interpolation
 import MapStorage
 import Runs
-import TestSupport
 
 /// Plain interpolation as an estimator.
 struct InterpolationEstimator: Estimator {

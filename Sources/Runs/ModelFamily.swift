@@ -1,6 +1,7 @@
 import Configuration
 import Essentials
 import NeuralNetworks
+import Records
 import Tensors
 
 /// A kind of model: its configuration, its networks, how they learn and how they are used.
@@ -17,7 +18,7 @@ public protocol ModelFamily: Sendable {
 
   /// As in `family:`.
   static var name: String { get }
-  /// As in tables: "CGDM".
+  /// As in tables.
   static var title: String { get }
   /// What its players are called, in the order in which a step turns to them; the first is what a run is for.
   static var playerNames: [String] { get }
@@ -41,6 +42,9 @@ public protocol ModelFamily: Sendable {
   static func makeTask(
     _ model: Model, _ configuration: RunConfiguration<Self>, _ context: TaskContext
   ) throws -> Task
+
+  /// The networks of the family's published complexity study, counted as its paper does; nil where there is none.
+  static var complexityStudy: MarkdownTable? { get }
 
   /// What infers maps with a trained run.
   ///
@@ -92,6 +96,9 @@ public struct FamilyPreset<Family: ModelFamily>: Sendable {
 }
 
 extension ModelFamily {
+  /// None.
+  public static var complexityStudy: MarkdownTable? { nil }
+
   /// One of the presets; nil: the usual one.
   ///
   /// - Throws: `Fault` that lists them.

@@ -1,7 +1,6 @@
 import Essentials
 import Foundation
 import Records
-import TestSupport
 
 /// Which checkpoints stay when a new one is saved.
 public struct CheckpointRetention: Equatable, Sendable {

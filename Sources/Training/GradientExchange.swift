@@ -3,7 +3,6 @@ import MessagePassing
 import NeuralNetworks
 import Runs
 import Tensors
-import TestSupport
 
 /// Sums gradients over the ranks, bucket by bucket, as the tape completes them.
 public final class GradientExchange {

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Testing
 
 /// What holds of the sources as a whole.
@@ -73,6 +74,21 @@ import Testing
       guard !file.contains("/Sources/Commands/"), !file.contains("/Sources/Configuration/") else { continue }
       let named = try Self.text(file).matches(of: /--[a-z][a-z-]+/).map { String($0.0) }
       #expect(named == [], "\(file)")
+    }
+  }
+
+  /// What works with any family of models names none: a new one changes its own folder and the line that registers it.
+  @Test func noFamilyIsNamedOutsideItsFolder() throws {
+    let named = /CGDM|cgdm|BS-1-to-N|SRGAN|DRRN|C-VAE/
+    let general = [
+      "Runs", "Training", "Reconstruction", "Evaluation", "Compression", "Benchmarks", "Commands", "ckm",
+    ]
+    for folder in general {
+      for file in try Self.files("Sources/\(folder)", [".swift"]) {
+        for line in try Self.text(file).split(separator: "\n") {
+          #expect(line.firstMatch(of: named) == nil, "\(file): \(line)")
+        }
+      }
     }
   }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Essentials
 import Foundation
+import Models
 import Testing
+import TestSupport
 
 @testable import Commands
 
@@ -22,6 +24,8 @@ import Testing
     }
     var command: Node
   }
+
+  init() { ChannelKnowledgeMaps.register(Families.all) }
 
   private static func repeats(_ names: [String]) -> [String] {
     names.enumerated().filter { names[..<$0].contains($1) }.map(\.element)

@@ -19,11 +19,15 @@ enum Command {
   /// the program promises for any bad input.
   static let patience = 10
 
+  static let program = program(named: "ckm")
+  /// The same command with one family of models more.
+  static let trial = program(named: "ckm-trial")
+
   /// Beside the test bundle, which is this very process.
-  static let program: String = {
+  private static func program(named name: String) -> String {
     let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-    return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("ckm").path
-  }()
+    return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent(name).path
+  }
 
   static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Fixtures").path
@@ -56,7 +60,7 @@ enum Command {
 
   /// Several ranks and nothing between them and mpirun, for its own exit code. `prefix` comes before mpirun.
   static func launch(
-    ranks: Int, _ arguments: [String], patience: Int = patience, prefix: [String] = []
+    ranks: Int, _ arguments: [String], patience: Int = patience, prefix: [String] = [], program: String = program
   ) throws -> Outcome {
     try start(prefix + mpirun(ranks, patience) + [program] + arguments)
   }

@@ -106,6 +106,14 @@ func referenceAttention(
     let input = tape.input(engine.tensor([n, pixels, 1, 3 * c], x))
     let y = tape.attention(input)
     tape.backward(from: y, gradient: engine.tensor([n, pixels, 1, c], cotangent))
+    let (out, slope) = uncut(x, cotangent, samples: n, pixels: pixels, channels: c)
+    #expect(y.value.values() == out && input.gradientValues == slope)
+  }
+
+  /// The output, and the gradient of the packed operands.
+  private func uncut(
+    _ x: [Float], _ cotangent: [Float], samples n: Int, pixels: Int, channels c: Int
+  ) -> (out: [Float], slope: [Float]) {
     var out = [Float](repeating: 0, count: n * pixels * c), slope = [Float](repeating: 0, count: x.count)
     let scale = 1 / Float(c).squareRoot()
     for sample in 0..<n {
@@ -136,7 +144,7 @@ func referenceAttention(
         }
       }
     }
-    #expect(y.value.values() == out && input.gradientValues == slope)
+    return (out, slope)
   }
 
   /// Packed and separate operands are one operation.

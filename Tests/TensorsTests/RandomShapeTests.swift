@@ -161,19 +161,6 @@ import Testing
           return v[((n * h + y / 2) * w + x / 2) * c + channel]
         }
       })
-    let other = shape.dropLast() + [draw(1...30)], d = other[3]
-    let joined = Trial(
-      inputs: [shape, Array(other)], operation: { tape, x, _ in tape.concatenate(x[0], x[1]) },
-      reference: { (v: [[Double]]) -> [Double] in
-        (0..<pixels).flatMap { (pixel: Int) -> [Double] in
-          Array(v[0][pixel * c..<(pixel + 1) * c]) + Array(v[1][pixel * d..<(pixel + 1) * d])
-        }
-      })
-    check(joined, &draw)
-    let sum = Trial(
-      inputs: [shape, shape], operation: { tape, x, _ in tape.add(x[0], x[1]) },
-      reference: { (v: [[Double]]) -> [Double] in zip(v[0], v[1]).map { $0 + $1 } })
-    check(sum, &draw)
     unary(
       { $0.sum($1) },
       { (v: [Double]) -> [Double] in
@@ -189,5 +176,24 @@ import Testing
           squares[n * perSample..<(n + 1) * perSample].reduce(0, +) / Double(perSample)
         }
       })
+  }
+
+  @Test(arguments: 0..<6) func ofTwo(seed: Int) {
+    var draw = Draw(seed)
+    let shape = [draw(1...3), draw(1...9), draw(1...9), draw(1...70)], c = shape[3]
+    let pixels = shape[0] * shape[1] * shape[2]
+    let other = shape.dropLast() + [draw(1...30)], d = other[3]
+    let joined = Trial(
+      inputs: [shape, Array(other)], operation: { tape, x, _ in tape.concatenate(x[0], x[1]) },
+      reference: { (v: [[Double]]) -> [Double] in
+        (0..<pixels).flatMap { (pixel: Int) -> [Double] in
+          Array(v[0][pixel * c..<(pixel + 1) * c]) + Array(v[1][pixel * d..<(pixel + 1) * d])
+        }
+      })
+    check(joined, &draw)
+    let sum = Trial(
+      inputs: [shape, shape], operation: { tape, x, _ in tape.add(x[0], x[1]) },
+      reference: { (v: [[Double]]) -> [Double] in zip(v[0], v[1]).map { $0 + $1 } })
+    check(sum, &draw)
   }
 }

@@ -103,8 +103,7 @@ extension Tape {
     let kind = "convolution \(shape.kernel)×\(shape.kernel) \(shape.algorithm(engine.convolution))"
     let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(
-      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind,
-      work: work
+      y, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []), kind: kind, work: work
     ) { [engine, profile] dy in
       let wantsSums = perSample?.needsGradient ?? false
       if biasGradient != nil || wantsSums {

@@ -1,0 +1,169 @@
+import Foundation
+import Testing
+
+/// A family that no library knows (Tests/TrialCommand), by the commands alone: what holds of it holds of any family.
+@Suite(.serialized) struct FamilyTests {
+  private let folder: TemporaryDirectory
+  private let maps: String
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    maps = folder.place("maps.h5")
+    let side = RunTests.side
+    let array = try folder.file(
+      "maps.npy",
+      numPy(shape: [18, side, side]) { index in
+        let (map, row, column) = (index / (side * side), index / side % side, index % side)
+        let ripple = sin(Float(column) / (2 + Float(map) / 5)) * cos(Float(row) / 3 + Float(map))
+        return -85 - Float(map % 5) * Float(row) / 4 - Float(column) / 2 + 4 * ripple
+      })
+    let imported = try Command.run(["import", array, "--out", maps])
+    try #require(imported.code == 0, "\(imported.transcript)")
+  }
+
+  private func train(_ run: String, _ overrides: String...) -> [String] {
+    ["train", "--preset", "trial", "--data", maps, "--out", folder.place(run), "--threads", "1"]
+      + overrides.flatMap { ["--set", $0] }
+  }
+
+  @discardableResult
+  private func succeed(
+    _ arguments: [String], ranks: Int = 1, location: SourceLocation = #_sourceLocation
+  ) throws -> String {
+    let outcome = try Command.launch(ranks: ranks, arguments, patience: 60, program: Command.trial)
+    try #require(outcome.code == 0, "\(outcome.transcript)", sourceLocation: location)
+    return outcome.output
+  }
+
+  private func lines(_ run: String) throws -> [[String: Any]] {
+    try String(contentsOfFile: folder.place("\(run)/metrics.jsonl"), encoding: .utf8).split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  private func values(_ key: String, _ run: String) throws -> [Double] {
+    try lines(run).compactMap { $0[key] as? Double }
+  }
+
+  /// Generator and discriminator learn the same on one, two and three ranks, also where shares are uneven, gradients are
+  /// accumulated and the generator waits every other step.
+  @Test func anyRanksTrainAsOne() throws {
+    for ranks in 1...3 {
+      try succeed(
+        train("run\(ranks)", "training.batch=7", "training.microbatch=2", "model.generator_every=2"), ranks: ranks)
+    }
+    for (key, count) in [("generator_loss", 20), ("discriminator_loss", 40), ("validation_loss", 2)] {
+      let one = try values(key, "run1")
+      #expect(one.count == count)
+      for ranks in 2...3 {
+        let many = try values(key, "run\(ranks)")
+        #expect(many.count == count && zip(one, many).allSatisfy { abs($1 / $0 - 1) < 1e-4 }, "\(key), \(ranks) ranks")
+      }
+    }
+    let (errors, verdicts) = (try values("map_error", "run1"), try values("true_error", "run1"))
+    #expect(errors[15...].reduce(0, +) < errors[..<5].reduce(0, +))
+    #expect(verdicts[35...].reduce(0, +) < verdicts[..<5].reduce(0, +))
+    // A generator that steps at other times is another run.
+    let other = try Command.launch(
+      ranks: 1, train("run1", "training.batch=7", "training.microbatch=2") + ["--resume", "latest"], patience: 60,
+      program: Command.trial)
+    #expect(other.code == 1 && other.errors.contains("model.generator_every"), "\(other.transcript)")
+  }
+
+  /// Killed without a word and resumed: both players' weights, averages and moments and the log are those of a run that
+  /// nobody killed.
+  @Test(arguments: [1, 2]) func killedEqualsUninterrupted(ranks: Int) throws {
+    let overrides = ["training.steps=240", "checkpoints.every=20", "validation.every=60", "checkpoints.keep_last=1000"]
+    func arguments(_ run: String) -> [String] { train(run) + overrides.flatMap { ["--set", $0] } }
+    try succeed(arguments("whole"), ranks: ranks)
+    let saved = folder.place("killed/checkpoints/step-60")
+    let script =
+      #"set -m; "$@" & job=$!; for _ in $(seq 3000); do [[ -e "$saved" ]] && break; sleep 0.01; done; "#
+      + #"kill -KILL -- -$job; wait $job"#
+    let mpirun = ["mpirun", "--timeout", "60", "--oversubscribe", "--bind-to", "none", "-n", "\(ranks)"]
+    let killed = try Command.start(
+      ["bash", "-c", script, "-"] + mpirun + [Command.trial] + arguments("killed"), environment: ["saved": saved])
+    #expect(killed.code == 137, "\(killed.transcript)")
+    #expect(!FileManager.default.fileExists(atPath: folder.place("killed/checkpoints/step-240")))
+    try awaitLock("killed")
+    try succeed(arguments("killed") + ["--resume", "latest"], ranks: ranks)
+    let files = ["generator", "generator.ema", "generator.optimizer", "discriminator", "discriminator.optimizer"]
+      .map { "checkpoints/step-240/\($0).safetensors" }
+    for file in files + ["metrics.jsonl"] {
+      let (whole, resumed) = (folder.place("whole/\(file)"), folder.place("killed/\(file)"))
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: whole)) == Data(contentsOf: URL(fileURLWithPath: resumed)), "\(file)")
+    }
+  }
+
+  /// Ranks whose mpirun was killed end by themselves; the directory is theirs until then.
+  private func awaitLock(_ run: String) throws {
+    let lock = folder.place("\(run)/.lock")
+    let outcome = try Command.start(["timeout", "20", "flock", lock, "true"])
+    #expect(outcome.code == 0, "\(outcome.transcript)")
+  }
+
+  @Test func fromConfigurationToReport() throws {
+    let configuration = try succeed(["config", "--preset", "trial"])
+    #expect(configuration.contains("family: trial") && configuration.contains("generator_every: 1"))
+    let file = try folder.file("trial.yaml", Array("preset: trial\ntraining:\n  steps: 30\n".utf8))
+    let run = folder.place("run")
+    try succeed(["train", "--config", file, "--data", maps, "--out", run, "--threads", "1"], ranks: 2)
+    #expect(try values("generator_loss", "run").count == 30)
+    let head = try Command.launch(
+      ranks: 1, ["train", "--config", file, "--data", maps, "--out", folder.place("dry"), "--dry-run"], patience: 60,
+      program: Command.trial)
+    #expect(
+      head.errors.contains("generator: 2.834 k parameters") || head.output.contains("generator: "), "\(head.transcript)"
+    )
+
+    let inspected = try succeed(["inspect", "run", run, "--out", folder.place("loss.svg")])
+    for part in ["preset trial", "generator.ema.safetensors", "discriminator_loss", "| step-30"] {
+      #expect(inspected.contains(part), "lacks \(part):\n\(inspected)")
+    }
+    let model = try succeed(["inspect", "model", "--preset", "trial"])
+    for part in ["generator:", "discriminator:", "5 layers", "multiply-accumulates"] {
+      #expect(model.contains(part), "lacks \(part):\n\(model)")
+    }
+
+    let (fine, several) = (folder.place("fine.h5"), folder.place("several.h5"))
+    try succeed(["reconstruct", "--model", run, "--data", maps, "--out", fine], ranks: 2)
+    try succeed(
+      ["reconstruct", "--model", run, "--data", maps, "--samples", "3", "--name", "mean of 3", "--out", several],
+      ranks: 3)
+    let report = try succeed(
+      [
+        "evaluate", "--data", maps, "--reconstruction", fine, "--reconstruction", several, "--out",
+        folder.place("report"),
+      ], ranks: 2)
+    for method in ["bilinear", "kriging", "Trial GAN", "mean of 3", "CRPS"] {
+      #expect(report.contains(method), "lacks \(method):\n\(report)")
+    }
+    let table = try succeed([
+      "protocol", "--data", "all=\(maps)", "--model", run, "--magnification", "2", "4", "--out", folder.place("table"),
+    ])
+    #expect(table.contains("| Trial GAN"))
+    try succeed(["bench", "train-step", "--preset", "trial", "--batch", "2", "--steps", "1"])
+  }
+
+  /// What a family cannot do is said by name.
+  @Test func whatTheFamilyCannotDo() throws {
+    let run = folder.place("run")
+    try succeed(train("run", "training.steps=2"))
+    func refused(_ arguments: [String], _ part: String, location: SourceLocation = #_sourceLocation) throws {
+      let outcome = try Command.launch(ranks: 1, arguments, patience: 60, program: Command.trial)
+      #expect(
+        outcome.code == 1 && outcome.errors.contains(part), "\(outcome.transcript)", sourceLocation: location)
+    }
+    let data = ["--data", maps, "--out", folder.place("x")]
+    try refused(["prune", "--model", run, "--ratio", "0.2"] + data, "the family trial")
+    try refused(["distill", "--teacher", run, "--student", run] + data, "the family trial")
+    let mixed = try folder.file("mixed.yaml", Array("family: cgdm\npreset: trial\n".utf8))
+    try refused(["config", "--config", mixed], "another family")
+    let unknown = try folder.file("unknown.yaml", Array("family: trail\n".utf8))
+    try refused(["config", "--config", unknown], "did you mean trial?")
+    // A program that was built without the family says so.
+    let outcome = try Command.run(["inspect", "run", run])
+    #expect(outcome.code == 1 && outcome.errors.contains("no such family of models"), "\(outcome.transcript)")
+  }
+}
