@@ -44,7 +44,7 @@ struct SamplingOptions: ParsableArguments {
   @Flag(
     help: """
       Show the network each map turned and mirrored in all eight ways: a direct estimate is the mean over them (eight \
-      evaluations), draws take turns. Needs a run with training.symmetries.
+      evaluations), draws take turns. Needs a run with data.symmetries.
       """)
   var symmetries = false
 

@@ -13,6 +13,9 @@ public struct FamilyRegistry: Sendable {
   public init(_ families: [any ModelFamily.Type]) {
     precondition(!families.isEmpty, "one family at least")
     self.families = families
+    for title in families.map({ $0.title }) {
+      precondition(!title.isEmpty && title.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" }, title)
+    }
     for names in [families.map { $0.name }, families.flatMap { Self.presetNames($0) }] {
       precondition(Set(names).count == names.count, "a name is given twice among \(names)")
     }

@@ -18,7 +18,7 @@ public protocol ModelFamily: Sendable {
 
   /// As in `family:`.
   static var name: String { get }
-  /// As in tables.
+  /// As in tables, and in names of files: letters, digits and "-".
   static var title: String { get }
   /// What its players are called, in the order in which a step turns to them; the first is what a run is for.
   static var playerNames: [String] { get }

@@ -84,7 +84,7 @@ import Testing
       "run",
       [
         "diffusion.prediction=velocity", "diffusion.zero_terminal_snr=true", "diffusion.start=noise",
-        "diffusion.start_timestep=null", "training.symmetries=true",
+        "diffusion.start_timestep=null", "data.symmetries=true",
       ])
     let draw = [
       "reconstruct", "--data", maps, "--split", "all", "--model", run, "--sampler", "dpm-solver", "--steps", "3",
@@ -146,7 +146,7 @@ import Testing
     try expectFailure(model + ["--samples", "0"], ["--samples"], code: 64)
     try expectFailure(model + ["--samples", "3", "--estimate", "draw"], ["mean or direct"], code: 64)
     try expectFailure(model + ["--estimate", "direct"], ["no direct estimate", "expected: ", "epsilon"])
-    try expectFailure(model + ["--symmetries"], ["turned maps", "training.symmetries"])
+    try expectFailure(model + ["--symmetries"], ["turned maps", "data.symmetries"])
     try expectFailure(start + ["--method", "kriging", "--symmetries"], ["a model's"], code: 64)
     try expectFailure(start + ["--method", "spline", "--covariance-of", maps], ["--method kriging"], code: 64)
     try expectFailure(start + ["--method", "kriging", "--covariance-of", "nowhere.h5"], ["nowhere.h5"])

@@ -51,7 +51,7 @@ enum TrialFamily: ModelFamily {
   typealias Task = TrialTask
 
   static let name = "trial"
-  static let title = "Trial GAN"
+  static let title = "Trial-GAN"
   static let playerNames = ["generator", "discriminator"]
 
   static let presets: [FamilyPreset<Self>] = [
