@@ -159,7 +159,7 @@ let package = Package(
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
     tests("ComputingTests", ["Computing"]),
     tests("ConditioningTests", ["Conditioning", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
-    tests("ConfigurationTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("ConfigurationTests", ["Configuration", "Essentials", "TestSupport"]),
     tests("DiffusionTests", ["Computing", "Diffusion", "Essentials", "Metrics"]),
     tests(
       "EvaluationTests",
@@ -185,9 +185,14 @@ let package = Package(
         "TestSupport", "Training",
       ]),
     tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors"]),
-    tests("PicturesTests", ["Configuration", "Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("PicturesTests", ["Essentials", "Pictures", "Records", "TestSupport"]),
+    tests("ReconstructionTests", ["Essentials", "Interpolation", "Reconstruction", "Runs", "TestSupport"]),
     tests("RecordsTests", ["Essentials", "Records", "TestSupport"]),
-    tests("RunsTests", ["Essentials", "Models", "NeuralNetworks", "Records", "Runs"]),
+    tests(
+      "RunsTests",
+      [
+        "Conditioning", "Configuration", "Essentials", "Models", "NeuralNetworks", "Records", "Runs", "TestSupport",
+      ]),
     tests("TensorsTests", ["CKernels", "Computing", "Tensors"]),
   ]
 )

@@ -131,7 +131,8 @@ public struct SimulationRun: Sendable {
     let grid = configuration.grid
     let layers = configuration.layers
     return MapSetDescription(
-      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName, units: layers[0].unit,
+      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
+      units: layers[0].unit,
       configuration: SimulationRecord(configuration, stations: stations?.record).yaml, seed: configuration.seed,
       softwareVersion: Software.version,
       layers: layers.dropFirst().map {

@@ -9,7 +9,7 @@ import Tensors
 /// that rare directions count like common ones. Steps are scaled to be as large as Adam's usual ones, 0.2 times the
 /// learning rate for each weight in the root mean square (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4).
 /// Kernels (`[rest, last axis]`) and matrices go that way; those with fewer than eight rows or columns,
-/// depthwise kernels, tables, biases and vectors go by Adam, and statistics are left alone. Ranks may share the work:
+/// depthwise kernels, tables, biases and vectors go by Adam, and statistics are left alone. Ranks may divide the work:
 /// each finds the directions of some matrices, by cost, and all get them.
 public final class Optimiser {
   /// The numbers of the rule.
@@ -31,8 +31,8 @@ public final class Optimiser {
     public init() {}
   }
 
-  /// One rank of several that share Muon's work.
-  public struct Share {
+  /// One rank of several that divide Muon's work.
+  public struct Division {
     /// This rank.
     public var rank: Int
     /// How many ranks there are.
@@ -92,7 +92,7 @@ public final class Optimiser {
   /// Steps taken.
   public var stepCount = 0
   private let arena: ParameterArena
-  private let share: Share
+  private let division: Division
   /// What goes by Muon, in the order of the arena.
   private let matrices: [Matrix]
   /// The order in which directions are found: this rank's matrices by falling cost, then the others' momenta.
@@ -109,12 +109,12 @@ public final class Optimiser {
   /// - Parameters:
   ///   - arena: weights and gradients.
   ///   - rule: the numbers of the rule.
-  ///   - share: this rank's share of Muon's work; nil for all of it.
-  public init(_ arena: ParameterArena, rule: Rule, share: Share? = nil) {
+  ///   - division: how the ranks divide Muon's work; nil: all of it is done here.
+  public init(_ arena: ParameterArena, rule: Rule, division: Division? = nil) {
     precondition(arena.gradients != nil, "an optimiser needs gradients")
     self.arena = arena
     self.rule = rule
-    self.share = share ?? Share(rank: 0, size: 1) { _, _ in }
+    self.division = division ?? Division(rank: 0, size: 1) { _, _ in }
     first = Storage(zeroed: arena.count)
     second = Storage(zeroed: arena.count)
     let places = zip(arena.parameters, arena.ranges)
@@ -127,9 +127,9 @@ public final class Optimiser {
       begin = end.upperBound
     }
     self.blocks = blocks
-    let parts = Self.parts(of: arena.count, matrices, ranks: self.share.size)
+    let parts = Self.parts(of: arena.count, matrices, ranks: self.division.size)
     self.parts = parts
-    let own = parts[self.share.rank], costs = matrices.map { own.contains($0.range.lowerBound) ? $0.cost : 0 }
+    let own = parts[self.division.rank], costs = matrices.map { own.contains($0.range.lowerBound) ? $0.cost : 0 }
     room = matrices.filter { own.contains($0.range.lowerBound) }.map(\.scratch).max() ?? 0
     order = matrices.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
   }
@@ -147,7 +147,7 @@ public final class Optimiser {
     return zip(begins, begins.dropFirst()).map { $0..<$1 }
   }
 
-  /// Collective where ranks share the work: one step.
+  /// Collective where ranks divide the work: one step.
   ///
   /// - Parameters:
   ///   - learningRate: the step size of this step.
@@ -159,7 +159,7 @@ public final class Optimiser {
     stepCount += 1
     if !matrices.isEmpty {
       findDirections(gradients, Float(gradientScale), threads)
-      try share.gather(UnsafeMutableBufferPointer(start: second.base, count: arena.count), parts)
+      try division.gather(UnsafeMutableBufferPointer(start: second.base, count: arena.count), parts)
       descend(learningRate, threads)
     }
     let correction1 = 1 - Self.power(rule.beta1, stepCount)
@@ -179,7 +179,7 @@ public final class Optimiser {
 
   /// Every rank keeps every momentum, as it keeps the weights; the directions of others' matrices come later.
   private func findDirections(_ gradients: Storage, _ scale: Float, _ threads: Threads) {
-    let own = parts[share.rank]
+    let own = parts[division.rank]
     while scratch.count < threads.count { scratch.append(Storage(zeroed: room)) }
     threads.run(matrices.count) { job, worker in
       let matrix = matrices[order[job]], start = matrix.range.lowerBound, direction = second.base + start

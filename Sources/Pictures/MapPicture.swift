@@ -20,24 +20,24 @@ public struct MapPanel: Sendable {
   /// The values.
   public var map: ChannelFingerprint
   /// Which places count, row after row as the map; nil: all whose values are finite. The others are drawn grey.
-  public var valid: [Bool]?
+  public var mask: Mask?
   /// How values become colours.
   public var scale: Scale
 
   /// - Parameters:
   ///   - title: what stands above the map.
   ///   - map: the values, in the picture's unit.
-  ///   - valid: which places count, as many as the map has; nil for all.
+  ///   - mask: which places hold a value; nil for all.
   ///   - scale: how values become colours.
-  public init(_ title: String, _ map: ChannelFingerprint, valid: [Bool]? = nil, scale: Scale = .shared) {
-    precondition(valid.map { $0.count == map.values.count } ?? true, "a flag for each place")
+  public init(_ title: String, _ map: ChannelFingerprint, mask: Mask? = nil, scale: Scale = .shared) {
+    precondition(mask.map { $0.count == map.values.count } ?? true, "a flag for each place")
     self.title = title
     self.map = map
-    self.valid = valid
+    self.mask = mask
     self.scale = scale
   }
 
-  func isValid(_ index: Int) -> Bool { map.values[index].isFinite && (valid?[index] ?? true) }
+  func isValid(_ index: Int) -> Bool { map.values[index].isFinite && mask?[index] != false }
 
   /// The range of the values that count; nil where none does.
   var range: ClosedRange<Double>? {

@@ -100,11 +100,10 @@ struct ReconstructionSource {
       description.hasEnvironments = false
     case .coarse(let imported):
       description.hasStations = imported.hasStations
+      description.hasValid = false
       description.area = area
       description.longName = imported.longName ?? description.longName
     }
-    // A mask of coarse places says nothing about the fine ones between them.
-    if case .coarse = maps { description.hasValid = false }
     description.longName = "reconstructed " + description.longName
     description.configuration = record.model
     description.reconstruction = record
@@ -122,33 +121,26 @@ struct ReconstructionSource {
   /// What is observed, and where.
   var geometry: ObservationGeometry { ObservationGeometry(grid: grid, area: area, at: path) }
 
-  /// What is known of one map.
-  func observation(_ sample: Int) throws -> Observation {
-    let known = try known(of: sample)
-    switch maps {
-    case .fine: return .grid(GridObservation(coarse: grid.decimate(known), truth: known))
-    case .coarse: return .grid(GridObservation(coarse: known))
-    }
-  }
-
   /// A map as its file has it.
-  private func known(of sample: Int) throws -> StationMap {
+  func known(of sample: Int) throws -> StationMap {
     switch maps {
     case .fine(let reader): try reader.map(sample)
     case .coarse(let imported): try imported.read(sample..<sample + 1)[0]
     }
   }
 
-  /// File and sample, for messages.
-  func place(of sample: Int) -> String { "\(path), sample \(sample)" }
+  /// What is observed of it.
+  func observation(_ known: StationMap) -> Observation {
+    switch maps {
+    case .fine: .grid(GridObservation(coarse: grid.decimate(known), truth: known))
+    case .coarse: .grid(GridObservation(coarse: known))
+    }
+  }
 
   /// Stations and masks that the result takes over.
-  func companions(_ samples: [Int]) throws -> (stations: [SIMD3<Float>], masks: [Mask]) {
-    switch maps {
-    case .fine(let reader):
-      return (try reader.stations(indices: samples) ?? [], try reader.masks(indices: samples) ?? [])
-    case .coarse:
-      return (try samples.compactMap { try known(of: $0).station }, [])
-    }
+  func companions(_ known: [StationMap]) -> (stations: [SIMD3<Float>], masks: [Mask]) {
+    // A mask of coarse places says nothing about the fine ones between them.
+    if case .coarse = maps { return (known.compactMap(\.station), []) }
+    return (known.compactMap(\.station), known.compactMap(\.mask))
   }
 }

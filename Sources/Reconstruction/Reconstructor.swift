@@ -72,8 +72,9 @@ public enum Reconstructor {
     _ places: Range<Int>, _ source: ReconstructionSource, _ estimator: any Estimator
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
-    let made = try estimator.estimate(try samples.map(source.observation), keys: samples)
-    let companions = try source.companions(samples)
+    let known = try samples.map(source.known)
+    let made = try estimator.estimate(known.map(source.observation), keys: samples)
+    let companions = source.companions(known)
     return MapBlock(
       first: places.lowerBound, maps: made.map(\.map), stations: companions.stations, masks: companions.masks,
       layers: estimator.hasDeviation ? [ReconstructionRecord.deviationName: made.compactMap(\.deviation)] : [:],

@@ -67,15 +67,6 @@ public struct SamplingRequest: Sendable {
     }
   }
 
-  /// Throws where draws are asked for.
-  ///
-  /// - Parameter name: what draws nothing.
-  public func requireNoDraws(by name: String) throws {
-    guard draws == 1, estimate != .mean, !keepsDraws else {
-      throw Fault("\(name) draws nothing", at: "`draws`", expected: "one estimate of each map")
-    }
-  }
-
   /// Throws where anything is asked for that only a model can do.
   ///
   /// - Parameter name: what is no model.

@@ -15,7 +15,7 @@ final class Learner {
 
   init(_ player: Player, _ communicator: Communicator) {
     self.player = player
-    optimiser = Optimiser(player.arena, rule: player.rule, share: Optimiser.Share(communicator))
+    optimiser = Optimiser(player.arena, rule: player.rule, division: Optimiser.Division(communicator))
     average = communicator.isRoot && player.hasAverage ? BackgroundAverage(player.arena) : nil
   }
 

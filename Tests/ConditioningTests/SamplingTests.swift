@@ -34,6 +34,45 @@ import TestSupport
     #expect(!one.record.byEnvironment && one == Split(count: 12, seed: 4))
   }
 
+  /// The sizes of the public set of cities, 630 to 71, and shares; never all maps test.
+  @Test(arguments: [
+    (SplitRule.Size.count(71), 701, 71), (.count(71), 50, 49), (.share(0.25), 10, 3), (.share(0.01), 10, 1),
+    (.share(0), 10, 0), (.share(0.95), 2, 1), (.count(0), 10, 0), (.count(3), 1, 0),
+  ])
+  func sizes(size: SplitRule.Size, count: Int, test: Int) {
+    var rule = SplitRule()
+    rule.size = size
+    let split = Split(count: count, rule: rule, seed: 3)
+    #expect(split.test.count == test && split.training.count == count - test)
+    // A larger test set holds a smaller one of the same seed.
+    if test > 1 {
+      rule.size = .count(test - 1)
+      #expect(Set(split.test).isSuperset(of: Split(count: count, rule: rule, seed: 3).test))
+    }
+  }
+
+  /// Single maps are drawn also where there are environments, if that is asked for.
+  @Test func unitsAreChosen() throws {
+    let environments = (0..<120).map { Int32($0 % 12) }
+    var rule = SplitRule()
+    rule.byEnvironment = false
+    #expect(Split(count: 120, environments: environments, rule: rule, seed: 4) == Split(count: 120, seed: 4))
+    rule.byEnvironment = true
+    rule.size = .count(3)
+    let whole = Split(count: 120, environments: environments, rule: rule, seed: 4)
+    #expect(whole.test.count == 30 && Set(whole.test.map { environments[$0] }).count == 3)
+    let scratch = Scratch()
+    let plain = scratch.file("plain.h5")
+    let writer = try MapSetWriter.create(
+      path: plain, description: MapSetDescription(rows: 4, columns: 4, hasStations: false), count: 2,
+      communicator: try Communicator.world())
+    try writer.write(
+      MapBlock(first: 0, maps: (0..<2).map { ChannelFingerprint(rows: 4, columns: 4, repeating: Float($0)) }))
+    try writer.close()
+    let refused = fault { try Split(MapSetCollection(paths: [plain]), rule: rule, seed: 4) }
+    #expect(refused?.place.hasSuffix(":/environment") == true)
+  }
+
   @Test func otherMapsAreFound() throws {
     let split = Split(count: 600, seed: 1)
     try split.require(split.record, at: "maps.h5")

@@ -1,10 +1,9 @@
 import Essentials
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
+
 @testable import Configuration
-import Pictures
-import Records
 
 private enum Schedule: String, CaseIterable { case linear, cosine }
 

@@ -194,7 +194,7 @@ extension MultiRank {
           isTrained: true)
       }
       let optimisers = [
-        Optimiser(arenas[0], rule: rule, share: Optimiser.Share(world)), Optimiser(arenas[1], rule: rule),
+        Optimiser(arenas[0], rule: rule, division: Optimiser.Division(world)), Optimiser(arenas[1], rule: rule),
       ]
       let threads = Threads(count: 2), stream = RandomStream(seed: 3, purpose: .test)
       for step in 1...3 {

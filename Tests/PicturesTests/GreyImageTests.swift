@@ -1,10 +1,9 @@
-import Essentials
 import Foundation
-import TestSupport
-import Testing
-import Configuration
-@testable import Pictures
 import Records
+import Testing
+import TestSupport
+
+@testable import Pictures
 
 @Suite struct GreyImageTests {
   let scratch: Scratch

@@ -1,10 +1,8 @@
 import Essentials
 import Foundation
-import TestSupport
 import Testing
-import Configuration
+
 @testable import Pictures
-import Records
 
 @Suite struct MapPictureTests {
   /// A smooth field of pathloss about a station, with some structure [dB].
@@ -32,8 +30,8 @@ import Records
       title: "Channel fingerprint 17, NLOS, magnification 4",
       panels: [
         MapPanel("coarse 32x32", field(32)), MapPanel("bicubic", field(64)),
-        MapPanel("reconstructed", truth), MapPanel("truth", truth, valid: valid),
-        MapPanel("error", error, valid: valid, scale: .diverging),
+        MapPanel("reconstructed", truth), MapPanel("truth", truth, mask: Mask(valid)),
+        MapPanel("error", error, mask: Mask(valid), scale: .diverging),
       ])
     let image = picture.rendered()
     #expect(image.width > 5 * 256)

@@ -1,10 +1,7 @@
-import Essentials
 import Foundation
-import TestSupport
 import Testing
-import Configuration
+
 @testable import Pictures
-import Records
 
 @Suite struct PlotTests {
   private func keep(_ svg: String, _ name: String) throws {

@@ -4,6 +4,7 @@ import Models
 import NeuralNetworks
 import Runs
 import Testing
+import TestSupport
 
 @Suite struct ModelFileTests {
   private let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -2,6 +2,8 @@ import Essentials
 import Foundation
 import Records
 import Testing
+import TestSupport
+
 @testable import Runs
 
 @Suite final class RunDirectoryTests {

@@ -38,8 +38,8 @@ extension MeasurementPlan {
     return MapPicture(
       title: "\(measurements.count) measurements: expected RMSE \(error) dB, then \(after) dB",
       panels: [
-        MapPanel("kriging of \(self.known) samples", map, valid: known.mask?.flags, scale: .own),
-        MapPanel("deviation", deviation, valid: known.mask?.flags, scale: .own),
+        MapPanel("kriging of \(self.known) samples", map, mask: known.mask, scale: .own),
+        MapPanel("deviation", deviation, mask: known.mask, scale: .own),
         MapPanel("order of the places", order, scale: .own),
       ])
   }

@@ -13,16 +13,16 @@ extension EvaluationReport {
   ) throws {
     for (name, row) in examples {
       let pair = try source.pair(row.position)
-      let best = bestInterpolation, coarse = pair.coarse, valid = pair.truth.mask?.flags
-      let interpolation = Estimate(try interpolations[best].interpolate(coarse))
+      let best = bestInterpolation, coarse = pair.coarse, mask = pair.truth.mask
+      let interpolation = ComparedMap(try interpolations[best].interpolate(coarse))
       var panels = [
-        MapPanel("truth", pair.truth.map, valid: valid),
-        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, valid: coarse.mask?.flags),
+        MapPanel("truth", pair.truth.map, mask: mask),
+        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, mask: coarse.mask),
       ]
       if pair.reconstructions.isEmpty {
         panels += Self.panels(names[best], interpolation, pair)
       } else {
-        panels.append(MapPanel(names[best], interpolation.map, valid: valid))
+        panels.append(MapPanel(names[best], interpolation.map, mask: mask))
       }
       for (number, estimate) in pair.reconstructions.enumerated() {
         panels += Self.panels(names[self.interpolations + number], estimate, pair)
@@ -36,17 +36,17 @@ extension EvaluationReport {
   }
 
   private static func panels(
-    _ name: String, _ estimate: Estimate, _ pair: EvaluationSource.Pair
+    _ name: String, _ estimate: ComparedMap, _ pair: EvaluationSource.Pair
   ) -> [MapPanel] {
     var error = estimate.map
     for i in error.values.indices { error.values[i] -= pair.truth.map.values[i] }
-    let valid = pair.truth.mask?.flags
+    let mask = pair.truth.mask
     var panels = [
-      MapPanel(name, estimate.map, valid: valid),
-      MapPanel("error of \(name)", error, valid: valid, scale: .diverging),
+      MapPanel(name, estimate.map, mask: mask),
+      MapPanel("error of \(name)", error, mask: mask, scale: .diverging),
     ]
     if let predicted = estimate.predicted {
-      panels.append(MapPanel("deviation of \(name)", predicted.deviation, valid: valid, scale: .own))
+      panels.append(MapPanel("deviation of \(name)", predicted.deviation, mask: mask, scale: .own))
     }
     return panels
   }

@@ -56,7 +56,7 @@ public enum Evaluator {
   ) throws -> EvaluationRow {
     let pair = try source.pair(position), sample = source.samples[position]
     do {
-      let estimates = try interpolations.map { Estimate(try $0.interpolate(pair.coarse)) } + pair.reconstructions
+      let estimates = try interpolations.map { ComparedMap(try $0.interpolate(pair.coarse)) } + pair.reconstructions
       let truth = pair.truth
       let grey = try GreyScale(of: truth.map, mask: truth.mask, scale: scale)
       let predicted = unmeasured(pair, source.grid)
@@ -79,7 +79,7 @@ public enum Evaluator {
 
   /// Nil where the region holds no valid pixel, or none above the minimum: the faults of the whole map have shown before.
   private static func regional(
-    _ estimate: Estimate, _ truth: StationMap, _ region: MapRegion, _ scale: MetricScale
+    _ estimate: ComparedMap, _ truth: StationMap, _ region: MapRegion, _ scale: MetricScale
   ) -> MapMetrics? {
     try? MapMetrics(
       comparing: estimate.map, to: truth.map, mask: truth.mask, region: region, scale: scale, similarity: false)

@@ -4,7 +4,7 @@ import MapStorage
 import Metrics
 
 /// A fine map that was made of a coarse one, and how far off it may be, where that is known.
-struct Estimate {
+struct ComparedMap {
   let map: ChannelFingerprint
   let predicted: PredictedMap?
 
@@ -39,15 +39,15 @@ struct EvaluationSource {
     fileprivate let positions: [Int: Int]
     fileprivate let order: [Int]
 
-    fileprivate func estimate(of sample: Int) throws -> Estimate {
+    fileprivate func estimate(of sample: Int) throws -> ComparedMap {
       let position = positions[sample] ?? 0
       let map = try reader.read(indices: [position])[0]
       let name = ReconstructionRecord.deviationName
       guard reader.description.layers.contains(where: { $0.name == name }) else {
-        return Estimate(map: map, predicted: nil)
+        return ComparedMap(map: map, predicted: nil)
       }
       let deviation = try reader.read(layer: name, indices: [position])[0]
-      return Estimate(
+      return ComparedMap(
         map: map,
         predicted: PredictedMap(
           mean: map, deviation: deviation, drawCount: record.draws, draws: try reader.draws(of: position)))
@@ -58,7 +58,7 @@ struct EvaluationSource {
   struct Pair {
     let truth: StationMap
     /// One of each file.
-    let reconstructions: [Estimate]
+    let reconstructions: [ComparedMap]
     /// The decimated truth, which the interpolations start from.
     let coarse: StationMap
   }
