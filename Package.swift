@@ -101,8 +101,8 @@ let package = Package(
     library(
       "Models",
       [
-        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "MapStorage", "Metrics",
-        "NeuralNetworks", "Records", "Runs", "Tensors",
+        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "MapStorage", "MessagePassing",
+        "Metrics", "NeuralNetworks", "Records", "Runs", "Tensors",
       ]),
 
     // Floor 6: what uses models.
@@ -146,8 +146,8 @@ let package = Package(
     .executableTarget(
       name: "ckm-trial",
       dependencies: [
-        "Commands", "Computing", "Conditioning", "Configuration", "Essentials", "MapStorage", "Metrics", "Models",
-        "NeuralNetworks", "Records", "Runs", "Tensors",
+        "Commands", "Computing", "Conditioning", "Configuration", "Essentials", "MapStorage", "MessagePassing",
+        "Metrics", "Models", "NeuralNetworks", "Records", "Runs", "Tensors",
       ], path: "Tests/TrialCommand", swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Essentials"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -184,7 +184,7 @@ let package = Package(
         "MapStorage", "MessagePassing", "Models", "NeuralNetworks", "Reconstruction", "Records", "Runs", "Tensors",
         "TestSupport", "Training",
       ]),
-    tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors"]),
+    tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors", "TestSupport"]),
     tests("PicturesTests", ["Essentials", "Pictures", "Records", "TestSupport"]),
     tests("ReconstructionTests", ["Essentials", "Interpolation", "Reconstruction", "Runs", "TestSupport"]),
     tests("RecordsTests", ["Essentials", "Records", "TestSupport"]),

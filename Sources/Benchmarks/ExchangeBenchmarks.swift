@@ -65,22 +65,23 @@ public enum ScalingBenchmark {
       case .shared: .shared
       case nil: .automatic
       }
-    let exchange = try GradientExchange(
-      rig.trial.arena, by: reducer, bucketBytes: bucketBytes, hasSpareCore: wanted == .thread,
-      communicator: world)
-    let way = wanted ?? (exchange.way == .shared ? .shared : .polled)
+    let exchanges = try rig.trial.arenas.map {
+      try GradientExchange(
+        $0, by: reducer, bucketBytes: bucketBytes, hasSpareCore: wanted == .thread, communicator: world)
+    }
+    let way = wanted ?? (exchanges[0].way == .shared ? .shared : .polled)
     var together: [Double] = [], apart: [Double] = [], hidden: [Double] = [], total: [Double] = []
     for step in 0...settings.steps {
       try world.barrier()
-      let joint = try seconds { try rig.train(exchange) }
+      let joint = try seconds { try rig.train(exchanges) }
       try world.barrier()
       let alone = try seconds { try rig.train() }
       let slowest = try world.allReduce([joint, alone], .maximum)
       if step == 0 { continue }  // fresh memory
       together.append(slowest[0])
       apart.append(slowest[1])
-      hidden.append(exchange.lastHiddenSeconds)
-      total.append(exchange.lastTotalSeconds)
+      hidden.append(exchanges.reduce(0) { $0 + $1.lastHiddenSeconds })
+      total.append(exchanges.reduce(0) { $0 + $1.lastTotalSeconds })
     }
     let efficiency = median(apart) / median(together), sum = total.reduce(0, +)
     let share = sum > 0 ? hidden.reduce(0, +) / sum : 1

@@ -20,18 +20,18 @@ public enum OptimiserBenchmark {
     let threads = Threads(count: settings.threads)
     RandomStream(seed: settings.seed, purpose: .test).fillGaussian(
       UnsafeMutableBufferPointer(start: gradients.base, count: arena.count))
-    func time(isMuon: Bool, division: Optimiser.Division?) throws -> [Double] {
+    func time(_ kind: Optimiser.Rule.Kind, division: Optimiser.Division?) throws -> [Double] {
       var rule = Optimiser.Rule()
-      rule.isMuon = isMuon
+      rule.kind = kind
       let optimiser = Optimiser(arena, rule: rule, division: division)
       return try slowestSeconds(settings.steps, world) {
         try optimiser.step(learningRate: 1e-6, threads: threads)
       }
     }
     let ways: [(name: String, key: String, times: [Double])] = [
-      ("Adam", "adam", try time(isMuon: false, division: nil)),
-      ("Muon, shared by the ranks", "muon_shared", try time(isMuon: true, division: Optimiser.Division(world))),
-      ("Muon, each rank alone", "muon_alone", try time(isMuon: true, division: nil)),
+      ("Adam", "adam", try time(.adam, division: nil)),
+      ("Muon, shared by the ranks", "muon_shared", try time(.muon, division: Optimiser.Division(world))),
+      ("Muon, each rank alone", "muon_alone", try time(.muon, division: nil)),
     ]
     var table = MarkdownTable(
       ["optimiser", "median", "least", "most"], alignments: [.left, .right, .right, .right])

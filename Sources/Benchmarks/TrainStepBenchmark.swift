@@ -9,7 +9,7 @@ import Training
 final class StepRig {
   let engine: Engine
   let trial: StepTrial
-  private let optimiser: Optimiser?
+  private let optimisers: [Optimiser]
   private let batch: Int, microbatch: Int
   private var step = 0
   var profile: OperationProfile?
@@ -25,39 +25,41 @@ final class StepRig {
   ) throws {
     engine = Engine(threads: settings.threads, convolution: convolution)
     trial = try subject.makeTrial(settings.batch, isTrained, settings.seed, engine)
-    optimiser = isTrained ? Optimiser(trial.arena, rule: Optimiser.Rule()) : nil
+    optimisers = isTrained ? trial.arenas.map { Optimiser($0, rule: Optimiser.Rule()) } : []
     batch = settings.batch
     microbatch = settings.microbatch == 0 ? settings.batch : settings.microbatch
   }
 
-  /// Forward, backward, the exchange between the ranks where there is one, and Adam; returns the loss.
-  @discardableResult
-  func train(_ exchange: GradientExchange? = nil) throws -> Double {
-    profile?.restart()
-    trial.arena.clearGradients()
-    profile?.lap("clear gradients", "", work: .init(passes: 1, over: trial.arena.count))
-    var sum = 0.0
-    if let exchange { try exchange.exchange { sum = addGradients($0) } } else { sum = addGradients { _ in } }
-    profile?.restart()
-    try optimiser?.step(learningRate: 5e-5, threads: engine.threads)
-    profile?.lap("Adam", "", work: .init(passes: 7, over: trial.arena.count))
+  /// For each player forward, backward, the exchange between the ranks where there is one, and Adam.
+  ///
+  /// - Parameter exchanges: one for each player, or none.
+  func train(_ exchanges: [GradientExchange] = []) throws {
+    for (player, arena) in trial.arenas.enumerated() {
+      profile?.restart()
+      arena.clearGradients()
+      profile?.lap("clear gradients", "", work: .init(passes: 1, over: arena.count))
+      if exchanges.isEmpty {
+        addGradients(of: player) { _ in }
+      } else {
+        try exchanges[player].exchange { addGradients(of: player, $0) }
+      }
+      profile?.restart()
+      try optimisers[player].step(learningRate: 5e-5, threads: engine.threads)
+      profile?.lap("Adam", "", work: .init(passes: 7, over: arena.count))
+    }
     step += 1
-    return sum / Double(batch)
   }
 
-  /// Forward and backward; returns the sum of the losses. `watch` gets the tape of the last backward.
-  private func addGradients(_ watch: (Tape) -> Void) -> Double {
-    var sum = 0.0
+  /// Forward and backward; `watch` gets the tape of the last backward.
+  private func addGradients(of player: Int, _ watch: (Tape) -> Void) {
     for first in stride(from: 0, to: batch, by: microbatch) {
       let maps = first..<min(batch, first + microbatch)
-      let tape = Tape(engine: engine, isRecording: true)
+      let tape = Tape(engine: engine, training: trial.arenas[player])
       tape.profile = profile
       if maps.upperBound == batch { watch(tape) }
-      let loss = trial.losses(maps, step, tape)
-      tape.backward(from: loss, seed: 1 / Float(batch))
-      sum += loss.value.values().reduce(0) { $0 + Double($1) }
+      let losses = trial.losses(player, maps, step, tape)
+      tape.backward(from: losses, seed: 1 / Float(batch))
     }
-    return sum
   }
 
   /// A forward pass without a tape, as the samplers run it.

@@ -38,14 +38,22 @@ struct DistillCommand: ParsableCommand {
   private func distill<Family: DistillableFamily>(_ family: Family.Type, _ communicator: Communicator) throws {
     let console = Console(isEnabled: communicator.isRoot)
     let taught = try TrainedRun<Family>.load(run: teacher, communicator: communicator, console: console)
+    let other = try ChannelKnowledgeMaps.families.family(ofRunAt: student, communicator: communicator)
+    guard other == family else {
+      throw Fault(
+        "the student is of another family than its teacher", at: student, expected: family.name, found: other.name)
+    }
     let student = try TrainedRun<Family>.load(run: student, communicator: communicator, console: console)
+    try training.requireFamily(family.name, communicator)
     let configuration = try communicator.agree("read the configuration") {
       try Family.distillation(
         Configuration.load(preset: student.configuration, file: changes.config, overrides: changes.set), by: taught,
         at: "\(student.path) after \(taught.path)")
     }
     var (request, engine) = try training.prepare(configuration.training, communicator, console)
-    request.initialWeights = "\(student.path)/\(Family.players(student.model, configuration)[0].averageFile)"
+    for player in Family.players(student.model, configuration) {
+      request.initialWeights[player.name] = "\(student.path)/\(player.usedFile)"
+    }
     try training.run(
       Trainer(request, configuration, communicator: communicator, engine: engine, console: console) {
         try Family.makeTask($0, $1, $2, teacher: taught)

@@ -7,9 +7,12 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "draws": "--samples", "estimate": "--estimate", "keep_draws": "--keep-draws", "magnification": "--magnification",
+    "draws": "--samples", "eta": "--eta", "estimate": "--estimate", "initial_weights": "--initial-weights",
+    "keep_draws": "--keep-draws", "magnification": "--magnification",
     "maps": "--maps", "no_statistics": "--no-statistics", "picture_range": "--png-range", "prunable": "--prunable",
     "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
+    "sampler": "--sampler",
+    "seed": "--seed", "spacing": "--sampler-spacing", "steps": "--steps",
     "split": "--split", "start_timestep": "--start-timestep", "station_height": "--station-height",
     "symmetries": "--symmetries", "target_parameters": "--target-parameters", "units": "--units",
   ]

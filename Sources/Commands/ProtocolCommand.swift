@@ -66,7 +66,8 @@ struct ProtocolCommand: ParsableCommand {
     }
     var request = ProtocolRequest(data: data, models: models, outputDirectory: out)
     request.magnifications = magnification
-    sampling.apply(to: &request.sampling)
+    request.sampling.sampling = sampling.request
+    request.sampling.batch = sampling.batch
     request.stations = stations
     request.stationHeight = place.stationHeight
     request.area = place.area

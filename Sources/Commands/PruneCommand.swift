@@ -11,7 +11,7 @@ struct PruneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prune", abstract: "Take the layers away that a trained run can best do without.",
     discussion: """
-      Every prunable layer is taken away alone, over a fixed sample of maps, timesteps and noise, the work shared out \
+      Every prunable layer is taken away alone, over a fixed sample of draws, the work shared out \
       over the ranks; rank 0 finds the set that costs least. What is interrupted goes on when the same command is given \
       again. The result is a run like any other (prune.md says what went); ckm distill restores its quality.
       """)
@@ -31,7 +31,7 @@ struct PruneCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The student's run directory.")
   var out: String
 
-  @Option(help: "Draws of map, timestep and noise over which a layer is judged.")
+  @Option(help: "Draws of training samples over which a layer is judged.")
   var samples = 64
 
   @Option(help: "Draws that a rank has in the network at a time.")

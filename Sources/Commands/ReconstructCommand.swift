@@ -66,8 +66,8 @@ struct ReconstructCommand: ParsableCommand {
     guard covarianceOf == nil || method == .kriging else {
       throw ValidationError("--covariance-of is for --method kriging.")
     }
-    guard method == nil || !(sampling.areModels || keepDraws) else {
-      throw ValidationError("--samples, --estimate, --symmetries and --keep-draws are a model's.")
+    guard method == nil || (sampling.request.asked.isEmpty && !keepDraws) else {
+      throw ValidationError("How maps are drawn (--sampler, --samples, --estimate, --keep-draws, ...) is a model's.")
     }
     guard method == nil || split == nil || split == .all else {
       throw ValidationError("--split \(split?.rawValue ?? "") is a run's; --method takes all maps.")
@@ -79,7 +79,8 @@ struct ReconstructCommand: ParsableCommand {
     let console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
     var request = ReconstructionRequest(input: input, output: out)
-    sampling.apply(to: &request)
+    request.sampling = sampling.request
+    request.batch = sampling.batch
     request.magnification = magnification
     request.sampling.keepsDraws = keepDraws
     request.name = name

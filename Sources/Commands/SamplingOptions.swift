@@ -1,6 +1,5 @@
 import ArgumentParser
 import Diffusion
-import Reconstruction
 import Runs
 
 extension SamplingRequest.SamplerKind: ExpressibleByArgument {}
@@ -10,11 +9,12 @@ extension WeightsChoice: ExpressibleByArgument {}
 
 /// How a trained network draws maps; shared by all commands that let it.
 struct SamplingOptions: ParsableArguments {
-  @Option(help: "The way from noise to a map: ddim, dpm-solver (second order), or ancestral with all steps.")
-  var sampler = SamplingRequest.SamplerKind.ddim
+  @Option(
+    help: "The way from noise to a map: ddim, dpm-solver (second order), or ancestral with all steps. Default: ddim.")
+  var sampler: SamplingRequest.SamplerKind?
 
-  @Option(help: "Network evaluations of a draw by ddim or dpm-solver.")
-  var steps = 20
+  @Option(help: "Network evaluations of a draw by ddim or dpm-solver. Default: 20.")
+  var steps: Int?
 
   @Option(
     name: .customLong("sampler-spacing"),
@@ -24,8 +24,8 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "The timestep where a coarse start begins. Default: the run's diffusion.start_timestep.")
   var startTimestep: Int?
 
-  @Option(help: "The share of noise that each step of ddim or dpm-solver adds, 0 to 1.")
-  var eta = 0.0
+  @Option(help: "The share of noise that each step of ddim or dpm-solver adds, 0 to 1. Default: 0.")
+  var eta: Double?
 
   @Option(
     name: .customLong("samples"),
@@ -68,20 +68,18 @@ struct SamplingOptions: ParsableArguments {
     }
   }
 
-  /// Whether something is asked for that only a model can do.
-  var areModels: Bool { draws > 1 || estimate != nil || symmetries }
-
-  /// Puts the options into a request.
-  func apply(to request: inout ReconstructionRequest) {
-    request.sampling.sampler = sampler
-    request.sampling.steps = steps
-    request.sampling.spacing = spacing
-    request.sampling.startTimestep = startTimestep
-    request.sampling.eta = eta
-    request.sampling.draws = draws
-    request.sampling.estimate = estimate
-    request.sampling.usesSymmetries = symmetries
-    request.sampling.seed = seed
-    request.batch = batch
+  /// What is asked of a model.
+  var request: SamplingRequest {
+    var request = SamplingRequest()
+    request.sampler = sampler
+    request.steps = steps
+    request.spacing = spacing
+    request.startTimestep = startTimestep
+    request.eta = eta
+    request.draws = draws
+    request.estimate = estimate
+    request.usesSymmetries = symmetries
+    request.seed = seed
+    return request
   }
 }

@@ -18,8 +18,11 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var training: TrainingOptions
 
-  @Option(help: ArgumentHelp("Start from these weights (safetensors with PyTorch's names).", valueName: "file"))
-  var initialWeights: String?
+  @Option(
+    help: ArgumentHelp(
+      "Start from these weights (safetensors with PyTorch's names). Repeatable where several networks learn.",
+      valueName: "[network=]file"))
+  var initialWeights: [String] = []
 
   func run() throws {
     let communicator = try Communicator.world()
@@ -31,9 +34,16 @@ struct TrainCommand: ParsableCommand {
     _ family: Family.Type, preset: String?, _ communicator: Communicator
   ) throws {
     let console = Console(isEnabled: communicator.isRoot)
-    let configuration = try communicator.agree("read the configuration") { try source.load(family, preset: preset) }
+    try training.requireFamily(family.name, communicator)
+    let configuration = try Family.resolved(
+      communicator.agree("read the configuration") { try source.load(family, preset: preset) },
+      communicator: communicator, console: console)
     var (request, engine) = try training.prepare(configuration.training, communicator, console)
-    request.initialWeights = initialWeights
+    for text in initialWeights {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      let isNamed = parts.count == 2 && Family.playerNames.contains(parts[0])
+      request.initialWeights[isNamed ? parts[0] : Family.playerNames[0]] = isNamed ? parts[1] : text
+    }
     try training.run(
       Trainer(request, configuration, communicator: communicator, engine: engine, console: console), console)
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Essentials
 import MessagePassing
 import Records
 import Runs
@@ -33,6 +34,20 @@ struct TrainingOptions: ParsableArguments {
     request.resume = resume
     request.hasSpareCore = try RankCores(communicator).count > threads.count
     return (request, Engine(threads, convolution: training.convolution))
+  }
+
+  /// Collective. Throws where the run that is to go on is of another family.
+  func requireFamily(_ name: String, _ communicator: Communicator) throws {
+    try communicator.onRoot("look at the run") {
+      guard resume == .latest, RunDirectory.exists(at: out) else { return }
+      let run = try RunDirectory.open(at: out)
+      let found = try ChannelKnowledgeMaps.families.family(ofRun: run.configuration(), named: run.configurationPath)
+        .name
+      guard found != name else { return }
+      throw Fault(
+        "the run is of another family of models", at: out, expected: name, found: found,
+        hint: "resume with a preset of \(found), or begin a new run in another directory")
+    }
   }
 
   /// Collective. Trains, or says what would be done; a run that was stopped ends with exit code 75.

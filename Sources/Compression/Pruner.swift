@@ -82,7 +82,9 @@ public enum Pruner {
     let chosen = try communicator.onRoot("solve the knapsack") {
       CoveringKnapsack.solve(values: layers.map(\.value), weights: layers.map(\.layer.parameters), covering: need) ?? []
     }
-    let student = try Student(of: trained, without: Set(chosen.map { layers[$0].layer.name }))
+    let student = try communicator.agree("make the student") {
+      try Student(of: trained, without: Set(chosen.map { layers[$0].layer.name }))
+    }
     let joint = try JointLoss(scan.batches, student.model, communicator)
     let report = try PruningReport(
       teacher: trained, student: student, data: data.maps.path, need: need, layers: layers, chosen: Set(chosen),
@@ -144,11 +146,11 @@ extension PruningRequest.Goal: CustomStringConvertible {
 
 /// How far the student is from its teacher, and each from the truth, over the scan's sample.
 struct JointLoss: Sendable {
-  /// E ||eps_teacher - eps_student||², mean over elements: what the sum of the chosen values predicts.
+  /// the squared difference of the two answers, mean over elements: what the sum of the chosen values predicts.
   var difference: Double
-  /// E ||eps - eps_teacher||².
+  /// the teacher's squared error.
   var teacher: Double
-  /// E ||eps - eps_student||².
+  /// the student's squared error.
   var student: Double
 
   /// Collective: each rank has some batches; the sums are taken in the order of the draws.

@@ -40,9 +40,9 @@ public struct PruningReport: Sendable {
   public let student: Size
   /// The sum of the chosen layers' values: the joint loss if losses added up.
   public let predictedLoss: Double
-  /// E ||eps_teacher - eps_student||² over the same sample.
+  /// The squared difference of the two answers over the same sample.
   public let actualLoss: Double
-  /// The teacher's own loss (eq. 32) over that sample.
+  /// The teacher's own loss over that sample.
   public let teacherLoss: Double
   /// The student's, before any training.
   public let studentLoss: Double

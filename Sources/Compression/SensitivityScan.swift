@@ -10,7 +10,7 @@ import Runs
 public struct LayerSensitivity: Sendable {
   /// The layer, with what it would save.
   public var layer: NetworkOutline.PrunableUnit
-  /// E ||eps_teacher - eps_without_layer||², mean over elements.
+  /// The squared difference that it makes in the answer, mean over elements.
   public var value: Double
   /// The standard error of that mean over the draws.
   public var standardError: Double?

@@ -18,11 +18,13 @@ struct Student<Family: PrunableFamily> {
     let teachers = Family.players(trained.model, trained.configuration)
     for (own, teacher) in zip(Family.players(model, configuration), teachers) {
       let (from, to) = (teacher.arena, own.arena)
-      let places = Dictionary(uniqueKeysWithValues: zip(from.parameters.map(\.name), from.ranges))
+      let places = Dictionary(
+        uniqueKeysWithValues: zip(from.parameters, from.ranges).map { ($0.name, (shape: $0.shape, range: $1)) })
       for (parameter, range) in zip(to.parameters, to.ranges) {
-        guard let source = places[parameter.name] else {
+        guard let place = places[parameter.name], place.shape == parameter.shape else {
           preconditionFailure("a pruned network has no parameters of its own, such as \(parameter.name)")
         }
+        let source = place.range
         (to.weights.base + range.lowerBound).update(from: from.weights.base + source.lowerBound, count: range.count)
       }
     }

@@ -9,7 +9,7 @@ public protocol SampleSource: Sendable {
 
   /// The files, for messages.
   var path: String { get }
-  /// How many samples an epoch visits.
+  /// How many samples an epoch visits; those built on a data set's maps visit each as often as `MapData.epoch` has it.
   var epochCount: Int { get }
   /// How many held-out samples there are.
   var heldOutCount: Int { get }
@@ -78,5 +78,8 @@ public struct MapData: Sendable {
   }
 
   /// What a log's head says of them: files and sizes of the split.
-  public var summary: String { "\(maps.path), \(split.training.count) maps to train on, \(split.test.count) held out" }
+  public var summary: String {
+    "\(maps.path), \(split.training.count) maps to train on, \(split.test.count) held out"
+      + (split.record.byEnvironment ? " (whole environments)" : "")
+  }
 }

@@ -93,10 +93,17 @@ public struct Split: Equatable, Sendable {
   /// - Throws: `Fault` when they cannot be read, or environments are to be drawn and there are none.
   public init(_ data: MapSetCollection, rule: SplitRule = SplitRule(), seed: UInt64) throws {
     let environments = data.environments
-    guard rule.byEnvironment != true || environments != nil else {
+    let count = environments.map { Set($0).count } ?? 0
+    guard rule.byEnvironment != true || count > 1 else {
       throw Fault(
         "the maps cannot be split by environment", at: "\(data.path):/environment",
-        expected: "each map's environment", found: "nothing")
+        expected: "two environments at least", found: "\(count)", hint: "split.unit: map draws single maps")
+    }
+    let units = rule.byEnvironment ?? true && count > 1 ? count : data.count
+    if case .count(let wanted) = rule.size, wanted >= units {
+      throw Fault(
+        "nothing would be left to train on", at: "split.test_count", expected: "at most \(units - 1) of \(units)",
+        found: "\(wanted)")
     }
     self.init(count: data.count, environments: environments, rule: rule, seed: seed)
   }

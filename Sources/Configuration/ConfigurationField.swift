@@ -1,6 +1,6 @@
 import Yams
 
-/// What a key may be changed for without making another run: `.resumption`, for one.
+/// What a key is, for those who compare configurations; floors above define their own.
 public struct ConfigurationTag: Hashable, Sendable {
   private let name: String
 

@@ -55,11 +55,12 @@ extension Configuration {
     for (old, new) in Section.renamed {
       let (from, to) = (old.split(separator: ".").map(String.init), new.split(separator: ".").map(String.init))
       guard let value = ConfigurationReader.take(from, from: &root) else { continue }
-      guard ConfigurationReader.put(value, to, into: &root) else {
+      guard !ConfigurationReader.holds(to, in: root) else {
         throw Fault(
           "a key is given under two names", at: key.appending(old).place(value), expected: "\(new) alone",
           found: "\(old) as well")
       }
+      ConfigurationReader.put(value, to, into: &root)
     }
     return root
   }
@@ -121,20 +122,25 @@ enum ConfigurationReader {
     return value
   }
 
-  /// Puts a value at a path of nested sections; false where there is one already.
-  static func put(_ value: Node, _ path: [String], into node: inout Node) -> Bool {
-    guard case .mapping(var mapping) = node, let first = path.first else { return false }
+  /// Whether nested sections have something at a path.
+  static func holds(_ path: [String], in node: Node) -> Bool {
+    guard let first = path.first else { return true }
+    guard case .mapping(let mapping) = node, let inner = mapping[Node(first)] else { return false }
+    return holds(Array(path.dropFirst()), in: inner)
+  }
+
+  /// Puts a value at a path of nested sections. What stands in the way and is no section stays, for the reader to refuse.
+  static func put(_ value: Node, _ path: [String], into node: inout Node) {
+    guard case .mapping(var mapping) = node, let first = path.first else { return }
     let rest = Array(path.dropFirst())
     if rest.isEmpty {
-      guard mapping[Node(first)] == nil else { return false }
       mapping[Node(first)] = value
     } else {
       var inner = mapping[Node(first)] ?? Node([(Node, Node)]())
-      guard put(value, rest, into: &inner) else { return false }
+      put(value, rest, into: &inner)
       mapping[Node(first)] = inner
     }
     node = .mapping(mapping)
-    return true
   }
 
   private static func unknown(_ name: Node.Scalar, _ key: ConfigurationKey, known: [String]) -> Fault {

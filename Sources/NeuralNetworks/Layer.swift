@@ -20,9 +20,9 @@ public struct LayerCost: Sendable {
   public var parameters: Int
   /// Multiply-accumulates, in convolutions and linear layers.
   public var multiplyAccumulates: Int
-  /// Parameters of norms, which the CGDM paper's counter leaves out.
+  /// Parameters of norms, which some papers' counters leave out.
   public var normParameters = 0
-  /// Values written by nearest upsampling before the layer, which the CGDM paper's counter adds as one operation each.
+  /// Values written by nearest upsampling before the layer, which some papers' counters add as one operation each.
   public var upsampledValues = 0
   /// The extents of a convolution.
   public var convolution: ConvolutionShape?

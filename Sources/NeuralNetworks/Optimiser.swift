@@ -14,8 +14,15 @@ import Tensors
 public final class Optimiser {
   /// The numbers of the rule.
   public struct Rule: Sendable, Equatable {
-    /// Whether matrices go by Muon.
-    public var isMuon = false
+    /// What turns gradients into steps.
+    public enum Kind: Sendable {
+      /// All weights by Adam.
+      case adam
+      /// Matrices by Muon, the rest by Adam.
+      case muon
+    }
+    /// What turns gradients into steps.
+    public var kind = Kind.adam
     /// Decay of Muon's momentum.
     public var momentum: Double = 0.95
     /// Decay of Adam's first moment.
@@ -118,7 +125,7 @@ public final class Optimiser {
     first = Storage(zeroed: arena.count)
     second = Storage(zeroed: arena.count)
     let places = zip(arena.parameters, arena.ranges)
-    matrices = rule.isMuon ? places.compactMap(Matrix.init) : []
+    matrices = rule.kind == .muon ? places.compactMap(Matrix.init) : []
     let statistics = places.filter { $0.0.kind.isStatistic }.map(\.1)
     let others = (matrices.map(\.range) + statistics).sorted { $0.lowerBound < $1.lowerBound }
     var blocks: [Range<Int>] = [], begin = 0

@@ -16,8 +16,7 @@ struct InterpolationEstimator: Estimator {
   /// - Throws: `Fault` for observations that the method cannot start from, or a grid that is too large for it.
   static func make(_ method: InterpolationMethod, _ geometry: ObservationGeometry) throws -> any Estimator {
     if method == .kriging, geometry.kind == .scattered { return ScatteredEstimator(geometry: geometry) }
-    try geometry.require(method == .kriging ? [.grid, .scattered] : [.grid], by: method.rawValue)
-    guard let grid = geometry.grid else { preconditionFailure("a grid says where its samples lie") }
+    let grid = try geometry.requireGrid(by: method.rawValue)
     // A single sample tells kriging nothing of what lies around it.
     return InterpolationEstimator(
       try method.make(grid: grid, area: geometry.area), hasDeviation: method == .kriging && grid.samples > 1)
@@ -33,12 +32,12 @@ struct InterpolationEstimator: Estimator {
 
   func describe(_ record: inout ReconstructionRecord) {}
 
-  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate] {
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
     try observations.map { observation in
       guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
       do {
         let result = try interpolator.interpolate(known.coarse)
-        return Estimate(map: result.map, deviation: hasDeviation ? result.deviation : nil)
+        return [Estimate(map: result.map, deviation: hasDeviation ? result.deviation : nil)]
       } catch let fault as Fault {
         throw fault.within(known.coarse.place)
       }
@@ -55,7 +54,7 @@ struct ScatteredEstimator: Estimator {
 
   func describe(_ record: inout ReconstructionRecord) {}
 
-  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate] {
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
     try observations.map { observation in
       guard case .scattered(let known) = observation else { preconditionFailure("the geometry is of scattered values") }
       do {
@@ -63,7 +62,7 @@ struct ScatteredEstimator: Estimator {
           known.samples, extent: Double(max(geometry.rows, geometry.columns)), station: known.station,
           area: geometry.area)
         let result = try kriging.interpolated(rows: geometry.rows, columns: geometry.columns)
-        return Estimate(map: result.map, deviation: result.deviation)
+        return [Estimate(map: result.map, deviation: result.deviation)]
       } catch let fault as Fault {
         throw fault.within(known.place)
       }

@@ -25,10 +25,10 @@ public enum Reconstructor {
     _ request: ReconstructionRequest, _ method: ReconstructionMethod, communicator: Communicator, engine: Engine,
     progress style: ProgressDisplay.Style
   ) throws -> Int {
-    let (source, estimator) = try communicator.agree("prepare the reconstruction") {
-      let source = try ReconstructionSource(request.input, method.trained, magnification: request.magnification)
-      return (source, try method.estimator(request, source.geometry, engine, ranksOnNode: communicator.localSize))
+    let source = try communicator.agree("open the coarse maps") {
+      try ReconstructionSource(request.input, method.trained, magnification: request.magnification)
     }
+    let estimator = try method.estimator(request, source.geometry, communicator, engine)
     var record = ReconstructionRecord(
       magnification: request.magnification, data: request.input.path, method: request.name ?? estimator.name)
     estimator.describe(&record)
@@ -73,7 +73,7 @@ public enum Reconstructor {
   ) throws -> MapBlock {
     let samples = places.map { source.samples[$0] }
     let known = try samples.map(source.known)
-    let made = try estimator.estimate(known.map(source.observation), keys: samples)
+    let made = try estimator.estimate(known.map(source.observation), keys: samples).map { $0[0] }
     let companions = source.companions(known)
     return MapBlock(
       first: places.lowerBound, maps: made.map(\.map), stations: companions.stations, masks: companions.masks,
@@ -88,19 +88,28 @@ extension ReconstructionMethod {
     if case .model(let trained) = self { trained } else { nil }
   }
 
+  /// Collective.
   fileprivate func estimator(
-    _ request: ReconstructionRequest, _ geometry: ObservationGeometry, _ engine: Engine, ranksOnNode: Int
+    _ request: ReconstructionRequest, _ geometry: ObservationGeometry, _ communicator: Communicator, _ engine: Engine
+  ) throws -> any Estimator {
+    guard case .model(let trained) = self else {
+      return try communicator.agree("prepare the interpolation") { try interpolator(request, geometry) }
+    }
+    return try trained.makeEstimator(geometry, request.sampling, communicator: communicator, engine: engine)
+  }
+
+  private func interpolator(
+    _ request: ReconstructionRequest, _ geometry: ObservationGeometry
   ) throws -> any Estimator {
     switch self {
-    case .model(let trained):
-      return try trained.makeEstimator(geometry, request.sampling, engine: engine, ranksOnNode: ranksOnNode)
+    case .model: preconditionFailure("a model makes its estimator on all ranks together")
     case .interpolation(let method):
-      try request.sampling.requireNone(by: method.rawValue)
+      try request.sampling.require(only: [], by: method.rawValue)
       return try InterpolationEstimator.make(method, geometry)
     case .ensembleKriging(let ensemble):
-      guard let grid = geometry.grid else { preconditionFailure("reconstructions start from coarse maps") }
+      let grid = try geometry.requireGrid(by: InterpolationMethod.kriging.rawValue)
       let kriging = try EnsembleKriging(grid: grid, ensemble: ensemble, area: geometry.area)
-      try request.sampling.requireNone(by: kriging.name)
+      try request.sampling.require(only: [], by: kriging.name)
       return InterpolationEstimator(kriging, hasDeviation: true)
     }
   }

@@ -8,7 +8,7 @@ public enum Observation: Sendable {
   case grid(GridObservation)
   /// Values at any places, as a drive test gives them.
   case scattered(ScatteredObservation)
-  /// Maps of some stations, asked for that of another.
+  /// Maps of some stations, asked for those of others.
   case stations(StationsObservation)
 
   /// What kind it is of.
@@ -67,19 +67,19 @@ public struct ScatteredObservation: Sendable {
   }
 }
 
-/// Maps of stations of one environment, and a place of another station whose map is wanted.
+/// Maps of stations of one environment, and places of other stations whose maps are wanted together.
 public struct StationsObservation: Sendable {
   /// The known maps, each with its station.
   public var sources: [StationMap]
-  /// Where the other station stands or would stand (x, y, z) [m].
-  public var target: SIMD3<Float>
+  /// Where the other stations stand or would stand (x, y, z) [m].
+  public var targets: [SIMD3<Float>]
 
   /// - Parameters:
   ///   - sources: the known maps, each with its station.
-  ///   - target: where the other station stands or would stand (x, y, z) [m].
-  public init(sources: [StationMap], target: SIMD3<Float>) {
+  ///   - targets: where the other stations stand or would stand (x, y, z) [m].
+  public init(sources: [StationMap], targets: [SIMD3<Float>]) {
     self.sources = sources
-    self.target = target
+    self.targets = targets
   }
 }
 
@@ -116,6 +116,16 @@ public struct ObservationGeometry: Sendable {
   public init(_ kind: ObservationKind, rows: Int, columns: Int, area: Area, at place: String) {
     precondition(kind != .grid, "a grid says where its samples lie")
     (self.kind, self.rows, self.columns, self.area, self.place) = (kind, rows, columns, area, place)
+  }
+
+  /// Where the samples of coarse maps lie.
+  ///
+  /// - Parameter name: what the estimator is called.
+  /// - Throws: `Fault` where something else is observed.
+  public func requireGrid(by name: String) throws -> SamplingGrid {
+    try require([.grid], by: name)
+    guard let grid else { preconditionFailure("a grid says where its samples lie") }
+    return grid
   }
 
   /// Throws unless an estimator takes what is observed.
@@ -165,5 +175,6 @@ public protocol Estimator {
   /// - Parameters:
   ///   - observations: what is known of each.
   ///   - keys: a number for each, which keys its random numbers.
-  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate]
+  /// - Returns: for each observation a map, or of stations one for each target.
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]]
 }

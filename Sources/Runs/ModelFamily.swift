@@ -1,5 +1,6 @@
 import Configuration
 import Essentials
+import MessagePassing
 import NeuralNetworks
 import Records
 import Tensors
@@ -38,29 +39,38 @@ public protocol ModelFamily: Sendable {
   /// What the networks are made of and what they cost, in the players' order; nothing is allocated for it.
   static func outlines(_ configuration: RunConfiguration<Self>) throws -> [NetworkOutline]
 
+  /// Collective. The configuration with what only other runs can say, such as the check sum of one that it builds on;
+  /// unchanged in families that build on none. Called before a run is begun or goes on.
+  ///
+  /// - Parameters:
+  ///   - configuration: as the user gave it.
+  ///   - communicator: the ranks.
+  ///   - console: where rank 0 writes notes.
+  /// - Throws: `Fault` on all ranks when another run is missing, or has changed since.
+  static func resolved(
+    _ configuration: RunConfiguration<Self>, communicator: Communicator, console: Console
+  ) throws -> RunConfiguration<Self>
+
   /// Collective. What the networks learn from some data.
   static func makeTask(
     _ model: Model, _ configuration: RunConfiguration<Self>, _ context: TaskContext
   ) throws -> Task
 
-  /// The networks of the family's published complexity study, counted as its paper does; nil where there is none.
-  static var complexityStudy: MarkdownTable? { get }
-
-  /// What infers maps with a trained run.
+  /// Collective. What infers maps with a trained run.
   ///
   /// - Parameters:
   ///   - run: the run.
   ///   - geometry: what is observed, and where.
   ///   - request: how.
+  ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
-  ///   - ranksOnNode: the ranks that share this machine's memory.
-  /// - Throws: `Fault` where what is asked for does not fit the run.
+  /// - Throws: `Fault` on all ranks where what is asked for does not fit the run.
   static func makeEstimator(
-    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine,
-    ranksOnNode: Int
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, communicator: Communicator,
+    engine: Engine
   ) throws -> any Estimator
 
-  /// A step on random numbers, to be timed.
+  /// All players' steps on random numbers, to be timed.
   ///
   /// - Parameters:
   ///   - configuration: a valid one.
@@ -96,8 +106,10 @@ public struct FamilyPreset<Family: ModelFamily>: Sendable {
 }
 
 extension ModelFamily {
-  /// None.
-  public static var complexityStudy: MarkdownTable? { nil }
+  /// As it is given.
+  public static func resolved(
+    _ configuration: RunConfiguration<Self>, communicator: Communicator, console: Console
+  ) throws -> RunConfiguration<Self> { configuration }
 
   /// One of the presets; nil: the usual one.
   ///
@@ -131,24 +143,30 @@ public protocol DistillableFamily: ModelFamily {
   ) throws -> Task
 }
 
+/// A family whose paper has a study of what its networks cost (`ckm inspect complexity`).
+public protocol StudiedFamily: ModelFamily {
+  /// The networks of the study, counted as the paper does.
+  static var complexityStudy: MarkdownTable { get }
+}
+
 /// Steps on random numbers, which benchmarks time: all that they need to know of a family.
 public struct StepTrial {
-  /// What is stepped: the family's first player.
-  public var arena: ParameterArena
+  /// What is stepped, in the players' order.
+  public var arenas: [ParameterArena]
   /// A forward pass for some maps of the batch, as use of the model runs it.
   public var forward: (_ maps: Range<Int>, _ tape: Tape) -> Variable
-  /// The losses of some maps of the batch at a step, as training records them, `[maps, 1]`.
-  public var losses: (_ maps: Range<Int>, _ step: Int, _ tape: Tape) -> Variable
+  /// A player's losses of some maps of the batch at a step, as training records them, `[maps, 1]`.
+  public var losses: (_ player: Int, _ maps: Range<Int>, _ step: Int, _ tape: Tape) -> Variable
 
   /// - Parameters:
-  ///   - arena: what is stepped.
+  ///   - arenas: what is stepped, in the players' order.
   ///   - forward: a forward pass for some maps of the batch.
-  ///   - losses: the losses of some maps of the batch at a step.
+  ///   - losses: a player's losses of some maps of the batch at a step.
   public init(
-    arena: ParameterArena, forward: @escaping (Range<Int>, Tape) -> Variable,
-    losses: @escaping (Range<Int>, Int, Tape) -> Variable
+    arenas: [ParameterArena], forward: @escaping (Range<Int>, Tape) -> Variable,
+    losses: @escaping (Int, Range<Int>, Int, Tape) -> Variable
   ) {
-    self.arena = arena
+    self.arenas = arenas
     self.forward = forward
     self.losses = losses
   }

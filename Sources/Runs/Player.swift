@@ -1,3 +1,4 @@
+import Essentials
 import NeuralNetworks
 
 /// What learns as one in a run: a network's weights, and how they are stepped. A run of one network has one player, an
@@ -13,11 +14,11 @@ public struct Player {
   public var rule = Optimiser.Rule()
   /// The learning rate of a step, from 0.
   public var rate: (_ step: Int) -> Double = { _ in 0 }
-  /// Gradients of a greater norm are scaled down to it; 0 for none.
-  public var clipNorm = 0.0
-  /// Whether rank 0 keeps an average of the weights, which is then what the run is for.
+  /// At a step, from 0: gradients of a greater norm are scaled down to this; 0 for none.
+  public var clipNorm: (_ step: Int) -> Double = { _ in 0 }
+  /// Whether rank 0 keeps an average of the weights, which use of the run then takes.
   public var hasAverage = true
-  /// It is stepped at every so many-th step.
+  /// It is stepped at every so many-th step, the so many-th first; one player at least at every step.
   public var every = 1
 
   /// A player whose numbers are those of the section `training`.
@@ -36,7 +37,7 @@ public struct Player {
     self.initialise = initialise
     rule = training.rule
     rate = training.rate(at:)
-    clipNorm = training.clipNorm
+    clipNorm = { _ in training.clipNorm }
   }
 
   /// What the only network of a run is called.
@@ -46,8 +47,38 @@ public struct Player {
   public var weightsFile: String { "\(name).safetensors" }
   /// Their exponential moving average: what use of the run takes.
   public var averageFile: String { prefix + "ema.safetensors" }
+  /// The weights that use of the run takes, unless it asks for the last step's own.
+  public var usedFile: String { hasAverage ? averageFile : weightsFile }
   /// The optimiser's moments, `first.` and `second.` before each name.
   public var optimiserFile: String { prefix + "optimizer.safetensors" }
   /// Where there is one player alone nothing needs its name.
   private var prefix: String { name == Self.only ? "" : name + "." }
+
+  /// Whether it is stepped at a step, from 0.
+  public func isDue(at step: Int) -> Bool { (step + 1) % every == 0 }
+
+  /// How often it has been stepped when so many steps of the run are done.
+  public func stepCount(after steps: Int) -> Int { steps / every }
+}
+
+extension [Player] {
+  /// Throws unless these can be trained together, as a family has named them.
+  ///
+  /// - Parameter names: what the family calls its players.
+  public func validate(as names: [String]) throws {
+    func require(_ isRight: Bool, _ what: String, _ expected: String, _ found: Any) throws {
+      guard !isRight else { return }
+      throw Fault(what, at: "players", expected: expected, found: "\(found)")
+    }
+    try require(
+      map(\.name) == names && !isEmpty, "the players are others than the family names", "\(names)", map(\.name))
+    let isPlain = names.allSatisfy { !$0.isEmpty && $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" } }
+    let files = flatMap { [$0.weightsFile, $0.averageFile, $0.optimiserFile] }
+    try require(
+      isPlain && Set(files).count == files.count, "players cannot have these names",
+      "letters, digits and \"-\", each its own", names)
+    try require(
+      allSatisfy { $0.every >= 1 } && contains { $0.every == 1 }, "no player is stepped at every step",
+      "one with every = 1, none below", map(\.every))
+  }
 }

@@ -5,6 +5,8 @@ import Essentials
 extension ConfigurationTag {
   /// A run that goes on may have another value: it determines nothing of what is learnt, or only how far and how fast.
   public static let resumption = ConfigurationTag("resumption")
+  /// How a run learns, not what.
+  public static let learning = ConfigurationTag("learning")
 }
 
 /// Everything that determines a run of a family of models, apart from the data: `config.resolved.yaml`.
@@ -33,7 +35,7 @@ public struct RunConfiguration<Family: ModelFamily>: ConfigurationSection, Equat
       .constant("family", Family.name, "what kind of model is trained"),
       .integer("seed", \.seed, in: 0...UInt64.max, "keys all random numbers"),
     ] + Family.Section.fields.map { $0.lifted(through: \.own) } + [
-      .section("training", \.training, "optimiser, batch, schedule, average"),
+      .section("training", \.training, "optimiser, batch, schedule, average").tagged(.learning),
       .section("split", \.split, "which maps train, which test"),
       .section("validation", \.validation, "losses on maps that are not trained on").tagged(.resumption),
       .section("checkpoints", \.checkpoints, "what is saved, and when").tagged(.resumption),
@@ -49,13 +51,14 @@ public struct RunConfiguration<Family: ModelFamily>: ConfigurationSection, Equat
   /// A preset, changed by a file, changed by overrides.
   ///
   /// - Parameters:
-  ///   - preset: the name of one of the family's presets; nil for its first.
+  ///   - preset: the name of one of the family's presets; nil for the one that the file names, or else the first.
   ///   - file: a YAML file, whose top level may name a preset and a family; nil for none.
   ///   - overrides: texts "section.key=value".
   /// - Throws: `Fault` naming file, line, column and key.
   public static func load(preset: String? = nil, file: String? = nil, overrides: [String] = []) throws -> Self {
-    try Configuration.load(
-      preset: Family.preset(preset).configuration, file: file, overrides: overrides, heading: ["preset"])
+    let named = try file.flatMap { try Configuration.heading(["preset"], ofFile: $0)["preset"] }
+    return try Configuration.load(
+      preset: Family.preset(preset ?? named).configuration, file: file, overrides: overrides, heading: ["preset"])
   }
 }
 

@@ -21,16 +21,22 @@ public struct SamplingRequest: Sendable {
     /// The network's own estimate of that mean: one evaluation where nothing is left of the signal.
     case direct
   }
-  /// The way from noise to a map.
-  public var sampler = SamplerKind.ddim
-  /// Network evaluations of a draw, but for ancestral sampling.
-  public var steps = 20
+  /// What can be asked for, by the name that faults give it.
+  public enum Option: String, CaseIterable, Sendable {
+    case sampler, steps, spacing, eta, draws, estimate, symmetries, seed
+    case startTimestep = "start_timestep"
+    case keepDraws = "keep_draws"
+  }
+  /// The way from noise to a map; nil for the family's usual one.
+  public var sampler: SamplerKind?
+  /// Network evaluations of a draw, but for ancestral sampling; nil for the family's usual number.
+  public var steps: Int?
   /// Which timesteps; nil for the sampler's usual ones.
   public var spacing: TimestepSpacing?
   /// Where a coarse start begins; nil for the run's own.
   public var startTimestep: Int?
   /// The share of the posterior's noise that each step adds, 0...1; ancestral sampling always adds all of it.
-  public var eta = 0.0
+  public var eta: Double?
   /// How many draws of each map; from 2 on they have a deviation.
   public var draws = 1
   /// What the maps are of the draws; nil: the mean where there are several.
@@ -43,8 +49,18 @@ public struct SamplingRequest: Sendable {
   /// Keys the noise; nil for the run's own seed.
   public var seed: UInt64?
 
-  /// One draw of each map, by 20 steps of DDIM.
+  /// One draw of each map, as the family usually draws.
   public init() {}
+
+  /// What is asked for.
+  public var asked: [Option] {
+    let given: [Option: Bool] = [
+      .sampler: sampler != nil, .steps: steps != nil, .spacing: spacing != nil, .startTimestep: startTimestep != nil,
+      .eta: eta != nil, .draws: draws > 1, .estimate: estimate != nil, .symmetries: usesSymmetries,
+      .keepDraws: keepsDraws, .seed: seed != nil,
+    ]
+    return Option.allCases.filter { given[$0] == true }
+  }
 
   /// What the maps are of the draws.
   public var chosenEstimate: Kind { estimate ?? (draws > 1 ? .mean : .draw) }
@@ -67,15 +83,17 @@ public struct SamplingRequest: Sendable {
     }
   }
 
-  /// Throws where anything is asked for that only a model can do.
+  /// Throws where something is asked for that an estimator has no use for: nothing is ignored without a word.
   ///
-  /// - Parameter name: what is no model.
-  public func requireNone(by name: String) throws {
-    guard draws == 1, estimate == nil, !keepsDraws, !usesSymmetries else {
-      throw Fault(
-        "\(name) is no model and draws nothing", at: name,
-        expected: "no `draws`, `estimate`, `symmetries` or `keep_draws`")
-    }
+  /// - Parameters:
+  ///   - options: what it has use for.
+  ///   - name: what it is called.
+  public func require(only options: Set<Option>, by name: String) throws {
+    guard let stranger = asked.first(where: { !options.contains($0) }) else { return }
+    let known = Option.allCases.filter(options.contains).map { "`\($0.rawValue)`" }
+    throw Fault(
+      "\(name) has no use for this", at: "`\(stranger.rawValue)`",
+      expected: known.isEmpty ? "no options of a model that draws" : "of such options " + known.joined(separator: ", "))
   }
 
   /// Random streams number draws in 24 bits; nobody has time for more than this.

@@ -25,15 +25,18 @@ public protocol TrainedModel {
   /// The checkpoint's directory.
   var path: String { get }
 
-  /// What infers maps with it.
+  /// Collective. What infers maps with it.
   ///
   /// - Parameters:
   ///   - geometry: what is observed, and where.
   ///   - request: how.
+  ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
-  ///   - ranksOnNode: the ranks that share this machine's memory.
-  /// - Throws: `Fault` where what is asked for does not fit the run.
-  func makeEstimator(_ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int)
+  /// - Throws: `Fault` on all ranks where what is asked for does not fit the run.
+  func makeEstimator(
+    _ geometry: ObservationGeometry, _ request: SamplingRequest, communicator: Communicator,
+    engine: Engine
+  )
     throws -> any Estimator
 }
 
@@ -57,9 +60,10 @@ public struct TrainedRun<Family: ModelFamily>: TrainedModel {
 
   /// See `ModelFamily.makeEstimator`.
   public func makeEstimator(
-    _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine, ranksOnNode: Int
+    _ geometry: ObservationGeometry, _ request: SamplingRequest, communicator: Communicator,
+    engine: Engine
   ) throws -> any Estimator {
-    try Family.makeEstimator(self, geometry, request, engine: engine, ranksOnNode: ranksOnNode)
+    try Family.makeEstimator(self, geometry, request, communicator: communicator, engine: engine)
   }
 
   /// XXH64 of the weights in use.
@@ -91,12 +95,14 @@ public struct TrainedRun<Family: ModelFamily>: TrainedModel {
     }
     let configuration = try Configuration.read(
       yaml: found.yaml, named: "\(path)/config.resolved.yaml", preset: RunConfiguration<Family>())
-    let model = try Family.makeModel(configuration, isTrained: false)
+    let model = try communicator.agree("make the networks") {
+      try Family.makeModel(configuration, isTrained: false)
+    }
     let players = Family.players(model, configuration)
     try communicator.onRoot("read the weights") {
       guard let step else { return }
       for player in players {
-        let file = player.hasAverage && weights == .ema ? player.averageFile : player.weightsFile
+        let file = weights == .ema ? player.usedFile : player.weightsFile
         try ModelFile.read(step.file(file), player.arena, into: player.arena.weights)
       }
     }

@@ -75,25 +75,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   /// How convolutions may be computed.
   public var convolution = ConvolutionChoice.automatic
 
-  /// The `small` preset.
+  /// Adam at 5e-4 over a cosine of 20,000 steps of 8.
   public init() {}
-
-  /// What the paper states: Adam, 5e-5, batch 16, 500,000 iterations, average from iteration 5,000.
-  public static var paper: TrainingSection {
-    var paper = TrainingSection()
-    paper.steps = 500_000
-    paper.batch = 16
-    paper.microbatch = 4
-    paper.learningRate = 5e-5
-    paper.warmUp = 0
-    paper.decay = .constant
-    paper.clipNorm = 0
-    paper.averageStart = 5000
-    paper.averageRamp = false
-    paper.logEvery = 10
-    paper.bucketMiB = 32
-    return paper
-  }
 
   /// The keys of the section `training`.
   public static var fields: [ConfigurationField<Self>] {
@@ -129,7 +112,7 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   /// The optimiser's numbers.
   public var rule: Optimiser.Rule {
     var rule = Optimiser.Rule()
-    rule.isMuon = optimiser == .muon
+    rule.kind = optimiser == .muon ? .muon : .adam
     rule.momentum = momentum
     rule.beta1 = beta1
     rule.beta2 = beta2
@@ -145,7 +128,7 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     return finalLearningRate + (learningRate - finalLearningRate) * (1 + Self.cosine(share)) / 2
   }
 
-  /// The average's decay after a step, from 0; nil before averaging starts.
+  /// The average's decay after a player's step, from 0; nil before averaging starts.
   public func averageDecay(after step: Int) -> Double? {
     guard step >= averageStart else { return nil }
     let n = Double(step - averageStart)

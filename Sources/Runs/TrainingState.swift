@@ -64,7 +64,9 @@ public struct TrainingState: Codable, Equatable, Sendable {
     let notes = try JSONValue.parse(Array(notesText.utf8), at: "state.json: notes")
     guard let text = notes[name]?.serialised, let value = try? JSONDecoder().decode(Value.self, from: Data(text.utf8))
     else {
-      throw Fault("the state does not decode", at: "state.json: notes.\(name)", expected: "a \(type)")
+      throw Fault(
+        "the state of the run does not decode", at: "state.json: notes.\(name)", expected: "a \(type)",
+        found: notes[name]?.serialised ?? "nothing")
     }
     return value
   }

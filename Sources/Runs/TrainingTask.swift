@@ -39,10 +39,21 @@ public protocol TrainingTask {
   ///
   /// - Parameters:
   ///   - player: its place among the family's players.
-  ///   - samples: this rank's, or some of them.
+  ///   - samples: this rank's, or some of them; none only where samples are coupled.
   ///   - step: the training step, from 0.
   ///   - tape: where it is recorded.
   func evaluate(_ player: Int, _ samples: [Sample], step: Int, _ tape: Tape) throws -> ObjectiveValue
+
+  /// Whether losses depend on all samples of the global batch at once, such as through the statistics of a batch norm.
+  ///
+  /// Then `evaluate` is called exactly once for a step's turn on every rank, also where a rank has no samples, so that it may
+  /// send messages; micro-batches are refused, and a fault on one rank ends the job.
+  var couplesSamples: Bool { get }
+
+  /// Takes up what a checkpoint has kept; called on every rank when a run goes on, before its first step.
+  ///
+  /// - Throws: `Fault` when the data are others than those that the run was begun with.
+  mutating func resume(from state: TrainingState) throws
 
   /// What is compared over runs on one held-out sample, whatever is trained on; always with the same random numbers.
   func validationLoss(_ sample: Sample, _ tape: Tape) throws -> Double
@@ -57,6 +68,12 @@ public protocol TrainingTask {
 extension TrainingTask {
   /// The loss is all.
   public func termNames(of player: Int) -> [String] { [] }
+
+  /// Each sample's loss is its own.
+  public var couplesSamples: Bool { false }
+
+  /// There is nothing to take up.
+  public mutating func resume(from state: TrainingState) throws {}
 }
 
 /// What an objective found.

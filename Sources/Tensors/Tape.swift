@@ -156,6 +156,15 @@ public final class Tape {
     return variable
   }
 
+  /// The output of an operation on no samples, which kernels are not asked for: a rank may have none where samples are
+  /// coupled over the ranks. Its derivative is nothing, and its parameters' gradients are complete as they are.
+  func nothing(_ shape: [Int], inputs: [Variable?], parameters: [Parameter] = [], kind: String = #function) -> Variable
+  {
+    output(engine.tensor(shape), inputs: inputs, parameters: parameters, kind: kind) { [engine] _ in
+      for case let input? in inputs where input.needsGradient { _ = input.gradientDestination(engine) }
+    }
+  }
+
   /// Adds d(seed · sum of `variable`) / d(parameter) to the gradient of every parameter that is not frozen; the tape is
   /// empty afterwards.
   ///

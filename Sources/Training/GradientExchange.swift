@@ -34,7 +34,10 @@ public final class GradientExchange {
     parameters = arena.parameters
     buckets = Self.buckets(of: arena, bytes: bucketBytes)
     var sizes = [Int](repeating: 0, count: buckets.ranges.count)
-    for bucket in buckets.bucketOfParameter { sizes[bucket] += 1 }
+    // Statistics have no gradients to wait for.
+    for (bucket, parameter) in zip(buckets.bucketOfParameter, arena.parameters) where !parameter.kind.isStatistic {
+      sizes[bucket] += 1
+    }
     self.sizes = sizes
     guard let gradients = arena.gradients else {
       throw Fault("there are no gradients to sum", at: "training", expected: "a trained model")

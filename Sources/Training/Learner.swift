@@ -32,9 +32,6 @@ final class Learner {
       communicator: communicator)
   }
 
-  /// Whether it is stepped at a step, from 0.
-  func isDue(at step: Int) -> Bool { step % player.every == 0 }
-
   /// Collective: the gradients of all ranks, from zero.
   func gatherGradients(_ body: (_ watch: (Tape) -> Void) throws -> Void) throws {
     arena.clearGradients()
@@ -42,16 +39,25 @@ final class Learner {
     try exchange.exchange(body)
   }
 
+  /// Collective: the gradients of all ranks, where computing them takes messages between the ranks itself. They are summed
+  /// when all ranks have them; a rank that fails before that ends the job, since the others wait for its messages.
+  func gatherCoupledGradients(_ body: () throws -> Void) throws {
+    arena.clearGradients()
+    try body()
+    guard let exchange else { preconditionFailure("prepare comes first") }
+    try exchange.exchange { _ in }
+  }
+
   /// The norm of all gradients.
   func gradientNorm(_ threads: Threads) -> Double { NeuralNetworks.gradientNorm(arena, threads: threads) }
 
   /// Collective where ranks share Muon's work: one step on all ranks alike.
-  func step(_ step: Int, norm: Double, averageDecay: Double?, _ threads: Threads) throws {
+  func step(_ step: Int, norm: Double, _ training: TrainingSection, _ threads: Threads) throws {
     average?.wait()
+    let limit = player.clipNorm(step)
     try optimiser.step(
-      learningRate: player.rate(step),
-      gradientScale: player.clipNorm > 0 && norm > player.clipNorm ? player.clipNorm / norm : 1, threads: threads)
-    average?.start(decay: averageDecay)
+      learningRate: player.rate(step), gradientScale: limit > 0 && norm > limit ? limit / norm : 1, threads: threads)
+    average?.start(decay: training.averageDecay(after: optimiser.stepCount - 1))
   }
 
   /// Seconds of the last exchange: those that it kept the step waiting, and those that backward hid.

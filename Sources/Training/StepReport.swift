@@ -29,6 +29,9 @@ struct StepReport {
   ///   - value: what the objective found.
   ///   - positions: the samples' places in the global batch.
   mutating func add(_ value: ObjectiveValue, at positions: [Int]) {
+    precondition(
+      value.losses.value.shape == [positions.count, 1] && value.terms.count == termCount,
+      "a loss and \(termCount) terms for each of \(positions.count) samples")
     for (place, position) in positions.enumerated() {
       values[position] = Double(value.losses.value.base[place])
       for (index, term) in value.terms.enumerated() {

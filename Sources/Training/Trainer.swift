@@ -20,8 +20,8 @@ public struct TrainingRequest: Sendable {
   public var output: String
   /// Whether to go on with what is there.
   public var resume = Resume.never
-  /// PyTorch-named weights for the first player to start from instead of an initialisation.
-  public var initialWeights: String?
+  /// PyTorch-named weights to start from instead of an initialisation, by the names of players.
+  public var initialWeights: [String: String] = [:]
   /// Whether a core is left for a thread that moves messages.
   public var hasSpareCore = false
 
@@ -55,7 +55,7 @@ public final class Trainer<Family: ModelFamily> {
   let console: Console
   let data: MapData
   let learners: [Learner]
-  let task: Family.Task
+  private(set) var task: Family.Task
 
   /// Collective. Opens the data and makes the networks; nothing is written yet.
   ///
@@ -85,14 +85,31 @@ public final class Trainer<Family: ModelFamily> {
     }
     task = try makeTask(
       model, configuration, TaskContext(data: data, communicator: communicator, engine: engine))
-    learners = Family.players(model, configuration).map { Learner($0, communicator) }
+    let players = Family.players(model, configuration)
+    try players.validate(as: Family.playerNames)
+    guard task.source.epochCount > 0 else {
+      throw Fault("there is nothing to train on", at: task.source.path, expected: "one sample at least", found: "none")
+    }
+    guard !task.couplesSamples || configuration.training.microbatch == 0 else {
+      throw Fault(
+        "the samples of a batch are computed together", at: "training.microbatch", expected: "0",
+        found: "\(configuration.training.microbatch)")
+    }
+    if let stranger = request.initialWeights.keys.sorted().first(where: { !Family.playerNames.contains($0) }) {
+      throw Fault(
+        "there is no such player to start", at: "`initial_weights`",
+        expected: Family.playerNames.joined(separator: ", "),
+        found: stranger)
+    }
+    learners = players.map { Learner($0, communicator) }
   }
 
   /// Collective. Trains until all steps are done, or a signal asks to stop.
   public func run() throws -> TrainingOutcome {
     // 1. Directory and starting point.
     let signals = try communicator.agree("watch signals") { try SignalFlag() }
-    let (directory, begin) = try start()
+    let (directory, begin, state) = try start()
+    if let state { try communicator.agree("compare the data with the run's") { try task.resume(from: state) } }
     let training = configuration.training, total = training.steps
     guard begin < total else {
       console.note("\(request.output): all \(total) steps are done already")
@@ -119,11 +136,16 @@ public final class Trainer<Family: ModelFamily> {
     while step < total, signal == nil {
       let samples = Result { try loader.load(step: step) }
       var lines: [TrainingRecords.PlayerLine] = []
-      for (place, learner) in learners.enumerated() where learner.isDue(at: step) {
+      for (place, learner) in learners.enumerated() where learner.player.isDue(at: step) {
         let names = task.termNames(of: place)
         var report = StepReport(batch: training.batch, terms: names.count)
-        try learner.gatherGradients { watch in
-          try accumulateGradients(of: place, try samples.get(), step: step, into: &report, watch)
+        if task.couplesSamples {
+          let own = try communicator.agree("read training samples") { try samples.get() }
+          try learner.gatherCoupledGradients { try addGradients(of: place, own, step: step, into: &report) { _ in } }
+        } else {
+          try learner.gatherGradients { watch in
+            try accumulateGradients(of: place, try samples.get(), step: step, into: &report, watch)
+          }
         }
         try report.sum(over: communicator, wantsStop: signals.isRaised)
         if report.isStopWanted { signal = signals.name ?? "a signal on another rank" }
@@ -131,7 +153,7 @@ public final class Trainer<Family: ModelFamily> {
         lines.append(
           TrainingRecords.PlayerLine(
             place: place, loss: report.loss, terms: Array(zip(names, report.terms)), norm: norm,
-            rate: learner.player.rate(step)))
+            rate: learner.player.rate(step), exchange: learner.exchangeSeconds))
       }
       step += 1
 
@@ -140,8 +162,7 @@ public final class Trainer<Family: ModelFamily> {
       records?.show(step: step, lines, validation: validation)
       if step % training.logEvery == 0 || validation != nil {
         try communicator.agree("write the logs") {
-          try records?.write(
-            step: step, lines, validation: validation, exchanges: learners.map(\.exchangeSeconds))
+          try records?.write(step: step, lines, validation: validation)
         }
       }
       if step % configuration.checkpoints.every == 0 || step == total || signal != nil {
@@ -163,14 +184,20 @@ public final class Trainer<Family: ModelFamily> {
     let limit = configuration.training.microbatch
     let size = limit == 0 ? max(1, samples.count) : limit
     for first in stride(from: 0, to: samples.count, by: size) {
-      let part = Array(samples[first..<min(samples.count, first + size)])
-      let others = learners.count > 1
-      let tape = Tape(engine: engine, isRecording: true, training: others ? learners[player].arena.parameters : nil)
-      let value = try task.evaluate(player, part, step: step, tape)
-      report.add(value, at: part.map(\.position))
-      if first + size >= samples.count { watch(tape) }
-      tape.backward(from: value.losses, seed: 1 / Float(configuration.training.batch))
+      let part = Array(samples[first..<min(samples.count, first + size)]), isLast = first + size >= samples.count
+      try addGradients(of: player, part, step: step, into: &report) { if isLast { watch($0) } }
     }
+  }
+
+  /// The gradients of some samples, all other players' weights frozen.
+  private func addGradients(
+    of player: Int, _ samples: [Family.Task.Sample], step: Int, into report: inout StepReport, _ watch: (Tape) -> Void
+  ) throws {
+    let tape = Tape(engine: engine, training: learners[player].arena)
+    let value = try task.evaluate(player, samples, step: step, tape)
+    report.add(value, at: samples.map(\.position))
+    watch(tape)
+    tape.backward(from: value.losses, seed: 1 / Float(configuration.training.batch))
   }
 
   /// One optimiser step on all ranks alike; the same sums give the same verdict everywhere.
@@ -183,8 +210,7 @@ public final class Trainer<Family: ModelFamily> {
         expected: "finite loss and gradient", found: "loss \(loss), gradient norm \(norm)",
         hint: "lower training.learning_rate or set training.clip_norm, and resume from the last checkpoint")
     }
-    try learner.step(
-      step, norm: norm, averageDecay: configuration.training.averageDecay(after: step), engine.threads)
+    try learner.step(step, norm: norm, configuration.training, engine.threads)
     return norm
   }
 
@@ -224,14 +250,15 @@ public final class Trainer<Family: ModelFamily> {
     get throws {
       let training = configuration.training
       let epochs = Double(training.steps * training.batch) / Double(task.source.epochCount)
-      let floats = learners.reduce(0) { $0 + $1.arena.count * 4 }  // weights, gradients, two moments
+      // Weights, gradients and two moments of float32.
+      let bytes = learners.reduce(0) { $0 + $1.arena.count * 4 * MemoryLayout<Float>.stride }
       let shares = Set(
         (0..<communicator.size).map { Share.range(of: training.batch, rank: $0, size: communicator.size).count }
       ).sorted()
       return try networkSummary + task.summary + [
-        "steps: \(training.steps) of \(training.batch) maps (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
-          + "with \(shares.map(String.init).joined(separator: " or ")) maps a step, \(engine.threads.count) threads each",
-        "memory: \(Units.bytes(floats * 4)) a rank for weights, gradients and moments; activations come on top",
+        "steps: \(training.steps) of \(training.batch) samples (\(Units.number(epochs)) epochs), \(communicator.size) ranks "
+          + "with \(shares.map(String.init).joined(separator: " or ")) samples a step, \(engine.threads.count) threads each",
+        "memory: \(Units.bytes(bytes)) a rank for weights, gradients and moments; activations come on top",
         "run: \(request.output), a checkpoint every \(configuration.checkpoints.every) steps",
       ]
     }

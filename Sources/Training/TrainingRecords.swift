@@ -14,6 +14,8 @@ final class TrainingRecords {
     var norm: Double
     /// Of learning.
     var rate: Double
+    /// Seconds of its exchange.
+    var exchange: (wait: Double, hidden: Double)
   }
 
   private let metrics: MetricsLog
@@ -41,9 +43,7 @@ final class TrainingRecords {
       lines.map { (prefixes[$0.place] + "loss", $0.loss) } + (validation.map { [("validation", $0)] } ?? []))
   }
 
-  func write(
-    step: Int, _ lines: [PlayerLine], validation: Double?, exchanges: [(wait: Double, hidden: Double)]
-  ) throws {
+  func write(step: Int, _ lines: [PlayerLine], validation: Double?) throws {
     var members: [JSONMember] = []
     for line in lines {
       let prefix = prefixes[line.place]
@@ -60,8 +60,8 @@ final class TrainingRecords {
       step: step,
       [
         "seconds_per_step": .real((now - latest.time) / .seconds(1) / Double(max(1, step - latest.step))),
-        "exchange_wait_seconds": .real(exchanges.reduce(0) { $0 + $1.wait }),
-        "exchange_hidden_seconds": .real(exchanges.reduce(0) { $0 + $1.hidden }),
+        "exchange_wait_seconds": .real(lines.reduce(0) { $0 + $1.exchange.wait }),
+        "exchange_hidden_seconds": .real(lines.reduce(0) { $0 + $1.exchange.hidden }),
       ])
     latest = (step, now)
   }

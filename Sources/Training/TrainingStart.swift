@@ -5,15 +5,16 @@ import Runs
 extension Trainer {
   /// Collective. Makes or opens the run's directory on rank 0 and brings weights and moments to all ranks.
   ///
-  /// - Returns: the directory on rank 0, nil elsewhere; and the number of steps already done.
-  func start() throws -> (directory: RunDirectory?, step: Int) {
+  /// - Returns: the directory on rank 0, nil elsewhere; the number of steps already done; and what the newest checkpoint
+  ///   has kept, nil where there is none.
+  func start() throws -> (directory: RunDirectory?, step: Int, state: TrainingState?) {
     var directory: RunDirectory?
-    let step: Int = try communicator.onRoot("open the run's directory") {
+    let state: TrainingState? = try communicator.onRoot("open the run's directory") {
       let text = Configuration.yaml(configuration)
       guard RunDirectory.exists(at: request.output) else {
         try initialise()  // first: weights that cannot be read leave no directory behind
         directory = try RunDirectory.create(at: request.output, configuration: text)
-        return 0
+        return nil
       }
       guard request.resume == .latest else {
         throw Fault(
@@ -25,18 +26,19 @@ extension Trainer {
       try requireCompatible(opened)
       return try restore(opened, configuration: text)
     }
+    let step = state?.step ?? 0
     for learner in learners {
-      learner.optimiser.stepCount = learner.stepCount(after: step)
+      learner.optimiser.stepCount = learner.player.stepCount(after: step)
       let moments = step > 0 ? [learner.optimiser.first, learner.optimiser.second] : []
       for buffer in [learner.arena.weights] + moments {
         try communicator.broadcast(UnsafeMutableBufferPointer(start: buffer.base, count: learner.arena.count))
       }
     }
-    return (directory, step)
+    return (directory, step, state)
   }
 
-  /// On rank 0: the newest whole checkpoint's step, or 0 with weights to start from.
-  private func restore(_ opened: RunDirectory, configuration text: String) throws -> Int {
+  /// On rank 0: the state of the newest whole checkpoint; nil, with weights to start from, where there is none.
+  private func restore(_ opened: RunDirectory, configuration text: String) throws -> TrainingState? {
     let (saved, messages) = try opened.latestVerified()
     messages.forEach(console.warn)
     guard let saved else {
@@ -47,7 +49,7 @@ extension Trainer {
       }
       try opened.replaceConfiguration(text)
       try initialise()
-      return 0
+      return nil
     }
     let state = try TrainingCheckpoint.restore(saved, players: learners.map(\.learnt))
     try data.split.require(state.split, at: data.maps.path)
@@ -57,15 +59,16 @@ extension Trainer {
     }
     try opened.replaceConfiguration(text)
     console.note("resuming after step \(state.step) of \(saved.path)")
-    return state.step
+    return state
   }
 
   private func initialise() throws {
     for (place, learner) in learners.enumerated() {
-      if place == 0, let weights = request.initialWeights {
+      if let weights = request.initialWeights[learner.player.name] {
         try ModelFile.read(weights, learner.arena, into: learner.arena.weights)
       } else {
-        try learner.player.initialise(configuration.seed)
+        // Streams are keyed by a parameter's place in its network: equal seeds would start equal layers alike.
+        try learner.player.initialise(configuration.seed &+ UInt64(place) &* 0x9E37_79B9_7F4A_7C15)
       }
       learner.average?.average.restart()
     }
@@ -83,9 +86,4 @@ extension Trainer {
       expected: "\(first.key) = \(first.first)", found: "\(first.key) = \(first.second)",
       hint: "resume with the same configuration, or begin a new run in another directory")
   }
-}
-
-extension Learner {
-  /// How often it has been stepped when so many steps of the run are done.
-  fileprivate func stepCount(after step: Int) -> Int { (step + player.every - 1) / player.every }
 }

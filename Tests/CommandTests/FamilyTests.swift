@@ -46,11 +46,13 @@ import Testing
   }
 
   /// Generator and discriminator learn the same on one, two and three ranks, also where shares are uneven, gradients are
-  /// accumulated and the generator waits every other step.
-  @Test func anyRanksTrainAsOne() throws {
+  /// accumulated and the generator waits every other step, however gradients get to the other ranks.
+  @Test(arguments: ["automatic", "overlapped", "naive"]) func anyRanksTrainAsOne(reducer: String) throws {
     for ranks in 1...3 {
       try succeed(
-        train("run\(ranks)", "training.batch=7", "training.microbatch=2", "model.generator_every=2"), ranks: ranks)
+        train(
+          "run\(ranks)", "training.batch=7", "training.microbatch=2", "model.generator_every=2",
+          "training.reducer=\(reducer)"), ranks: ranks)
     }
     for (key, count) in [("generator_loss", 20), ("discriminator_loss", 40), ("validation_loss", 2)] {
       let one = try values(key, "run1")
@@ -72,10 +74,32 @@ import Testing
     #expect(other.code == 1 && other.errors.contains("model.generator_every"), "\(other.transcript)")
   }
 
+  /// Losses that depend on all samples at once are the same on any ranks, also on those that have none.
+  @Test func coupledSamplesTrainAsOne() throws {
+    let settings = ["training.batch=2", "training.steps=20", "model.coupled=true"].flatMap { ["--set", $0] }
+    for ranks in 1...3 { try succeed(train("run\(ranks)") + settings, ranks: ranks) }
+    for key in ["generator_loss", "discriminator_loss"] {
+      let one = try values(key, "run1")
+      #expect(one.count == 20)
+      for ranks in 2...3 {
+        let many = try values(key, "run\(ranks)")
+        #expect(many.count == 20 && zip(one, many).allSatisfy { abs($1 / $0 - 1) < 1e-4 }, "\(key), \(ranks) ranks")
+      }
+    }
+    try succeed(train("alone", "training.batch=2", "training.steps=20"))
+    #expect(try values("generator_loss", "alone") != values("generator_loss", "run1"))
+    let parts = try Command.launch(
+      ranks: 1, train("x", "model.coupled=true", "training.microbatch=1"), patience: 60, program: Command.trial)
+    #expect(parts.code == 1 && parts.errors.contains("training.microbatch"), "\(parts.transcript)")
+  }
+
   /// Killed without a word and resumed: both players' weights, averages and moments and the log are those of a run that
   /// nobody killed.
   @Test(arguments: [1, 2]) func killedEqualsUninterrupted(ranks: Int) throws {
-    let overrides = ["training.steps=600", "checkpoints.every=20", "validation.every=60", "checkpoints.keep_last=1000"]
+    let overrides = [
+      "training.steps=600", "checkpoints.every=20", "validation.every=60", "checkpoints.keep_last=1000",
+      "model.generator_every=3", "training.optimiser=muon",
+    ]
     func arguments(_ run: String) -> [String] { train(run) + overrides.flatMap { ["--set", $0] } }
     try succeed(arguments("whole"), ranks: ranks)
     let saved = folder.place("killed/checkpoints/step-60")
@@ -153,12 +177,18 @@ import Testing
     let run = folder.place("run")
     try succeed(train("run", "training.steps=2"))
     func refused(_ arguments: [String], _ part: String, location: SourceLocation = #_sourceLocation) throws {
-      let outcome = try Command.launch(ranks: 1, arguments, patience: 60, program: Command.trial)
+      let outcome = try Command.run(arguments, program: Command.trial)
       #expect(
         outcome.code == 1 && outcome.errors.contains(part), "\(outcome.transcript)", sourceLocation: location)
     }
     let data = ["--data", maps, "--out", folder.place("x")]
     try refused(["prune", "--model", run, "--ratio", "0.2"] + data, "the family trial")
+    let reconstruct = ["reconstruct", "--model", run] + data
+    try refused(reconstruct + ["--sampler", "ddim"], "--sampler")
+    try refused(reconstruct + ["--symmetries"], "--symmetries")
+    try refused(train("fresh") + ["--initial-weights", "critic=a.safetensors"], "critic=a.safetensors")
+    let tiny = ["train", "--preset", "tiny", "--data", maps, "--out", run, "--resume", "latest"]
+    try refused(tiny, "the run is of another family of models")
     try refused(["distill", "--teacher", run, "--student", run] + data, "the family trial")
     let mixed = try folder.file("mixed.yaml", Array("family: cgdm\npreset: trial\n".utf8))
     try refused(["config", "--config", mixed], "another family")

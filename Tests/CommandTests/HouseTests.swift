@@ -53,6 +53,18 @@ import Testing
       let run: Set = ["ckm", "ckm-trial"]
       #expect(try Self.imports("Tests/\(name)") == listed.subtracting(run), "\(name)")
     }
+    // The programs, and what tests share.
+    let others = package.matches(
+      of: /\.(?:executableTarget|target)\(\s*name: "([\w-]+)",\s*dependencies: \[([^\]]*)\](?:,\s*path: "([\w\/]+)")?/)
+    let named = others.filter { !$0.1.hasPrefix("C") }
+    #expect(named.map { String($0.1) }.sorted() == ["TestSupport", "ckm", "ckm-trial"])
+    for target in named {
+      let listed = target.2.split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespacesAndNewlines.union(["\""]))
+      }
+      let folder = target.3.map(String.init) ?? "Sources/\(target.1)"
+      #expect(try Self.imports(folder) == Set(listed.filter { !$0.isEmpty }), "\(target.1)")
+    }
     let folders = Set(try FileManager.default.contentsOfDirectory(atPath: "\(Command.repository)/Sources"))
     #expect(Set(libraries.keys).isSubset(of: folders))
     for folder in folders where try !Self.files("Sources/\(folder)", [".swift"]).isEmpty {

@@ -36,7 +36,9 @@ enum Command {
     .deletingLastPathComponent().deletingLastPathComponent().path
 
   /// One process without mpirun.
-  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  static func run(
+    _ arguments: [String], environment: [String: String] = [:], program: String = program
+  ) throws -> Outcome {
     try start(["timeout", "60", program] + arguments, environment: environment)
   }
 

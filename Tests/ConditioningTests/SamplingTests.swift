@@ -36,7 +36,7 @@ import TestSupport
 
   /// The sizes of the public set of cities, 630 to 71, and shares; never all maps test.
   @Test(arguments: [
-    (SplitRule.Size.count(71), 701, 71), (.count(71), 50, 49), (.share(0.25), 10, 3), (.share(0.01), 10, 1),
+    (SplitRule.Size.count(71), 701, 71), (.count(49), 50, 49), (.share(0.25), 10, 3), (.share(0.01), 10, 1),
     (.share(0), 10, 0), (.share(0.95), 2, 1), (.count(0), 10, 0), (.count(3), 1, 0),
   ])
   func sizes(size: SplitRule.Size, count: Int, test: Int) {
@@ -69,8 +69,12 @@ import TestSupport
     try writer.write(
       MapBlock(first: 0, maps: (0..<2).map { ChannelFingerprint(rows: 4, columns: 4, repeating: Float($0)) }))
     try writer.close()
-    let refused = fault { try Split(MapSetCollection(paths: [plain]), rule: rule, seed: 4) }
-    #expect(refused?.place.hasSuffix(":/environment") == true)
+    let maps = try MapSetCollection(paths: [plain])
+    #expect(fault { try Split(maps, rule: rule, seed: 4) }?.place.hasSuffix(":/environment") == true)
+    rule.byEnvironment = nil
+    #expect(fault { try Split(maps, rule: rule, seed: 4) }?.expected == "at most 1 of 2")
+    rule.size = .count(1)
+    #expect(try Split(maps, rule: rule, seed: 4).test.count == 1)
   }
 
   @Test func otherMapsAreFound() throws {

@@ -66,6 +66,11 @@ extension ConfigurationTag {
       try Configuration.read(yaml: "rest:\n  size: 4\nnumbers:\n  scale: 5", named: "a", preset: Whole())
     }
     #expect(twice?.expected == "numbers.scale alone" && twice?.found == "rest.size as well")
+    // What stands in the way of a moved key is told as what it is.
+    let blocked = fault {
+      try Configuration.read(yaml: "rest: {size: 4}\nnumbers: 3", named: "a", preset: Whole())
+    }
+    #expect(blocked?.expected == "a section with keys" && blocked?.place == "a:2:10 numbers")
     let wrong = fault { try Configuration.load(preset: Whole(), overrides: ["rest.size=x"]) }
     #expect(wrong?.place == "--set numbers.scale")
   }

@@ -66,7 +66,7 @@ extension MultiRank {
       let configuration = try CGDMFamily.distillation(changed, by: teacher, at: student.path)
       var request = TrainingRequest(data: [data], output: runs.folder + "/" + name)
       request.resume = resume
-      request.initialWeights = "\(student.path)/ema.safetensors"
+      request.initialWeights = [Player.only: "\(student.path)/ema.safetensors"]
       return try Trainer(
         request, configuration, communicator: world, engine: Engine(threads: 1), console: Console(isEnabled: false)
       ) { try CGDMFamily.makeTask($0, $1, $2, teacher: teacher) }.run()

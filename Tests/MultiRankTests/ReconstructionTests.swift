@@ -45,8 +45,7 @@ extension MultiRank {
       _ change: (inout ReconstructionRequest) -> Void = { _ in }
     ) throws -> MapSetReader {
       var request = ReconstructionRequest(input: .dataSet(path: data, split: .all), output: file(name))
-      request.sampling.sampler = .dpmSolver
-      request.sampling.steps = 4
+      if method == nil { (request.sampling.sampler, request.sampling.steps) = (.dpmSolver, 4) }
       change(&request)
       #expect(
         try Reconstructor.run(

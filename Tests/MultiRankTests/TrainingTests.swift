@@ -186,7 +186,7 @@ extension MultiRank {
     @Test(arguments: [[[3, 3, 8, 16], [16], [1, 1, 16, 8], [8, 40], [3]], [[8, 8], [8]]])
     func sharedMuonIsTheSame(shapes: [[Int]]) throws {
       var rule = Optimiser.Rule()
-      rule.isMuon = true
+      rule.kind = .muon
       let kinds: [Int: Parameter.Kind] = [2: .matrix, 4: .kernel]
       let arenas = (0..<2).map { _ in
         ParameterArena(

@@ -46,7 +46,7 @@ import Testing
         shapes.enumerated().map { Parameter("p\($0)", $1, kinds[$1.count] ?? .scale) },
         isTrained: true)
       var rule = Optimiser.Rule()
-      rule.isMuon = muon
+      rule.kind = muon ? .muon : .adam
       rule.weightDecay = 0.1
       let optimiser = Optimiser(arena, rule: rule), threads = Threads(count: count)
       for step in 1...2 {

@@ -128,7 +128,7 @@ import Testing
         parameter.gradient?.base.update(from: randomNumbers(parameter.count), count: parameter.count)
       }
       var rule = Optimiser.Rule()
-      (rule.isMuon, rule.weightDecay) = (muon, 0.5)
+      (rule.kind, rule.weightDecay) = (muon ? .muon : .adam, 0.5)
       try Optimiser(arena, rule: rule).step(learningRate: 0.1, threads: Threads(count: 2))
       return arena
     }

@@ -1,6 +1,8 @@
 import Essentials
 import Foundation
 import Testing
+import TestSupport
+
 @testable import NeuralNetworks
 
 @Suite final class SafetensorsTests {

@@ -25,7 +25,7 @@ import TestSupport
     let grid = try SamplingGrid(rows: 16, columns: 16, magnification: 4)
     let coarse = grid.decimate(StationMap(truth, station: station, at: "here"))
     let estimator = try InterpolationEstimator.make(method, ObservationGeometry(grid: grid, area: area, at: "maps"))
-    let estimate = try estimator.estimate([.grid(GridObservation(coarse: coarse))], keys: [0])[0]
+    let estimate = try estimator.estimate([.grid(GridObservation(coarse: coarse))], keys: [0])[0][0]
     let alone = try method.make(grid: grid, area: area).interpolate(coarse)
     #expect(estimator.name == method.rawValue && estimate.map == alone.map && estimate.deviation == alone.deviation)
     #expect(estimator.hasDeviation == (method == .kriging) && estimate.draws.isEmpty)
@@ -42,7 +42,7 @@ import TestSupport
     let geometry = ObservationGeometry(.scattered, rows: 16, columns: 16, area: area, at: "drive.csv")
     let estimator = try InterpolationEstimator.make(.kriging, geometry)
     let observed = ScatteredObservation(samples: samples, station: station, at: "drive.csv, run 1")
-    let estimate = try estimator.estimate([.scattered(observed)], keys: [0])[0]
+    let estimate = try estimator.estimate([.scattered(observed)], keys: [0])[0][0]
     let alone = try ScatteredKriging(samples, extent: 16, station: station, area: area).interpolated(
       rows: 16, columns: 16)
     #expect(estimate.map == alone.map && estimate.deviation == alone.deviation && estimate.deviation != nil)
@@ -77,7 +77,9 @@ import TestSupport
     #expect(request.drawCount == 0 && fault { try request.validate() } == nil)
     request.keepsDraws = true
     #expect(fault { try request.validate() }?.place == "`keep_draws`")
-    #expect(fault { try SamplingRequest().requireNone(by: "bicubic") } == nil)
-    #expect(fault { try request.requireNone(by: "bicubic") }?.place == "bicubic")
+    #expect(SamplingRequest().asked.isEmpty && request.asked == [.estimate, .keepDraws])
+    #expect(fault { try request.require(only: [.estimate, .keepDraws], by: "GAN") } == nil)
+    let useless = fault { try request.require(only: [.draws, .keepDraws], by: "GAN") }
+    #expect(useless?.place == "`estimate`" && useless?.expected == "of such options `draws`, `keep_draws`")
   }
 }

@@ -77,4 +77,26 @@ import TestSupport
     let both = fault { try rule("split.test_count=71", "split.test_share=0.2") }
     #expect(both?.place == "--set split.test_count")
   }
+
+  /// Players that cannot be trained together are refused before the first step.
+  @Test func playersAreChecked() throws {
+    let arena = CGDM(.tiny).arena
+    func players(_ names: [String], every: [Int]) -> [Player] {
+      zip(names, every).map { name, every in
+        var player = Player(name, arena, TrainingSection()) { _ in }
+        player.every = every
+        return player
+      }
+    }
+    try players(["a", "b"], every: [1, 3]).validate(as: ["a", "b"])
+    #expect(fault { try players(["a", "b"], every: [1, 1]).validate(as: ["b", "a"]) } != nil)
+    #expect(fault { try players(["a", "a"], every: [1, 1]).validate(as: ["a", "a"]) } != nil)
+    #expect(fault { try players(["a/b"], every: [1]).validate(as: ["a/b"]) } != nil)
+    #expect(fault { try players(["a", "b"], every: [2, 2]).validate(as: ["a", "b"]) }?.found == "[2, 2]")
+    #expect(fault { try players(["a", "b"], every: [1, 0]).validate(as: ["a", "b"]) } != nil)
+    #expect(fault { try [Player]().validate(as: []) } != nil)
+    let third = players(["a"], every: [3])[0]
+    #expect(
+      (0..<9).filter(third.isDue) == [2, 5, 8] && (0...9).map(third.stepCount) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3])
+  }
 }

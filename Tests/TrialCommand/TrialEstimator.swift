@@ -21,8 +21,8 @@ struct TrialEstimator: Estimator {
     _ run: TrainedRun<TrialFamily>, _ geometry: ObservationGeometry, _ request: SamplingRequest, _ engine: Engine
   ) throws {
     try request.validate()
-    try geometry.require([.grid], by: TrialFamily.title)
-    guard let grid = geometry.grid else { preconditionFailure("a grid says where its samples lie") }
+    try request.require(only: [.draws, .keepDraws, .seed], by: TrialFamily.title)
+    let grid = try geometry.requireGrid(by: TrialFamily.title)
     conditioner = try MapConditioner(
       run.configuration.own.data,
       layout: NetworkLayout(rows: grid.rows, columns: grid.columns, patch: 1, channels: 1),
@@ -40,7 +40,7 @@ struct TrialEstimator: Estimator {
     record.draws = hasDeviation ? request.draws : 0
   }
 
-  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate] {
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
     try zip(observations, keys).map { observation, key in
       guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
       let map = try conditioner.condition(coarse: known.coarse, magnification: magnification)
@@ -55,8 +55,10 @@ struct TrialEstimator: Estimator {
         moments.add(drawn)
         if keptDraws > 0 { draws.append(drawn) }
       }
-      return Estimate(
-        map: moments.average, deviation: hasDeviation ? moments.deviation(aboutMean: true) : nil, draws: draws)
+      return [
+        Estimate(
+          map: moments.average, deviation: hasDeviation ? moments.deviation(aboutMean: true) : nil, draws: draws)
+      ]
     }
   }
 }

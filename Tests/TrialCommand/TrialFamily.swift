@@ -2,6 +2,7 @@ import Computing
 import Conditioning
 import Configuration
 import Essentials
+import MessagePassing
 import NeuralNetworks
 import Runs
 import Tensors
@@ -18,6 +19,8 @@ struct TrialNumbers: ConfigurationSection, Equatable {
   var generatorEvery = 1
   /// The discriminator's learning rate over the generator's.
   var discriminatorRate = 0.5
+  /// Whether the noise is centred over the global batch: then no sample's loss is its own.
+  var coupled = false
 
   static var fields: [ConfigurationField<Self>] {
     [
@@ -26,6 +29,7 @@ struct TrialNumbers: ConfigurationSection, Equatable {
       .number("verdict", \.verdict, in: 0...100, "weight of the discriminator's verdict"),
       .integer("generator_every", \.generatorEvery, in: 1...100, "steps from one of the generator's to the next"),
       .number("discriminator_rate", \.discriminatorRate, in: 0...10, "its learning rate over the generator's"),
+      .flag("coupled", \.coupled, "centre the noise over the global batch"),
     ]
   }
 }
@@ -78,7 +82,7 @@ enum TrialFamily: ModelFamily {
     }
     generator.every = numbers.generatorEvery
     var discriminator = Player(playerNames[1], model.discriminatorArena, configuration.training) { seed in
-      try Initialisation.kaiming.apply(to: model.discriminatorArena, seed: ~seed)
+      try Initialisation.kaiming.apply(to: model.discriminatorArena, seed: seed)
     }
     discriminator.hasAverage = false
     discriminator.rate = { configuration.training.rate(at: $0) * numbers.discriminatorRate }
@@ -111,24 +115,30 @@ enum TrialFamily: ModelFamily {
   }
 
   static func makeEstimator(
-    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine,
-    ranksOnNode: Int
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, communicator: Communicator,
+    engine: Engine
   ) throws -> any Estimator {
-    try TrialEstimator(run, geometry, request, engine)
+    try communicator.agree("prepare the generator") { try TrialEstimator(run, geometry, request, engine) }
   }
 
   static func makeTrial(
     _ configuration: RunConfiguration<Self>, batch: Int, isTrained: Bool, seed: UInt64, engine: Engine
   ) throws -> StepTrial {
     let model = makeModel(configuration, isTrained: isTrained), size = configuration.own.model.imageSize
-    try Initialisation.kaiming.apply(to: model.generatorArena, seed: seed)
+    for arena in [model.generatorArena, model.discriminatorArena] {
+      try Initialisation.kaiming.apply(to: arena, seed: seed)
+    }
     let stream = RandomStream(seed: seed, purpose: .test)
     let maps = (0..<3).map { engine.tensor([batch, size, size, 1], stream.gaussian(batch * size * size, sample: $0)) }
     func answer(_ range: Range<Int>, _ tape: Tape) -> Variable {
       model.generator(maps[0].samples(range), maps[1].samples(range), tape)
     }
-    return StepTrial(arena: model.generatorArena, forward: answer) { range, _, tape in
-      tape.meanSquaredError(answer(range, tape), target: maps[2].samples(range))
+    return StepTrial(arenas: [model.generatorArena, model.discriminatorArena], forward: answer) {
+      player, range, _, tape in
+      let made = answer(range, tape)
+      guard player == 1 else { return tape.meanSquaredError(made, target: maps[2].samples(range)) }
+      let scores = model.discriminator(tape.constant(made.value), maps[0].samples(range), tape)
+      return tape.meanSquaredError(scores, target: engine.zeros(scores.value.shape))
     }
   }
 }

@@ -1,6 +1,7 @@
 import Computing
 import Conditioning
 import Essentials
+import MessagePassing
 import Records
 import Runs
 import Tensors
@@ -11,6 +12,8 @@ struct TrialTask: TrainingTask {
   private let networks: TrialNetworks
   private let verdict: Float
   private let size: Int
+  let couplesSamples: Bool
+  private let communicator: Communicator
   private let engine: Engine
   private let training: RandomStream, validation: RandomStream
 
@@ -23,6 +26,7 @@ struct TrialTask: TrainingTask {
       communicator: context.communicator)
     self.networks = networks
     (verdict, size, engine) = (Float(numbers.verdict), numbers.imageSize, context.engine)
+    (couplesSamples, communicator) = (numbers.coupled, context.communicator)
     training = RandomStream(seed: configuration.seed, purpose: .noise)
     validation = RandomStream(seed: configuration.seed, purpose: .validation)
   }
@@ -46,6 +50,7 @@ struct TrialTask: TrainingTask {
 
   func evaluate(_ player: Int, _ samples: [Sample], step: Int, _ tape: Tape) throws -> ObjectiveValue {
     let batch = batch(samples, step: step, training)
+    if couplesSamples { try centre(batch.noise) }
     func verdict(_ map: Variable, should value: Float) -> Variable {
       let scores = networks.discriminator(map, batch.condition, tape)
       let wanted = engine.tensor(scores.value.shape)
@@ -62,6 +67,24 @@ struct TrialTask: TrainingTask {
     let made = networks.generator(batch.condition, batch.noise, silent).value
     let right = verdict(tape.constant(batch.target), should: 1), wrong = verdict(tape.constant(made), should: 0)
     return ObjectiveValue(losses: tape.add(right, wrong), terms: [right.value, wrong.value])
+  }
+
+  /// Takes the mean over all ranks' noise away, place by place: what a batch norm does with its inputs.
+  private func centre(_ noise: Tensor) throws {
+    let places = size * size
+    var sums = [Double](repeating: 0, count: places + 1)
+    for sample in 0..<noise.batch {
+      for place in 0..<places { sums[place] += Double(noise.sample(sample)[place]) }
+    }
+    sums[places] = Double(noise.batch)
+    sums = try communicator.allReduce(sums, .sum)
+    for sample in 0..<noise.batch {
+      for place in 0..<places { noise.sample(sample)[place] -= Float(sums[place] / sums[places]) }
+    }
+  }
+
+  mutating func resume(from state: TrainingState) throws {
+    try source.require(state.split, state.note("normaliser", as: Normaliser.self))
   }
 
   func validationLoss(_ sample: Sample, _ tape: Tape) throws -> Double {

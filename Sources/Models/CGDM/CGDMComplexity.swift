@@ -1,10 +1,11 @@
 import Foundation
 import Records
+import Runs
 
-extension CGDMFamily {
+extension CGDMFamily: StudiedFamily {
   /// The paper's Fig. 6: parameters (M) / multiply-accumulates (G) for a map of 128 x 128, counted as the paper does:
   /// without the weights of group norms, and with one operation for each value that nearest upsampling writes.
-  public static var complexityStudy: MarkdownTable? { ComplexityStudy.table }
+  public static var complexityStudy: MarkdownTable { ComplexityStudy.table }
 }
 
 /// The networks of the paper's complexity study, counted one by one.

@@ -42,8 +42,7 @@ final class CGDMEstimator: Estimator {
   ) throws {
     try request.validate()
     let section = run.configuration.own
-    try geometry.require([.grid], by: CGDMFamily.title)
-    guard let grid = geometry.grid else { preconditionFailure("a grid says where its samples lie") }
+    let grid = try geometry.requireGrid(by: CGDMFamily.title)
     self.request = request
     self.engine = engine
     self.ranksOnNode = ranksOnNode
@@ -72,12 +71,14 @@ final class CGDMEstimator: Estimator {
   func describe(_ record: inout ReconstructionRecord) {
     let isDrawn = request.drawCount > 0
     record.model = path
-    record.sampler = isDrawn ? request.sampler.rawValue : "direct"
+    record.sampler = isDrawn ? Self.sampler(request).rawValue : "direct"
     record.steps = isDrawn ? driver.sampler.timesteps.count : 1
     record.estimate = request.chosenEstimate.rawValue
     record.draws = request.drawCount > 1 ? request.drawCount : 0
     record.views = views.count
   }
+
+  private static func sampler(_ request: SamplingRequest) -> SamplingRequest.SamplerKind { request.sampler ?? .ddim }
 
   private static func drivers(
     _ request: SamplingRequest, _ trained: TrainedRun<CGDMFamily>
@@ -96,17 +97,18 @@ final class CGDMEstimator: Estimator {
         expected: "1 to \(schedule.count)", found: "\(first)")
     }
     let sampler: any Sampler =
-      switch request.sampler {
+      switch Self.sampler(request) {
       case .ancestral:
         try LinearSampler.ancestral(
           schedule, from: first, parametrisation: section.prediction, clamp: clamp)
       case .ddim:
         try LinearSampler.ddim(
-          schedule, steps: request.steps, from: first, eta: request.eta, spacing: request.spacing ?? .trailing,
+          schedule, steps: request.steps ?? 20, from: first, eta: request.eta ?? 0,
+          spacing: request.spacing ?? .trailing,
           parametrisation: section.prediction, clamp: clamp)
       case .dpmSolver:
         try LinearSampler.dpmSolver(
-          schedule, steps: request.steps, from: first, eta: request.eta, spacing: request.spacing ?? .logSNR,
+          schedule, steps: request.steps ?? 20, from: first, eta: request.eta ?? 0, spacing: request.spacing ?? .logSNR,
           parametrisation: section.prediction, clamp: clamp)
       }
     func driver(_ sampler: any Sampler) -> SamplingDriver {
@@ -120,7 +122,7 @@ final class CGDMEstimator: Estimator {
     return (driver(sampler), direct)
   }
 
-  func estimate(_ observations: [Observation], keys: [Int]) throws -> [Estimate] {
+  func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
     let conditioned = try observations.map(condition)
     let grid = conditioner.layout
     var moments = keys.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
@@ -135,9 +137,11 @@ final class CGDMEstimator: Estimator {
     let estimates = try direct.map { try directMaps(of: keys, conditioned, $0) }
     let isMean = request.chosenEstimate == .mean
     return keys.indices.map { place in
-      Estimate(
-        map: estimates?[place] ?? moments[place].average,
-        deviation: hasDeviation ? moments[place].deviation(aboutMean: isMean) : nil, draws: kept[place])
+      [
+        Estimate(
+          map: estimates?[place] ?? moments[place].average,
+          deviation: hasDeviation ? moments[place].deviation(aboutMean: isMean) : nil, draws: kept[place])
+      ]
     }
   }
 

@@ -3,6 +3,7 @@ import Conditioning
 import Configuration
 import Diffusion
 import Essentials
+import MessagePassing
 import NeuralNetworks
 import Runs
 import Tensors
@@ -27,7 +28,8 @@ public struct CGDMSection: ConfigurationSection, Equatable {
       .section("model", \.model, "the U-Net"),
       .section("data", \.data, "how maps become what the network sees"),
       .section("diffusion", \.diffusion, "the diffusion process and its sampling"),
-      .section("distillation", \.distillation, "what a student learns from its teacher; for ckm distill"),
+      .section("distillation", \.distillation, "what a student learns from its teacher; for ckm distill").tagged(
+        .student),
     ]
   }
 
@@ -108,10 +110,12 @@ public enum CGDMFamily: ModelFamily {
 
   /// Draws maps, or estimates their mean.
   public static func makeEstimator(
-    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, engine: Engine,
-    ranksOnNode: Int
+    _ run: TrainedRun<Self>, _ geometry: ObservationGeometry, _ request: SamplingRequest, communicator: Communicator,
+    engine: Engine
   ) throws -> any Estimator {
-    try CGDMEstimator(run, geometry, request, engine, ranksOnNode: ranksOnNode)
+    try communicator.agree("prepare the network") {
+      try CGDMEstimator(run, geometry, request, engine, ranksOnNode: communicator.localSize)
+    }
   }
 
   /// A denoising step on random maps.
@@ -130,7 +134,7 @@ public enum CGDMFamily: ModelFamily {
     func answer(_ maps: Range<Int>, _ tape: Tape) -> Variable {
       model(tape.constant(input.samples(maps)), timesteps: maps.map { Float(1 + 997 * ($0 + 1) % 1000) }, tape)
     }
-    return StepTrial(arena: model.arena, forward: answer) { maps, step, tape in
+    return StepTrial(arenas: [model.arena], forward: answer) { _, maps, step, tape in
       tape.dropoutKeys = DropoutKeys(seed: 1, step: step, samples: Array(maps))
       return tape.meanSquaredError(answer(maps, tape), target: target.samples(maps))
     }

@@ -79,3 +79,22 @@ extension CGDMConfiguration {
     return residual
   }
 }
+
+extension TrainingSection {
+  /// What the paper states: Adam, 5e-5, batch 16, 500,000 iterations, average from iteration 5,000.
+  fileprivate static var paper: TrainingSection {
+    var paper = TrainingSection()
+    paper.steps = 500_000
+    paper.batch = 16
+    paper.microbatch = 4
+    paper.learningRate = 5e-5
+    paper.warmUp = 0
+    paper.decay = .constant
+    paper.clipNorm = 0
+    paper.averageStart = 5000
+    paper.averageRamp = false
+    paper.logEvery = 10
+    paper.bucketMiB = 32
+    return paper
+  }
+}

@@ -53,6 +53,9 @@ public struct DenoisingTask: TrainingTask {
     Double(loss([sample], step: 0, keys: .validation(seed), tape).value.base[0])
   }
 
+  /// The maps must be seen as the run saw them before.
+  public func resume(from state: TrainingState) throws { try source.require(state.split, state.normaliser()) }
+
   /// How maps are normalised, with the training set's range where that matters.
   public var notes: JSONValue {
     get throws { .members(["normaliser": try .encoding(source.conditioner.normaliser)]) }

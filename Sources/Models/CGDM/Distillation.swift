@@ -38,14 +38,12 @@ extension CGDMFamily: DistillableFamily {
     try requireFit(first, second, at: place)
   }
 
-  /// The keys of optimiser and files, of which the teacher knows nothing, are not looked at.
+  /// How the teacher learnt, and what it saved, do not matter.
   private static func requireFit(
     _ student: RunConfiguration<Self>, _ teacher: RunConfiguration<Self>, at place: String
   ) throws {
     let difference = Configuration.differences(teacher, student).first { difference in
-      let isShared =
-        difference.key == "seed" || ["model.", "data.", "diffusion."].contains { difference.key.hasPrefix($0) }
-      return isShared && difference.tags.isDisjoint(with: [.student, .sampling])
+      difference.tags.isDisjoint(with: [.student, .sampling, .learning, .resumption])
     }
     guard let difference else { return }
     throw Fault(

@@ -10,6 +10,7 @@ extension Tape {
   public func attention(_ qkv: Variable, heads: Int = 1) -> Variable {
     let packed = qkv.value, c = packed.channels / 3
     precondition(packed.channels == 3 * c, "queries, keys and values of equal width")
+    guard packed.count > 0 else { return nothing(packed.shape.dropLast() + [c], inputs: [qkv]) }
     func part(_ place: Int, of tensor: Tensor) -> Tensor { tensor.slice(channels: place * c..<(place + 1) * c) }
     let kernels = AttentionKernels(
       queries: part(0, of: packed), keys: part(1, of: packed), values: part(2, of: packed), heads: heads, scale: nil,
@@ -38,6 +39,10 @@ extension Tape {
   public func attention(
     queries: Variable, keys: Variable, values: Variable, heads: Int, scale: Float? = nil, keyMask: [Bool]? = nil
   ) -> Variable {
+    guard queries.value.batch > 0 else {
+      return nothing(queries.value.shape.dropLast() + [values.value.channels], inputs: [queries, keys, values])
+    }
+    precondition(queries.value.count > 0 && keys.value.count > 0, "attention of tokens to tokens: one of each at least")
     let kernels = AttentionKernels(
       queries: queries.value, keys: keys.value, values: values.value, heads: heads, scale: scale, keyMask: keyMask,
       engine: engine)

@@ -92,6 +92,9 @@ extension Tape {
       height: input.shape[1], width: input.shape[2], input: input.channels, output: weight.shape[3],
       kernel: weight.shape[0], stride: stride)
     let outputShape = [input.batch, shape.outputHeight, shape.outputWidth, shape.output]
+    guard input.batch > 0 else {
+      return nothing(outputShape, inputs: [x, perSample, residual], parameters: [weight] + (bias.map { [$0] } ?? []))
+    }
     let y = destination ?? engine.tensor(outputShape)
     precondition(y.shape == outputShape, "\(weight.name): destination \(y.shape), not \(outputShape)")
     let kernels = convolutionKernels(shape)

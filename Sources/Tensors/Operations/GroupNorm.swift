@@ -64,6 +64,7 @@ extension Tape {
   ) -> Variable {
     let input = x.value
     precondition(input.channels % groups == 0, "\(groups) groups, \(input.channels) channels")
+    guard input.batch > 0 else { return nothing(input.shape, inputs: [x], parameters: [weight, bias]) }
     var mask: DropoutMask?
     if let dropout, let dropoutKeys, dropout.rate > 0 {
       precondition(dropoutKeys.samples.count == input.batch, "a dropout key for every sample")

@@ -16,11 +16,13 @@ extension Tape {
     precondition(
       weight.shape.count == 2 && input.channels == weight.shape[0],
       "\(weight.name) \(weight.shape) after \(input.shape)")
-    let y = engine.tensor(input.shape.dropLast() + [weight.shape[1]])
+    let shape = input.shape.dropLast() + [weight.shape[1]], parameters = [weight] + (bias.map { [$0] } ?? [])
+    guard input.count > 0 else { return nothing(Array(shape), inputs: [x], parameters: parameters) }
+    let y = engine.tensor(Array(shape))
     let product = RowProduct(rows: input.pixels, from: weight.shape[0], to: weight.shape[1], engine: engine)
     product.forward(input, weight.weights, bias?.weights, into: y)
     let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
-    return output(y, inputs: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) {
+    return output(y, inputs: [x], parameters: parameters) {
       [engine] dy in
       if let gradient = biasGradient { product.addSums(dy, to: gradient) }
       if let gradient = weightGradient { product.weightGradient(input, dy, into: gradient.base) }
