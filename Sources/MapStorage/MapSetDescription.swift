@@ -129,11 +129,12 @@ public struct MapSetDescription: Codable, Equatable, Sendable {
         "users cannot be at this height", at: place, expected: "a number of metres from 0 on",
         found: "\(area.userHeight) m")
     }
-    if let made = reconstruction, made.magnification < 1 || made.steps < 0 || made.draws < 0 {
+    if let made = reconstruction, made.magnification.map({ $0 < 1 }) == true || made.steps < 0 || made.draws < 0 {
       throw Fault(
         "the record of the reconstruction makes no sense", at: place,
         expected: "a magnification of 1 at least and no negative number of steps or draws",
-        found: "magnification \(made.magnification), \(made.steps) steps, \(made.draws) draws")
+        found:
+          "magnification \(made.magnification.map(String.init) ?? "none"), \(made.steps) steps, \(made.draws) draws")
     }
     for (index, layer) in layers.enumerated() {
       let plain = layer.name.utf8.allSatisfy { $0 == 95 || Character(UnicodeScalar($0)).isLetterOrDigit }

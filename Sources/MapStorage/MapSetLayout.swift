@@ -69,7 +69,7 @@ struct MapSetLayout {
     try writeText(file, "software_version", description.softwareVersion)
     try writeNumber(file, MapSetDescription.userHeightName, description.area.userHeight)
     if let made = description.reconstruction {
-      try writeNumber(file, "magnification", UInt64(made.magnification))
+      if let magnification = made.magnification { try writeNumber(file, "magnification", UInt64(magnification)) }
       try writeNumber(file, "steps", UInt64(made.steps))
       try writeNumber(file, "draw_count", UInt64(made.draws))
       try writeNumber(file, "views", UInt64(made.views))

@@ -3,9 +3,9 @@ import Essentials
 /// How the maps of a file were reconstructed: root attributes beside the data set `sample_index`, which tells for
 /// each map which sample of the data it belongs to.
 public struct ReconstructionRecord: Codable, Equatable, Sendable {
-  /// Fine pixels from one coarse sample to the next.
-  public var magnification: Int
-  /// The file that the coarse maps came from.
+  /// Fine pixels from one coarse sample to the next; nil where the maps were inferred from something else than coarse maps.
+  public var magnification: Int?
+  /// The file that the observations came from.
   public var data: String
   /// The run or checkpoint that reconstructed; empty for plain interpolation.
   public var model: String
@@ -26,8 +26,8 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   public var views: Int
 
   /// - Parameters:
-  ///   - magnification: fine pixels from one coarse sample to the next.
-  ///   - data: the file that the coarse maps came from.
+  ///   - magnification: fine pixels from one coarse sample to the next; nil where there were no coarse maps.
+  ///   - data: the file that the observations came from.
   ///   - model: the run or checkpoint; empty for plain interpolation.
   ///   - sampler: the sampler's name; empty where nothing was sampled.
   ///   - steps: network evaluations of a draw.
@@ -36,7 +36,7 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   ///   - draws: of how many draws the layer `deviation` is.
   ///   - views: in how many ways a network was shown each map.
   public init(
-    magnification: Int, data: String, model: String = "", sampler: String = "", steps: Int = 0,
+    magnification: Int?, data: String, model: String = "", sampler: String = "", steps: Int = 0,
     method: String, estimate: String = "", draws: Int = 0, views: Int = 1
   ) {
     self.magnification = magnification
@@ -67,7 +67,8 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
       return number
     }
     self.init(
-      magnification: try number("magnification", atLeast: 1), data: try text("data"),
+      magnification: try file.wholeNumber("magnification").map { _ in try number("magnification", atLeast: 1) },
+      data: try text("data"),
       model: try text("model"), sampler: try text("sampler"), steps: try number("steps", atLeast: 0),
       method: try text("method"), estimate: try text("estimate"),
       draws: try number("draw_count", atLeast: 0, missing: 0), views: try number("views", atLeast: 1, missing: 1))

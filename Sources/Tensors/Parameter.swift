@@ -16,7 +16,8 @@ public final class Parameter {
     case vector(start: Float)
     /// Rows that are looked up by number, `[rows, width]`.
     case table
-    /// A running mean or variance: kept beside the weights, never stepped, without gradient.
+    /// A running mean or variance: kept beside the weights, never stepped, without gradient. Whoever learns it writes it when
+    /// a step is done: rank 0's average of the weights reads the arena while the next forward pass goes on.
     case statistic(start: Float)
 
     /// A norm's gamma.

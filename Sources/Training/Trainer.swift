@@ -1,4 +1,5 @@
 import Conditioning
+import Configuration
 import Essentials
 import MessagePassing
 import Records
@@ -109,7 +110,12 @@ public final class Trainer<Family: ModelFamily> {
     // 1. Directory and starting point.
     let signals = try communicator.agree("watch signals") { try SignalFlag() }
     let (directory, begin, state) = try start()
-    if let state { try communicator.agree("compare the data with the run's") { try task.resume(from: state) } }
+    if let state {
+      try communicator.agree("compare the data with the run's") { try task.resume(from: state) }
+      try communicator.onRoot("write the run's configuration") {
+        try directory?.replaceConfiguration(Configuration.yaml(configuration))
+      }
+    }
     let training = configuration.training, total = training.steps
     guard begin < total else {
       console.note("\(request.output): all \(total) steps are done already")

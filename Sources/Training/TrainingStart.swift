@@ -57,7 +57,6 @@ extension Trainer {
       console.warn(
         "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")
     }
-    try opened.replaceConfiguration(text)
     console.note("resuming after step \(state.step) of \(saved.path)")
     return state
   }

@@ -49,7 +49,7 @@ final class Workplace {
 
   @discardableResult
   func writeReconstruction(
-    _ maps: [ChannelFingerprint], samples: [Int32], magnification: Int = 4, method: String = "CGDM"
+    _ maps: [ChannelFingerprint], samples: [Int32], magnification: Int? = 4, method: String = "CGDM"
   ) throws -> String {
     let path = file("fine.h5")
     let record = ReconstructionRecord(
@@ -105,6 +105,26 @@ func shifted(_ map: ChannelFingerprint, by dB: Float) -> ChannelFingerprint {
     let gain = (report.methods[5].psnr.mean ?? 0) - (best.psnr.mean ?? 0)
     #expect(abs((report.gains[0].psnr.mean ?? 0) - gain) < 1e-9)
     #expect(report.examples.map(\.row.sample) == [1, 3])
+  }
+
+  /// Maps that were inferred from something else than coarse maps are compared alone, on all their places.
+  @Test func inferredMapsNeedNoMagnification() throws {
+    try place.writeData()
+    try place.writeReconstruction(
+      [shifted(Workplace.truth(2), by: 0.5), Workplace.truth(0)], samples: [2, 0], magnification: nil, method: "CNN")
+    let report = try place.run()
+    #expect(report.methods.map(\.name) == ["CNN"] && report.magnification == nil && report.gains.isEmpty)
+    #expect(abs((report.methods[0].rmseDB.mean ?? 0) - 0.25) < 1e-5 && report.methods[0].interior == nil)
+    #expect(report.markdown.hasPrefix("# CNN, 2 maps\n") && !report.markdown.contains("Border"))
+    let file = try String(contentsOfFile: place.file("report/a/report.json"), encoding: .utf8)
+    #expect(file.contains("\"magnification\": null"))
+    #expect(FileManager.default.fileExists(atPath: place.file("report/a/best.png")))
+    let mixed = place.fault {
+      try Evaluator.run(
+        dataPath: place.file("maps.h5"), reconstructionPaths: [place.file("fine.h5")], magnification: 4,
+        outputDirectory: place.file("report/b"), communicator: place.communicator)
+    }
+    #expect(mixed?.expected == "x4" && mixed?.found == "none")
   }
 
   @Test func theFilesSayWhatTheReportSays() throws {

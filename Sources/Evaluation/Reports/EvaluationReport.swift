@@ -146,8 +146,8 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   public var data: String
   /// What was compared; none for the interpolations alone.
   public var reconstructions: [Origin]
-  /// Fine pixels from one coarse sample to the next.
-  public var magnification: Int
+  /// Fine pixels from one coarse sample to the next; nil where the maps were inferred from no coarse ones.
+  public var magnification: Int?
   /// What is 0 and what is 255 of the scale that errors are counted on.
   public var scale: MetricScale
   /// The interpolations, then the reconstructions.
@@ -162,13 +162,17 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   /// The methods' names, in order.
   var names: [String] { methods.map(\.name) }
 
-  /// The place in `methods` of the interpolation with the highest mean PSNR, which gains are counted over.
-  var bestInterpolation: Int {
-    (0..<interpolations).max { (methods[$0].psnr.mean ?? 0) < (methods[$1].psnr.mean ?? 0) } ?? 0
+  /// "x4", or nothing where there is no magnification.
+  var times: String { magnification.map { "x\($0)" } ?? "" }
+
+  /// The place in `methods` of the interpolation with the highest mean PSNR, which gains are counted over; nil where
+  /// nothing was interpolated.
+  var bestInterpolation: Int? {
+    (0..<interpolations).max { (methods[$0].psnr.mean ?? 0) < (methods[$1].psnr.mean ?? 0) }
   }
 
   /// The method that maps are chosen and shown by: the last reconstruction, or else the best interpolation.
-  var shown: Int { reconstructions.isEmpty ? bestInterpolation : methods.count - 1 }
+  var shown: Int { reconstructions.isEmpty ? bestInterpolation ?? 0 : methods.count - 1 }
 
   /// - Parameters:
   ///   - source: what was compared.
@@ -181,13 +185,13 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   ) {
     data = source.dataPath
     reconstructions = source.reconstructions.map { Origin(path: $0.path, record: $0.record) }
-    magnification = source.grid.magnification
+    magnification = source.grid?.magnification
     self.scale = scale
     methods = names.enumerated().map { MethodSummary($1, isInterpolation: $0 < interpolations, $0, rows) }
     self.interpolations = interpolations
     self.rows = rows
     gains = []
-    let best = bestInterpolation
+    guard let best = bestInterpolation else { return }
     func values(_ method: Int, _ quantity: (MapMetrics) -> Double) -> [Double] {
       rows.map { quantity($0.metrics[method]) }
     }

@@ -22,7 +22,8 @@ struct ComparedMap {
 /// A data set and reconstructions of some of its maps, all open: gives map by map what is to be compared.
 struct EvaluationSource {
   let dataPath: String
-  let grid: SamplingGrid
+  /// Where samples lay; nil where the maps were inferred from no coarse ones.
+  let grid: SamplingGrid?
   let area: Area
   /// The samples of the data that are compared, in the order of the first reconstruction.
   let samples: [Int]
@@ -59,13 +60,13 @@ struct EvaluationSource {
     let truth: StationMap
     /// One of each file.
     let reconstructions: [ComparedMap]
-    /// The decimated truth, which the interpolations start from.
-    let coarse: StationMap
+    /// The decimated truth, which the interpolations start from; nil where the maps were inferred from no coarse ones.
+    let coarse: StationMap?
   }
 
   /// - Parameters:
   ///   - dataPath: the data set with the true maps.
-  ///   - reconstructionPaths: what was reconstructed of the same maps at one magnification.
+  ///   - reconstructionPaths: what was reconstructed of the same maps, all at one magnification or all from no coarse maps.
   ///   - magnification: needed where nothing was reconstructed.
   /// - Throws: `Fault` when a file cannot be read or they do not belong together.
   init(dataPath: String, reconstructionPaths: [String], magnification: Int? = nil) throws {
@@ -73,18 +74,17 @@ struct EvaluationSource {
     let data = try MapSetReader(path: dataPath)
     self.data = data
     reconstructions = try reconstructionPaths.map { try Reconstruction(path: $0, of: data) }
-    guard let wanted = reconstructions.first?.record.magnification ?? magnification else {
+    guard !reconstructions.isEmpty || magnification != nil else {
       throw Fault(
         "there is nothing to compare", at: dataPath, expected: "a reconstruction, or a magnification",
         hint: "`reconstruction` FILE, or `magnification` 4 for the interpolations alone")
     }
-    for other in reconstructions {
-      let found = other.record.magnification
-      guard found == wanted, found == magnification ?? found else {
-        throw Fault(
-          "the reconstructions differ in magnification", at: "\(other.path):@magnification",
-          expected: "x\(magnification ?? wanted)", found: "x\(found)")
-      }
+    let wanted = magnification ?? reconstructions.first?.record.magnification
+    func text(_ magnification: Int?) -> String { magnification.map { "x\($0)" } ?? "none" }
+    for other in reconstructions where other.record.magnification != wanted {
+      throw Fault(
+        "the reconstructions differ in magnification", at: "\(other.path):@magnification", expected: text(wanted),
+        found: text(other.record.magnification))
     }
     samples = reconstructions.first?.order ?? Array(0..<data.count)
     for other in reconstructions.dropFirst() where Set(other.order) != Set(samples) {
@@ -93,7 +93,7 @@ struct EvaluationSource {
         expected: "the \(samples.count) samples of \(reconstructions[0].path)", found: "\(other.order.count) others")
     }
     do {
-      grid = try SamplingGrid(rows: data.rows, columns: data.columns, magnification: wanted)
+      grid = try wanted.map { try SamplingGrid(rows: data.rows, columns: data.columns, magnification: $0) }
     } catch let fault as Fault {
       throw fault.within(reconstructions.first.map { "\($0.path):@magnification" } ?? dataPath)
     }
@@ -108,7 +108,7 @@ struct EvaluationSource {
     let truth = try data.map(sample)
     return Pair(
       truth: truth, reconstructions: try reconstructions.map { try $0.estimate(of: sample) },
-      coarse: grid.decimate(truth))
+      coarse: grid?.decimate(truth))
   }
 
   /// The methods' names, in the order of a row: the interpolations', then each reconstruction's, none of them twice.

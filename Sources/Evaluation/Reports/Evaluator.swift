@@ -32,9 +32,10 @@ public enum Evaluator {
     let (source, interpolations) = try communicator.agree("open the maps") {
       let source = try EvaluationSource(
         dataPath: dataPath, reconstructionPaths: reconstructionPaths, magnification: magnification)
-      return (
-        source, try InterpolationMethod.allCases.map { try $0.make(grid: source.grid, area: source.area) }
-      )
+      let interpolations = try source.grid.map { grid in
+        try InterpolationMethod.allCases.map { try $0.make(grid: grid, area: source.area) }
+      }
+      return (source, interpolations ?? [])
     }
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let own = try communicator.agree("compare the maps") {
@@ -56,17 +57,22 @@ public enum Evaluator {
   ) throws -> EvaluationRow {
     let pair = try source.pair(position), sample = source.samples[position]
     do {
-      let estimates = try interpolations.map { ComparedMap(try $0.interpolate(pair.coarse)) } + pair.reconstructions
+      let interpolated = try pair.coarse.map { coarse in
+        try interpolations.map { ComparedMap(try $0.interpolate(coarse)) }
+      }
+      let estimates = (interpolated ?? []) + pair.reconstructions
       let truth = pair.truth
       let grey = try GreyScale(of: truth.map, mask: truth.mask, scale: scale)
       let predicted = unmeasured(pair, source.grid)
       // A frame as wide as the coarse spacing: at the far sides it holds all that lies beyond the last sample.
-      let margin = source.grid.magnification
+      let margin = source.grid?.magnification
+      func parts(_ region: (Int) -> MapRegion) -> [MapMetrics?] {
+        estimates.map { estimate in margin.flatMap { regional(estimate, truth, region($0), scale) } }
+      }
       return EvaluationRow(
         sample: sample, position: position,
         metrics: try estimates.map { try MapMetrics(comparing: $0.map, to: truth.map, mask: truth.mask, scale: scale) },
-        interior: estimates.map { regional($0, truth, .interior(margin: margin), scale) },
-        border: estimates.map { regional($0, truth, .border(margin: margin), scale) },
+        interior: parts { .interior(margin: $0) }, border: parts { .border(margin: $0) },
         calibration: try estimates.map {
           guard !predicted.isEmpty, let prediction = $0.predicted else { return nil }
           return try CalibrationMetrics(prediction, truth: truth.map, counted: predicted, scale: grey)
@@ -86,9 +92,9 @@ public enum Evaluator {
   }
 
   /// The valid pixels that are not samples: what is measured is known, and tells nothing of a prediction.
-  private static func unmeasured(_ pair: EvaluationSource.Pair, _ grid: SamplingGrid) -> Mask {
-    var counted = pair.truth.mask?.flags ?? [Bool](repeating: true, count: grid.pixels)
-    for pixel in grid.samplePixels { counted[pixel] = false }
+  private static func unmeasured(_ pair: EvaluationSource.Pair, _ grid: SamplingGrid?) -> Mask {
+    var counted = pair.truth.mask?.flags ?? [Bool](repeating: true, count: pair.truth.map.values.count)
+    for pixel in grid?.samplePixels ?? [] { counted[pixel] = false }
     return Mask(counted)
   }
 }

@@ -62,7 +62,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
       let report = cell.report
       for (number, gain) in report.gains.enumerated() {
         table.add([
-          cell.scenario, "\(report.magnification)", gain.of, gain.over, report.signed(gain.psnr),
+          cell.scenario, String(report.times.dropFirst()), gain.of, gain.over, report.signed(gain.psnr),
           Self.text(cell.errorRatios[report.interpolations + number]), report.signed(gain.rmseDB),
           "\(gain.betterMaps) of \(report.rows.count)",
         ])
@@ -75,7 +75,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
   private func overMagnifications(
     _ title: String, _ own: [Cell], _ quantity: (MethodSummary) -> String
   ) -> String {
-    var table = MarkdownTable([title] + own.map { "x\($0.report.magnification)" })
+    var table = MarkdownTable([title] + own.map(\.report.times))
     for (index, method) in own[0].report.methods.enumerated() {
       table.add([method.name] + own.map { quantity($0.report.methods[index]) })
     }
@@ -100,9 +100,9 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
     }
     let picture = report.examples.contains { $0.name == "median" } ? "median" : "best"
     return [
-      "### \(cell.scenario), x\(report.magnification)", "", table.text,
+      "### \(cell.scenario), \(report.times)", "", table.text,
       "[Report](\(cell.folder)/report.md). The \(picture) map:", "",
-      "![\(cell.scenario), x\(report.magnification)](\(cell.folder)/\(picture).png)", "",
+      "![\(cell.scenario), \(report.times)](\(cell.folder)/\(picture).png)", "",
     ]
   }
 
@@ -111,7 +111,7 @@ public struct ProtocolReport: Codable, Equatable, Sendable {
   /// `protocol.json`: the tables for programs; what is by map stands in each cell's own report.
   private struct File: Encodable {
     struct Entry: Encodable {
-      let scenario: String, magnification: Int, data: String, maps: Int, report: String
+      let scenario: String, magnification: Int?, data: String, maps: Int, report: String
       let methods: [MethodSummary]
       let mseOverBestInterpolation: [Double?]
       let gains: [PairedGain]

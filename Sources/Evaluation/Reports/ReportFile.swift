@@ -48,7 +48,7 @@ struct ReportFile: Encodable {
     }
   }
 
-  private let data: String, magnification: Int, maps: Int, scale: MetricScale
+  private let data: String, magnification: Int?, maps: Int, scale: MetricScale
   private let reconstructions: [Origin], methods: [MethodSummary], gains: [PairedGain]
   private let calibrationLevels = CalibrationMetrics.levels
   private let rows: [Row]

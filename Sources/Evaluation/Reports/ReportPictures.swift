@@ -13,23 +13,24 @@ extension EvaluationReport {
   ) throws {
     for (name, row) in examples {
       let pair = try source.pair(row.position)
-      let best = bestInterpolation, coarse = pair.coarse, mask = pair.truth.mask
-      let interpolation = ComparedMap(try interpolations[best].interpolate(coarse))
-      var panels = [
-        MapPanel("truth", pair.truth.map, mask: mask),
-        MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, mask: coarse.mask),
-      ]
-      if pair.reconstructions.isEmpty {
-        panels += Self.panels(names[best], interpolation, pair)
-      } else {
-        panels.append(MapPanel(names[best], interpolation.map, mask: mask))
+      var panels = [MapPanel("truth", pair.truth.map, mask: pair.truth.mask)]
+      if let best = bestInterpolation, let coarse = pair.coarse {
+        let interpolation = ComparedMap(try interpolations[best].interpolate(coarse))
+        panels.append(MapPanel("coarse \(coarse.map.rows)x\(coarse.map.columns)", coarse.map, mask: coarse.mask))
+        panels +=
+          pair.reconstructions.isEmpty
+          ? Self.panels(names[best], interpolation, pair)
+          : [MapPanel(names[best], interpolation.map, mask: pair.truth.mask)]
       }
       for (number, estimate) in pair.reconstructions.enumerated() {
         panels += Self.panels(names[self.interpolations + number], estimate, pair)
       }
       var title = String(
-        format: "sample %d, x%d: PSNR %@ %.2f dB", row.sample, magnification, names[shown], row.metrics[shown].psnr)
-      if shown != best { title += String(format: ", %@ %.2f dB", names[best], row.metrics[best].psnr) }
+        format: "sample %d%@: PSNR %@ %.2f dB", row.sample, times.isEmpty ? "" : ", " + times, names[shown],
+        row.metrics[shown].psnr)
+      if let best = bestInterpolation, shown != best {
+        title += String(format: ", %@ %.2f dB", names[best], row.metrics[best].psnr)
+      }
       let picture = MapPicture(title: title, panels: panels, columns: panels.count > 6 ? 5 : 3)
       try picture.write(to: "\(directory)/\(name).png")
     }
@@ -63,7 +64,7 @@ extension EvaluationReport {
     }
     guard !lines.isEmpty else { return nil }
     return LinePlot(
-      title: "Pixels within central intervals, x\(magnification), \(rows.count) maps ± standard error",
+      title: "Pixels within central intervals, \(times.isEmpty ? "" : times + ", ")\(rows.count) maps ± standard error",
       xLabel: "probability of the interval, %", yLabel: "pixels within it, %",
       series: lines + [LineSeries("calibrated", x: [0, 100], y: [0, 100])])
   }

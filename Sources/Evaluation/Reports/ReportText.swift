@@ -33,7 +33,10 @@ extension EvaluationReport {
   /// The report for people.
   public var markdown: String {
     let subject = reconstructions.isEmpty ? "Interpolation" : names[interpolations...].joined(separator: ", ")
-    var lines = ["# \(subject), x\(magnification), \(rows.count) maps", "", "Data: `\(data)`."]
+    var lines = [
+      "# " + [subject, times, "\(rows.count) maps"].filter { !$0.isEmpty }.joined(separator: ", "), "",
+      "Data: `\(data)`.",
+    ]
     for (origin, name) in zip(reconstructions, names[interpolations...]) {
       lines.append("\(name): `\(origin.path)`\(Self.text(origin.record)).")
     }
@@ -79,7 +82,7 @@ extension EvaluationReport {
   }
 
   private var regionLines: [String] {
-    guard methods.contains(where: { $0.interior != nil && $0.border != nil }) else { return [] }
+    guard let magnification, methods.contains(where: { $0.interior != nil && $0.border != nil }) else { return [] }
     var table = MarkdownTable([
       "method", "interior: MSE", "PSNR dB", "RMSE dB", "border: MSE", "PSNR dB", "RMSE dB",
     ])
