@@ -67,7 +67,11 @@ let package = Package(
     library("Tensors", ["CKernels", "Computing"]),
     library("Interpolation", ["CKernels", "Essentials"]),
     library("Metrics", ["Computing", "Essentials"]),
-    library("MapStorage", ["CHierarchicalData", "CZlib", "Essentials", "MessagePassing", "Pictures", "Records"]),
+    library(
+      "MapStorage",
+      [
+        "CHierarchicalData", "CZlib", "Essentials", "Interpolation", "MessagePassing", "Pictures", "Records",
+      ]),
 
     // Floor 3.
     library(

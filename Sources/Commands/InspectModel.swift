@@ -1,4 +1,5 @@
 import ArgumentParser
+import Essentials
 import Runs
 
 /// `ckm inspect model`: parameters and multiply-accumulates by stage.
@@ -19,6 +20,9 @@ struct InspectModel: ParsableCommand {
   }
 
   private func show<Family: ModelFamily>(_ family: Family.Type, preset: String?) throws {
+    guard !prunable || family is any PrunableFamily.Type else {
+      throw Fault("such models cannot be pruned", at: "`prunable`", found: "the family \(family.name)")
+    }
     let configuration = try source.load(family, preset: preset)
     let players = Family.playerNames
     for (place, outline) in try Family.outlines(configuration).enumerated() {

@@ -21,6 +21,11 @@ public struct GridSection: ConfigurationSection, Equatable {
   /// The defaults.
   public init() {}
 
+  /// Planes that a map's condition has.
+  ///
+  /// - Parameter channels: channels that a map is repeated over inside the network.
+  public func conditionPlanes(channels: Int) -> Int { form == .residual ? ResidualForm.channels : channels }
+
   /// The magnifications to train at, each as often as it is visited.
   public var trained: [Int] { magnifications.isEmpty ? [magnification] : magnifications }
 

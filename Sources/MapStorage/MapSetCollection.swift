@@ -1,4 +1,5 @@
 import Essentials
+import Foundation
 
 /// Several data sets of maps on one grid, read as one: the maps of the first, then those of the second, and so on.
 public final class MapSetCollection: Sendable {
@@ -23,6 +24,12 @@ public final class MapSetCollection: Sendable {
   /// - Throws: `Fault` when a file cannot be read, or its maps cannot stand beside those of the first.
   public init(paths: [String]) throws {
     guard !paths.isEmpty else { throw Fault("there is no data set", at: "data", expected: "one file at least") }
+    var known: Set<String> = []
+    for path in paths where !known.insert(URL(fileURLWithPath: path).resolvingSymlinksInPath().path).inserted {
+      throw Fault(
+        "a data set is given twice", at: path, expected: "each once: copies of test maps would be trained on",
+        hint: "training.repeats visits a data set's maps more often")
+    }
     readers = try paths.map { try MapSetReader(path: $0) }
     var firsts = [0]
     for reader in readers { firsts.append(firsts[firsts.count - 1] + reader.count) }

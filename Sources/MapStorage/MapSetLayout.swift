@@ -1,5 +1,4 @@
 import CHierarchicalData
-import Essentials
 
 /// Lays out an empty file of maps: groups, attributes and data sets, all by one process and without MPI.
 ///

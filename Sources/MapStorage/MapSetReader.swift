@@ -1,4 +1,5 @@
 import Essentials
+import Interpolation
 
 /// Reads a data set of maps: POSIX driver, read-only, no MPI, and only what is asked for.
 ///

@@ -93,7 +93,7 @@ public struct SamplingRequest: Sendable {
     let known = Option.allCases.filter(options.contains).map { "`\($0.rawValue)`" }
     throw Fault(
       "\(name) has no use for this", at: "`\(stranger.rawValue)`",
-      expected: known.isEmpty ? "no options of a model that draws" : "of such options " + known.joined(separator: ", "))
+      expected: known.isEmpty ? "no options for drawing" : "of such options " + known.joined(separator: ", "))
   }
 
   /// Random streams number draws in 24 bits; nobody has time for more than this.

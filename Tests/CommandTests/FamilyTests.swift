@@ -152,6 +152,10 @@ import Testing
       #expect(model.contains(part), "lacks \(part):\n\(model)")
     }
 
+    // The paper's normalisation looks at the fine maps, which a data set has.
+    let leak = folder.place("leak")
+    try succeed(train("leak", "training.steps=2", "data.normalisation=fine"))
+    try succeed(["reconstruct", "--model", leak, "--data", maps, "--out", folder.place("leak.h5")])
     let (fine, several) = (folder.place("fine.h5"), folder.place("several.h5"))
     try succeed(["reconstruct", "--model", run, "--data", maps, "--out", fine], ranks: 2)
     try succeed(
@@ -189,6 +193,9 @@ import Testing
     try refused(train("fresh") + ["--initial-weights", "critic=a.safetensors"], "critic=a.safetensors")
     let tiny = ["train", "--preset", "tiny", "--data", maps, "--out", run, "--resume", "latest"]
     try refused(tiny, "the run is of another family of models")
+    try refused(["inspect", "model", "--preset", "trial", "--prunable"], "the family trial")
+    try refused(train("fresh") + ["--data", maps], "given twice")
+    try refused(train("fresh", "data.form=residual"), "data.form")
     try refused(["distill", "--teacher", run, "--student", run] + data, "the family trial")
     let mixed = try folder.file("mixed.yaml", Array("family: cgdm\npreset: trial\n".utf8))
     try refused(["config", "--config", mixed], "another family")

@@ -49,5 +49,7 @@ import TestSupport
     let high = try write("c.h5", first: -60, area: Area(userHeight: 10))
     #expect(TestSupport.fault { _ = try MapSetCollection(paths: [first, high]) }?.found == "10.0 m")
     #expect(throws: Fault.self) { try MapSetCollection(paths: []) }
+    let again = scratch.path + "/./a.h5"
+    #expect(TestSupport.fault { _ = try MapSetCollection(paths: [first, again]) }?.place == again)
   }
 }

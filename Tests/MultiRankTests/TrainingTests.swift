@@ -35,8 +35,8 @@ extension MultiRank {
     }
 
     /// 18 maps of 16 x 16: a trend and waves, different in each.
-    func makeData() throws -> String {
-      let path = folder + "/maps.h5"
+    func makeData(_ name: String = "maps.h5") throws -> String {
+      let path = folder + "/" + name
       let description = MapSetDescription(rows: 16, columns: 16, hasStations: false)
       let writer = try MapSetWriter.create(
         path: path, description: description, count: 18, communicator: world, overwrite: true)
@@ -154,7 +154,7 @@ extension MultiRank {
     /// The same of residuals and Muon: what a sample is does not depend on who computes it.
     @Test func manyRanksTrainResidualsAsOne() throws {
       let data = try makeData()
-      let both = data + "," + data
+      let both = try data + "," + makeData("others.h5")
       var configuration = residualConfiguration()
       configuration.training.optimiser = .muon
       _ = try train(configuration, "many", data: both, on: world)
@@ -168,9 +168,9 @@ extension MultiRank {
     }
 
     @Test func anEpochVisitsADataSetAsOftenAsAsked() throws {
-      let path = try makeData()
+      let paths = [try makeData(), try makeData("others.h5")]
       func data(_ repeats: [Int]) throws -> MapData {
-        try MapData(paths: [path, path], repeats: repeats, seed: 7, communicator: world)
+        try MapData(paths: paths, repeats: repeats, seed: 7, communicator: world)
       }
       let plain = try data([]), uneven = try data([3, 1])
       #expect(plain.epoch == plain.split.training)

@@ -26,7 +26,7 @@ struct TrialEstimator: Estimator {
     conditioner = try MapConditioner(
       run.configuration.own.data,
       layout: NetworkLayout(rows: grid.rows, columns: grid.columns, patch: 1, channels: 1),
-      magnifications: [grid.magnification], normaliser: run.state.note("normaliser", as: Normaliser.self),
+      magnifications: [grid.magnification], normaliser: run.state.normaliser(),
       area: geometry.area)
     (self.run, self.request, self.engine) = (run, request, engine)
     magnification = grid.magnification
@@ -42,8 +42,7 @@ struct TrialEstimator: Estimator {
 
   func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
     try zip(observations, keys).map { observation, key in
-      guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
-      let map = try conditioner.condition(coarse: known.coarse, magnification: magnification)
+      let map = try conditioner.condition(observation, magnification: magnification)
       let shape = [1, conditioner.layout.rows, conditioner.layout.columns, 1]
       let condition = engine.tensor(shape, map.condition)
       let stream = RandomStream(seed: request.seed ?? run.seed, purpose: .samplerNoise)

@@ -45,6 +45,15 @@ struct TrialSection: ConfigurationSection, Equatable {
       .section("data", \.data, "how maps become what the networks see"),
     ]
   }
+
+  static var renamed: [String: String] { GridSection.moved }
+
+  /// The generator adds to the upsampled map.
+  func validate(_ places: ConfigurationPlaces) throws {
+    guard data.form == .map else {
+      throw Fault("the trial draws maps", at: places["data.form"], expected: "map", found: data.form.rawValue)
+    }
+  }
 }
 
 /// A family that no library knows: a generator and a discriminator of a few thousand weights. That it trains, resumes,

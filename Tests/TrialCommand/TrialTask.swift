@@ -84,7 +84,7 @@ struct TrialTask: TrainingTask {
   }
 
   mutating func resume(from state: TrainingState) throws {
-    try source.require(state.split, state.note("normaliser", as: Normaliser.self))
+    try source.require(state)
   }
 
   func validationLoss(_ sample: Sample, _ tape: Tape) throws -> Double {
@@ -94,7 +94,7 @@ struct TrialTask: TrainingTask {
   }
 
   var notes: JSONValue {
-    get throws { .members(["normaliser": try .encoding(source.conditioner.normaliser)]) }
+    get throws { try source.notes }
   }
 
   var summary: [String] { [source.summary] }

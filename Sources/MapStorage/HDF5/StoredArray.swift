@@ -1,5 +1,6 @@
 import CHierarchicalData
 import Essentials
+import Interpolation
 
 /// A data set of plain numbers in a foreign file, open for reading: what it declares has been held against the file.
 final class StoredArray {

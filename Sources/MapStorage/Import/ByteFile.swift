@@ -1,5 +1,6 @@
 import Essentials
 import Foundation
+import Interpolation
 import Records
 
 /// A file, open for reading at any place.

@@ -1,5 +1,6 @@
 import Essentials
 import Foundation
+import Interpolation
 
 /// Maps [dB] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG.
 public final class ImportedMaps: @unchecked Sendable {

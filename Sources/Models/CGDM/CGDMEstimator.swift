@@ -123,7 +123,7 @@ final class CGDMEstimator: Estimator {
   }
 
   func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]] {
-    let conditioned = try observations.map(condition)
+    let conditioned = try observations.map { try conditioner.condition($0, magnification: magnification) }
     let grid = conditioner.layout
     var moments = keys.map { _ in DrawMoments(rows: grid.rows, columns: grid.columns) }
     var kept = keys.map { _ in [ChannelFingerprint]() }
@@ -143,14 +143,6 @@ final class CGDMEstimator: Estimator {
           deviation: hasDeviation ? moments[place].deviation(aboutMean: isMean) : nil, draws: kept[place])
       ]
     }
-  }
-
-  private func condition(_ observation: Observation) throws -> ConditionedMap {
-    guard case .grid(let known) = observation else { preconditionFailure("the geometry is of coarse maps") }
-    guard let truth = known.truth else {
-      return try conditioner.condition(coarse: known.coarse, magnification: magnification)
-    }
-    return try conditioner.condition(truth, magnification: magnification, training: false)
   }
 
   /// The network's own estimate of each sample, in dB, the mean over all views.

@@ -40,7 +40,7 @@ public struct CGDMSection: ConfigurationSection, Equatable {
 
   /// The network must have room for what it is conditioned on.
   public func validate(_ places: ConfigurationPlaces) throws {
-    let expected = data.form == .residual ? ResidualForm.channels : model.channels
+    let expected = data.conditionPlanes(channels: model.channels)
     guard (model.conditionChannels ?? model.channels) == expected else {
       throw Fault(
         "the network does not fit what it is conditioned on", at: places["model.condition_channels"],

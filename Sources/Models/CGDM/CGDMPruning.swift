@@ -24,7 +24,7 @@ extension CGDMFamily: PrunableFamily {
       context.data, run.configuration.own.data, layout: run.configuration.own.layout(),
       communicator: context.communicator)
     return try context.communicator.agree("prepare the scan") {
-      try source.require(run.state.split, run.state.normaliser())
+      try source.require(run.state)
       return try DenoisingScan(run, source, draws: draws, seed: seed, context.engine)
     }
   }

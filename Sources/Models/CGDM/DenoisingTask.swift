@@ -54,20 +54,13 @@ public struct DenoisingTask: TrainingTask {
   }
 
   /// The maps must be seen as the run saw them before.
-  public func resume(from state: TrainingState) throws { try source.require(state.split, state.normaliser()) }
+  public func resume(from state: TrainingState) throws { try source.require(state) }
 
   /// How maps are normalised, with the training set's range where that matters.
   public var notes: JSONValue {
-    get throws { .members(["normaliser": try .encoding(source.conditioner.normaliser)]) }
+    get throws { try source.notes }
   }
 
   /// The data.
   public var summary: [String] { [source.summary] }
-}
-
-extension TrainingState {
-  /// How a run of CGDM normalises maps.
-  ///
-  /// - Throws: `Fault` when the state does not say so.
-  func normaliser() throws -> Normaliser { try note("normaliser", as: Normaliser.self) }
 }

@@ -25,7 +25,7 @@ extension CGDMFamily: DistillableFamily {
   ) throws -> DenoisingTask {
     let task = try DenoisingTask(model, configuration, context, teacher: teacher.model)
     try context.communicator.agree("compare the data with the teacher's") {
-      try task.source.require(teacher.state.split, teacher.state.normaliser())
+      try task.source.require(teacher.state)
     }
     return task
   }
