@@ -12,6 +12,7 @@ int chd_start(void) {
   if (H5open() < 0) return -1;
   if (H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0) return -1;
   if (H5PLset_loading_state(0) < 0) return -1;
+  if (chd_register_lzf() < 0) return -1;
   // Without its class, no way of opening an object can follow an external link.
   if (H5Lis_registered(H5L_TYPE_EXTERNAL) > 0 && H5Lunregister(H5L_TYPE_EXTERNAL) < 0) return -1;
   return 0;

@@ -17,21 +17,29 @@ enum { largest_attribute = 16 << 20, most_attributes = 1024, most_links = 1024 }
 
 // ---- In the child: nothing but C, libhdf5 and system calls.
 
+// The reason of the first failure: libhdf5 forgets it at the next call, such as one that closes a handle. Returns 1.
+static char first_reason[1000];
+
+static int failed_here(void) {
+  if (first_reason[0] == 0) chd_error_text(first_reason, sizeof first_reason);
+  return 1;
+}
+
 static herr_t walk_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
   (void)info;
   (void)context;
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-  if (attribute < 0) return -1;
+  if (attribute < 0) return -failed_here();
   hid_t type = H5Aget_type(attribute);
   hid_t space = H5Aget_space(attribute);
-  int failed = type < 0 || space < 0;
+  int failed = (type < 0 || space < 0) && failed_here();
   if (!failed) {
     hssize_t points = H5Sget_simple_extent_npoints(space);
     size_t size = H5Tget_size(type);
     failed = points < 0 || size == 0;
     if (!failed && points > 0 && (size_t)points <= largest_attribute / size) {
       void *value = calloc((size_t)points, size);
-      failed = value == NULL || H5Aread(attribute, type, value) < 0;
+      failed = (value == NULL || H5Aread(attribute, type, value) < 0) && failed_here();
       if (!failed) H5Dvlen_reclaim(type, space, H5P_DEFAULT, value);
       free(value);
     }
@@ -57,7 +65,8 @@ static int plain_filters(hid_t creation) {
     size_t values = 0;
     H5Z_filter_t filter =
         H5Pget_filter2(creation, (unsigned)index, &flags, &values, NULL, 0, NULL, &configuration);
-    if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
+    if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32 &&
+        filter != chd_filter_lzf)
       return 0;
   }
   return count >= 0;
@@ -68,11 +77,15 @@ static int read_middle(hid_t dataset, hid_t type, hid_t space, int rank, const h
   hsize_t coordinate[H5S_MAX_RANK], one[1] = {1};
   for (int axis = 0; axis < rank; axis++) coordinate[axis] = shape[axis] / 2;
   hid_t memory = H5Screate_simple(1, one, NULL);
-  float value = 0;
+  // Room for the largest of `chd_memory_type`.
+  float value[2] = {0, 0};
   int failed = memory < 0;
   if (!failed && rank > 0) failed = H5Sselect_elements(space, H5S_SELECT_SET, 1, coordinate) < 0;
-  if (!failed && chd_kind_of(type) != chd_other)
-    failed = H5Dread(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, &value) < 0;
+  if (!failed && chd_element_of(type) != chd_element_other) {
+    hid_t element = chd_memory_type(type);
+    failed = (element < 0 || H5Dread(dataset, element, memory, space, H5P_DEFAULT, value) < 0) && failed_here();
+    if (element >= 0) H5Tclose(element);
+  }
   if (memory >= 0) H5Sclose(memory);
   return failed;
 }
@@ -85,7 +98,7 @@ static int walk_content(hid_t dataset, hid_t type, hid_t space, hid_t creation) 
   if (layout < 0 || layout == H5D_VIRTUAL || H5Pget_external_count(creation) != 0) return 0;
   H5Dget_storage_size(dataset);
   hsize_t chunks = 0;
-  if (layout == H5D_CHUNKED && H5Dget_num_chunks(dataset, space, &chunks) < 0) return -1;
+  if (layout == H5D_CHUNKED && H5Dget_num_chunks(dataset, space, &chunks) < 0) return -failed_here();
   if (H5Sget_simple_extent_npoints(space) <= 0 || !plain_filters(creation)) return 0;
   return read_middle(dataset, type, space, rank, shape) ? -1 : 0;
 }
@@ -94,7 +107,7 @@ static int walk_dataset(hid_t dataset) {
   hid_t type = H5Dget_type(dataset);
   hid_t space = H5Dget_space(dataset);
   hid_t creation = H5Dget_create_plist(dataset);
-  int failed = type < 0 || space < 0 || creation < 0 || walk_content(dataset, type, space, creation) < 0;
+  int failed = ((type < 0 || space < 0 || creation < 0) && failed_here()) || walk_content(dataset, type, space, creation) < 0;
   if (creation >= 0) H5Pclose(creation);
   if (space >= 0) H5Sclose(space);
   if (type >= 0) H5Tclose(type);
@@ -103,7 +116,7 @@ static int walk_dataset(hid_t dataset) {
 
 static int walk_object(hid_t file, const char *name) {
   hid_t object = H5Oopen(file, name, H5P_DEFAULT);
-  if (object < 0) return -1;
+  if (object < 0) return -failed_here();
   int failed = H5Iget_type(object) == H5I_DATASET ? walk_dataset(object) : 0;
   H5Oclose(object);
   return failed;
@@ -132,7 +145,7 @@ static void walk_file(
     const char *path, const char *const *names, size_t count, int walk_root, char *reply, size_t size) {
   chd_probe_result result = chd_probe_sound;
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (file < 0 || (walk_root && walk_root_group(file) < 0)) result = chd_probe_refused;
+  if ((file < 0 && failed_here()) || (walk_root && walk_root_group(file) < 0)) result = chd_probe_refused;
   for (size_t index = 0; index < count && result == chd_probe_sound; index++) {
     chd_path_kind kind = chd_judge_path(file, names[index], reply + 1, size - 1);
     if (kind == chd_path_missing) result = chd_probe_missing;
@@ -140,7 +153,9 @@ static void walk_file(
     if (kind == chd_path_inside && walk_object(file, names[index]) < 0) result = chd_probe_refused;
   }
   reply[0] = (char)('0' + result);
-  if (result == chd_probe_refused) chd_error_text(reply + 1, size - 1);
+  if (result != chd_probe_refused) return;
+  failed_here();
+  snprintf(reply + 1, size - 1, "%s", first_reason);
 }
 
 // The address space in use, so that the limit is on what the child adds.

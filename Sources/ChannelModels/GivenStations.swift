@@ -1,5 +1,4 @@
 import Essentials
-import Foundation
 import MapStorage
 import Records
 
@@ -18,34 +17,17 @@ public struct GivenStations: Codable, Sendable {
   /// - Throws: `Fault` when there are none, one lies outside the area or stands at another height.
   public init(_ source: String, for simulator: ChannelSimulator) throws {
     self.source = source
-    let (path, name) = Self.split(source)
-    // An array of two axes is read as any other: as one map, of a row for each station.
-    let array = try ImportedMaps(path: path, options: ImportOptions(maps: name))
-    guard array.count == 1, (2...3).contains(array.columns) else {
-      throw Fault(
-        "the stations have the wrong shape", at: source, expected: "[N, 2] or [N, 3]",
-        found: "\((array.count == 1 ? [] : [array.count]) + [array.rows, array.columns])")
-    }
-    let values = try array.read(0..<1)[0].map
     let height = simulator.configuration.stationHeight
-    positions = try (0..<array.rows).map { row in
-      let station = SIMD2(Double(values[row, 0]), Double(values[row, 1]))
+    positions = try StationList.read(source).enumerated().map { row, numbers in
+      let station = SIMD2(Double(numbers[0]), Double(numbers[1]))
       try simulator.requireWithinArea(station, at: "\(source), row \(row)")
-      guard array.columns == 2 || abs(Double(values[row, 2]) - height) < 1e-3 else {
+      guard numbers.count == 2 || abs(Double(numbers[2]) - height) < 1e-3 else {
         throw Fault(
           "the station stands at another height", at: "\(source), row \(row)", expected: "\(height) m",
-          found: "\(values[row, 2]) m", hint: "give it with `station_height`")
+          found: "\(numbers[2]) m", hint: "give it with `station_height`")
       }
       return station
     }
-  }
-
-  /// At the last colon, unless there is a file of the whole name.
-  private static func split(_ source: String) -> (path: String, name: String?) {
-    guard !FileManager.default.fileExists(atPath: source), let colon = source.lastIndex(of: ":") else {
-      return (source, nil)
-    }
-    return (String(source[..<colon]), String(source[source.index(after: colon)...]))
   }
 
   /// The stations of some maps.

@@ -2,39 +2,147 @@ import ArgumentParser
 import Essentials
 import MapStorage
 
-extension ImportOptions.Units: ExpressibleByArgument {}
-
 /// Where in a foreign file the maps are, and what their numbers mean; shared by all commands that take such files.
 struct ForeignMapOptions: ParsableArguments {
   @Option(help: "The maps' data set (HDF5) or array (.npz). Default: maps, or the only array.")
   var maps: String?
 
-  @Option(help: "Masks like the maps, 0 where a map holds nothing: a data set, an array, or a .npy file.")
+  @Option(
+    help: ArgumentHelp(
+      "Masks like the maps, or one for all, 0 where a map holds nothing: a data set, an array, a file (.npy, PNG), a folder of "
+        + "PNG, or FILE:NAME.", valueName: "source"))
   var valid: String?
 
-  @Option(help: "What the numbers are: dB, or linear power ratios.")
-  var units = ImportOptions.Units.decibel
+  @Option(
+    help: ArgumentHelp(
+      "Masks the other way about, 0 where a map holds something: buildings. As --valid.", valueName: "source"))
+  var holes: String?
+
+  @Option(
+    help: """
+      What the numbers are: dB (gain), pathloss (positive dB), linear (power ratio), amplitude (real or complex), or received       power in dBm, dBW, W, mW, uW, nW, pW. Default: what the file says, else dB unless no number is negative.
+      """)
+  var units: PowerUnits?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The values of black and white in PNG pictures, in dB: -147,-47.84", valueName: "low,high"))
-  var pngRange: PictureRange?
+    help: ArgumentHelp(
+      "The power that was sent, in dBm: received powers become gains. Without it such maps stay in dBm.",
+      valueName: "dBm"))
+  var transmitPower: Float?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The values of black and white in PNG pictures, in --units: -147,-47.84; white may be the less.",
+      valueName: "black,white"))
+  var pngRange: GreyRangeArgument?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A number that stands where a map holds nothing, as the file has it: -9999, 0, nan, -inf; or transparent, of pictures. "
+        + "Repeatable.", valueName: "value"))
+  var nodata: [NoDataArgument] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A grey level of pictures that stands where a map holds nothing. Repeatable.", valueName: "level"))
+  var nodataGrey: [Int] = []
+
+  @Flag(help: "Take the numbers as they are stored, whatever attributes say: scale_factor, _FillValue, units, ...")
+  var ignoreAttributes = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Refuse maps with values beyond. Default: -250,30 dB, or -250,80 dBm.", valueName: "low,high"))
+  var limits: PictureRange?
+
+  @Option(
+    help: ArgumentHelp(
+      "The order of an array's axes, slowest first as NumPy has them: n for maps, y and x for places. Default: nyx. MATLAB keeps "
+        + "A(y,x,n) as nxy.", valueName: "letters"))
+  var axes: AxisOrder?
+
+  @Flag(help: "The file's rows are columns of the maps.")
+  var transpose = false
+
+  @Option(help: "Turn axes round: y where the file's first row has the greatest y (north up), x, or xy.")
+  var flip: FlipArgument?
 
   var options: ImportOptions {
-    ImportOptions(maps: maps, valid: valid, units: units, pictureRange: pngRange?.range)
+    var options = ImportOptions(maps: maps, valid: valid, units: units)
+    options.holes = holes
+    options.transmitPower = transmitPower
+    options.greyRange = pngRange?.range
+    options.nodata = nodata.map(\.value) + nodataGrey.map { .grey($0) }
+    options.ignoresAttributes = ignoreAttributes
+    options.limits = limits?.range
+    options.axes = axes
+    options.orientation = MapOrientation(
+      transposes: transpose, flipsX: flip?.flipsX ?? false, flipsY: flip?.flipsY ?? false)
+    return options
+  }
+
+  func validate() throws {
+    guard transmitPower.map(\.isFinite) ?? true else {
+      throw ValidationError("--transmit-power must be a number of dBm.")
+    }
+    guard nodataGrey.allSatisfy({ (0...65535).contains($0) }) else {
+      throw ValidationError("--nodata-grey must be 0 to 65535.")
+    }
+  }
+}
+
+/// Where the stations of foreign maps stand.
+struct StationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The stations' positions [N, 2 or 3]: a data set, an array, a file (.npy, .csv, .json), or FILE:NAME.",
+      valueName: "source"))
+  var stations: String?
+
+  @Option(
+    help: """
+      What stations' numbers are: metres xy or yx; places of the map as the file has it, counted from 0, column-row or       row-column; degrees lon-lat or lat-lon. Default: a table's header, else xy.
+      """)
+  var stationCoordinates: StationCoordinates?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Latitude and longitude of the maps' x = 0, y = 0, for stations in degrees: 52.52,13.405", valueName: "lat,lon"))
+  var geoOrigin: Position?
+
+  /// Adds what is said of stations.
+  func set(_ options: inout ImportOptions) {
+    options.stations = stations
+    options.stationCoordinates = stationCoordinates
+    options.geographicOrigin = geoOrigin.map { SIMD2($0.x, $0.y) }
+  }
+
+  func validate() throws {
+    guard geoOrigin.map({ abs($0.x) < 90 && abs($0.y) <= 360 }) ?? true else {
+      throw ValidationError("--geo-origin is a latitude within -90...90 and a longitude, in degrees.")
+    }
   }
 }
 
 /// Where foreign maps and their stations lie.
 struct PlaceOptions: ParsableArguments {
-  @Option(help: "Distance between neighbouring grid lines in metres, of the fine maps where coarse ones are given.")
-  var spacing = 1.0
+  @Option(
+    help: ArgumentHelp(
+      "Distance between neighbouring grid lines in metres, of the fine maps where coarse ones are given. Default: what the "
+        + "file says, else 1.", valueName: "metres"))
+  var spacing: Double?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Where the first place of foreign maps lies in metres, in the stations' coordinates.", valueName: "x,y"))
-  var origin = Position(x: 0, y: 0)
+      "Where the place of foreign maps with the least x and y lies in metres, in the stations' coordinates. Default: what the "
+        + "file says, else 0,0.", valueName: "x,y"))
+  var origin: Position?
 
   @Option(help: "Height in metres of stations that are given in the plane.")
   var stationHeight: Float = 0
@@ -42,12 +150,22 @@ struct PlaceOptions: ParsableArguments {
   @Option(help: "Height in metres at which the power was received.")
   var userHeight = Area.usualUserHeight
 
-  /// Where the places lie.
-  var area: Area { Area(spacing: spacing, originX: origin.x, originY: origin.y, userHeight: userHeight) }
+  /// Where the places lie, whatever a file says.
+  var area: Area {
+    Area(spacing: spacing ?? 1, originX: origin?.x ?? 0, originY: origin?.y ?? 0, userHeight: userHeight)
+  }
+
+  /// Adds what is said of places.
+  func set(_ options: inout ImportOptions) {
+    options.spacing = spacing
+    options.origin = origin.map { SIMD2($0.x, $0.y) }
+    options.stationHeight = stationHeight
+    options.userHeight = userHeight
+  }
 
   func validate() throws {
-    guard spacing.isFinite, spacing > 0 else {
-      throw ValidationError("--spacing: expected a positive number of metres, found \(spacing)")
+    guard spacing.map({ $0.isFinite && $0 > 0 }) ?? true else {
+      throw ValidationError("--spacing: expected a positive number of metres, found \(spacing ?? 0)")
     }
     guard userHeight.isFinite, userHeight >= 0 else {
       throw ValidationError("--user-height: expected a number of metres from 0 on, found \(userHeight)")
@@ -63,28 +181,78 @@ struct CoarseMapOptions: ParsableArguments {
 
   @OptionGroup var foreign: ForeignMapOptions
 
-  @Option(help: "Coarse maps' stations [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
-  var stations: String?
+  @OptionGroup var stations: StationOptions
 
   @OptionGroup var place: PlaceOptions
 
   var options: ImportOptions {
     var options = foreign.options
-    options.stations = stations
-    options.stationHeight = place.stationHeight
+    stations.set(&options)
+    place.set(&options)
     return options
   }
 
   /// Either a data set or coarse maps alone.
   func validate(beside data: String?) throws {
     guard (data == nil) != (coarse == nil) else { throw ValidationError("Give either --data or --coarse.") }
-    guard data == nil || stations == nil else {
+    guard data == nil || stations.stations == nil else {
       throw ValidationError("--stations is for --coarse; a data set has its own.")
     }
   }
 }
 
-/// Two numbers "-147,-47.84": the values [dB] of black and white.
+extension PowerUnits: ExpressibleByArgument {
+  /// As it is written; where only one is meant, also with other capitals.
+  public init?(argument: String) { self.init(named: argument) }
+}
+
+extension StationCoordinates: ExpressibleByArgument {}
+
+extension AxisOrder: ExpressibleByArgument {
+  /// "nyx", "n,x,y".
+  public init?(argument: String) { self.init(argument) }
+}
+
+/// Which axes are turned round: "y", "x", "xy".
+struct FlipArgument: ExpressibleByArgument {
+  let flipsX: Bool
+  let flipsY: Bool
+
+  init?(argument: String) {
+    guard ["x", "y", "xy", "yx"].contains(argument) else { return nil }
+    flipsX = argument.contains("x")
+    flipsY = argument.contains("y")
+  }
+}
+
+/// What stands for nothing: a number, nan, inf, -inf, or "transparent".
+struct NoDataArgument: ExpressibleByArgument {
+  let value: ImportOptions.NoData
+
+  init?(argument: String) {
+    if argument == "transparent" {
+      value = .transparent
+    } else if let number = Float(argument) {
+      value = .value(number)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// Two numbers "-147,-47.84", or "0,-255": the values of black and white.
+struct GreyRangeArgument: ExpressibleByArgument {
+  let range: ImportOptions.GreyRange
+
+  init?(argument: String) {
+    let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
+    guard ends.count == 2, let black = ends[0], let white = ends[1], black.isFinite, white.isFinite, black != white
+    else { return nil }
+    range = ImportOptions.GreyRange(black: black, white: white)
+  }
+}
+
+/// Two rising numbers "-147,-47.84": a range of values [dB].
 struct PictureRange: ExpressibleByArgument {
   let range: ValueRange
 

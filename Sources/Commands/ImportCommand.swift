@@ -10,9 +10,14 @@ struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Take maps from HDF5, NumPy or PNG files into a data set.",
     discussion: """
-      HDF5: any data set [N, H, W] or [H, W] by its path. NumPy: .npy, or an array of an .npz by its name. PNG: \
-      grey pictures of 8 or 16 bits, one or a folder of them, with the values of black and white. Runs on any \
-      number of ranks.
+      HDF5 (netCDF-4, MATLAB v7.3): any data set [N, H, W] or [H, W] by its path. NumPy: .npy, or an array of an .npz by its \
+      name. PNG: grey pictures of 8 or 16 bits, one or a folder of them, with the values of black and white. A map's row 0 \
+      has the least y, its column 0 the least x. What the file was taken for is told; what cannot be known is asked for. Runs \
+      on any number of ranks.
+
+      Received power:   ckm import rsrp.npy --units dBm --nodata -140 --stations sites.csv -o maps.h5
+      Loss, north up:   ckm import loss.h5 --maps PL --units pathloss --flip y --valid outdoor.png -o maps.h5
+      Pictures:         ckm import pictures/ --png-range -147,-47.84 --nodata-grey 0 -o maps.h5
       """)
 
   @Argument(help: "The file, or a folder of PNG pictures.")
@@ -20,16 +25,15 @@ struct ImportCommand: ParsableCommand {
 
   @OptionGroup var foreign: ForeignMapOptions
 
-  @Option(help: "The stations' positions [N, 2 or 3] in metres: a data set, an array, or a .npy file.")
-  var stations: String?
+  @OptionGroup var stations: StationOptions
 
-  @Option(help: "The numbers of the maps' environments [N]: a data set, an array, or a .npy file.")
+  @Option(help: "The numbers of the maps' environments [N]: a data set, an array, a .npy file, or FILE:NAME.")
   var environments: String?
 
   @Option(
     name: .customLong("layer"),
     help: ArgumentHelp(
-      "A further layer beside the maps, taken as it is: coherent_power=NLOS/coherent_power. Repeatable.",
+      "A further layer beside the maps, or one for all, taken as it is: coherent_power=NLOS/coherent_power. Repeatable.",
       valueName: "name=source"), transform: ImportCommand.layer)
   var layers: [ImportOptions.Layer] = []
 
@@ -45,13 +49,13 @@ struct ImportCommand: ParsableCommand {
     let communicator = try Communicator.world()
     var progress: ProgressDisplay?
     var options = foreign.options
-    options.stations = stations
+    stations.set(&options)
+    place.set(&options)
     options.environments = environments
     options.layers = layers
-    options.stationHeight = place.stationHeight
-    let (description, count) = try MapImporter.run(
-      path: source, options: options, target: out, area: place.area, softwareVersion: Software.version,
-      communicator: communicator, overwrite: overwrite
+    let (description, count, report) = try MapImporter.run(
+      path: source, options: options, target: out, softwareVersion: Software.version, communicator: communicator,
+      overwrite: overwrite
     ) { done, total in
       // Of rank 0's share: the others are about as far.
       let display = progress ?? Self.display(total, communicator)
@@ -59,6 +63,9 @@ struct ImportCommand: ParsableCommand {
       display.update(step: done, unitsPerStep: Double(communicator.size))
     }
     progress?.finish()
+    let console = Console(isEnabled: communicator.isRoot)
+    report.notes.map(OptionNames.told).forEach(console.note)
+    report.warnings.map(OptionNames.told).forEach(console.warn)
     if communicator.isRoot {
       print("\(out): \(count) maps of \(description.rows) x \(description.columns), \(description.units)")
     }

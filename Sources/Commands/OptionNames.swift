@@ -7,14 +7,17 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "draws": "--samples", "eta": "--eta", "estimate": "--estimate", "initial_weights": "--initial-weights",
-    "keep_draws": "--keep-draws", "magnification": "--magnification",
-    "maps": "--maps", "no_statistics": "--no-statistics", "picture_range": "--png-range", "prunable": "--prunable",
+    "axes": "--axes", "draws": "--samples", "eta": "--eta", "estimate": "--estimate", "flip": "--flip",
+    "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
+    "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
+    "magnification": "--magnification", "maps": "--maps", "no_statistics": "--no-statistics", "nodata": "--nodata",
+    "nodata_grey": "--nodata-grey", "origin": "--origin", "picture_range": "--png-range", "prunable": "--prunable",
     "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
-    "sampler": "--sampler",
-    "seed": "--seed", "spacing": "--sampler-spacing", "steps": "--steps",
-    "split": "--split", "start_timestep": "--start-timestep", "station_height": "--station-height",
-    "symmetries": "--symmetries", "target_parameters": "--target-parameters", "units": "--units",
+    "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "seed": "--seed", "spacing": "--spacing",
+    "split": "--split", "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",
+    "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
+    "target_parameters": "--target-parameters", "transmit_power": "--transmit-power", "transpose": "--transpose",
+    "units": "--units", "valid": "--valid",
   ]
 
   /// The same fault in the users' words.
@@ -24,7 +27,8 @@ enum OptionNames {
       hint: fault.hint.map(told))
   }
 
-  private static func told(_ text: String) -> String {
+  /// A text in the users' words.
+  static func told(_ text: String) -> String {
     // Every other part stands between backquotes.
     let parts = text.split(separator: "`", omittingEmptySubsequences: false)
     guard parts.count % 2 == 1 else { return text }

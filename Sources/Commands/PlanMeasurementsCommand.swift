@@ -69,8 +69,7 @@ struct PlanMeasurementsCommand: ParsableCommand {
           .dataSet(path: data, sample: sample, magnification: magnification)
         } else {
           .coarse(
-            path: alone.coarse ?? "", options: alone.options, area: alone.place.area, sample: sample,
-            magnification: magnification)
+            path: alone.coarse ?? "", options: alone.options, sample: sample, magnification: magnification)
         }
       var request = PlanRequest(source: source, count: count, outputDirectory: out)
       request.draws = draws

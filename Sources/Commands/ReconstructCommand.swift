@@ -104,6 +104,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    return .coarse(path: alone.coarse ?? "", options: alone.options, area: alone.place.area)
+    return .coarse(path: alone.coarse ?? "", options: alone.options)
   }
 }

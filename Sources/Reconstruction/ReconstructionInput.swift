@@ -18,14 +18,14 @@ public enum SplitChoice: String, CaseIterable, Sendable {
 public enum ReconstructionInput: Sendable {
   /// The decimated maps of a data set.
   case dataSet(path: String, split: SplitChoice)
-  /// Coarse maps alone: no truth needed. `area` is where the fine places lie, in the stations' coordinates; the first
-  /// sample is at the first of them.
-  case coarse(path: String, options: ImportOptions, area: Area)
+  /// Coarse maps alone: no truth needed. The options' spacing is that of the fine places; the first sample is at the first of
+  /// them.
+  case coarse(path: String, options: ImportOptions)
 
   /// The file or folder.
   public var path: String {
     switch self {
-    case .dataSet(let path, _), .coarse(let path, _, _): path
+    case .dataSet(let path, _), .coarse(let path, _): path
     }
   }
 }
@@ -58,12 +58,12 @@ struct ReconstructionSource {
       samples = try Self.chosen(choice, reader, trained)
       area = reader.description.area
       maps = .fine(reader)
-    case .coarse(let path, let options, let place):
-      let imported = try ImportedMaps(path: path, options: options)
+    case .coarse(let path, let options):
+      let imported = try ImportedMaps(path: path, options: options.coarse(magnification))
       grid = try SamplingGrid(
         coarseRows: imported.rows, coarseColumns: imported.columns, magnification: magnification)
       samples = Array(0..<imported.count)
-      area = place
+      area = imported.area.fine(magnification)
       maps = .coarse(imported)
     }
   }
@@ -103,6 +103,7 @@ struct ReconstructionSource {
       description.hasValid = false
       description.area = area
       description.longName = imported.longName ?? description.longName
+      description.units = imported.units
     }
     description.longName = "reconstructed " + description.longName
     description.configuration = record.model

@@ -1,5 +1,6 @@
 import Essentials
 import Foundation
+import MapStorage
 import Records
 
 /// Which checkpoints stay when a new one is saved.
@@ -214,7 +215,7 @@ extension RunDirectory {
     guard exists(at: path) else {
       throw Fault(
         "there is no run", at: path, expected: "a directory with config.resolved.yaml",
-        found: access(path, F_OK) == 0 ? "a directory or file without it" : "nothing",
+        found: access(path, F_OK) == 0 ? (try? FileKind(at: path).name).map { "\($0) without it" } ?? "nothing" : "nothing",
         hint: "give the directory that ckm train wrote")
     }
   }

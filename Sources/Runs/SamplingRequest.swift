@@ -23,7 +23,8 @@ public struct SamplingRequest: Sendable {
   }
   /// What can be asked for, by the name that faults give it.
   public enum Option: String, CaseIterable, Sendable {
-    case sampler, steps, spacing, eta, draws, estimate, symmetries, seed
+    case sampler, steps, eta, draws, estimate, symmetries, seed
+    case spacing = "sampler_spacing"
     case startTimestep = "start_timestep"
     case keepDraws = "keep_draws"
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Bad input ends every rank of two with an error that can be mended, within the time that is promised, and harms
@@ -81,7 +82,7 @@ import Testing
   }
 
   @Test func notANumber() throws {
-    let file = try folder.file("holes.npy", numPy(shape: [3, 8, 8]) { $0 == 2 * 64 + 19 ? .nan : Float($0) })
+    let file = try folder.file("holes.npy", numPy(shape: [3, 8, 8]) { $0 == 2 * 64 + 19 ? .nan : -Float($0) })
     try expectFailure(
       ["import", file, "--out", folder.place("out.h5")],
       telling: ["holes.npy", "expected: ", "found: nan in sample 2, row 2, column 3"])
@@ -89,7 +90,7 @@ import Testing
   }
 
   @Test func constantMap() throws {
-    let file = try folder.file("flat.npy", numPy(shape: [6, 16, 16]) { $0 / 256 == 4 ? -80 : Float($0 % 256) })
+    let file = try folder.file("flat.npy", numPy(shape: [6, 16, 16]) { $0 / 256 == 4 ? -80 : -Float($0 % 200) })
     let maps = folder.place("flat.h5")
     let imported = try Command.run(["import", file, "--out", maps])
     #expect(imported.code == 0, "\(imported.transcript)")

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A family that no library knows (Tests/TrialCommand), by the commands alone: what holds of it holds of any family.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Reconstruction with deviation, evaluation and protocol by their commands, and what is wrong with them.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The main job by its commands, with a network and maps so small that all of it takes seconds.
@@ -126,7 +127,7 @@ import Testing
     }
     try expectFailure(["--data", maps, "--magnification", "3"], ["magnification", "expected: ", "found: "])
     try expectFailure([], ["--data or --coarse"], code: 64)
-    let holes = try folder.file("holes.npy", numPy(shape: [1, 4, 4]) { $0 == 5 ? .nan : Float($0) })
+    let holes = try folder.file("holes.npy", numPy(shape: [1, 4, 4]) { $0 == 5 ? .nan : -Float($0) })
     try expectFailure(["--coarse", holes], ["holes.npy", "found: nan in sample 0, row 1, column 1"])
     let wide = try folder.file("wide.npy", numPy(shape: [1, 5, 5]) { Float($0) })
     try expectFailure(["--coarse", wide], ["wide.npy", "expected: ", "found: "])

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Simulations that are killed, stopped or told otherwise, as users run them.

@@ -15,7 +15,7 @@ import TestSupport
   }
 
   private func open(_ bytes: [UInt8]) throws -> ImportedMaps {
-    try ImportedMaps(path: scratch.write("array.npy", bytes))
+    try ImportedMaps(path: scratch.write("array.npy", bytes), options: ImportOptions(units: .decibel))
   }
 
   @Test(arguments: [UInt8(1), 2, 3])

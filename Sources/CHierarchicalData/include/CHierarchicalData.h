@@ -46,6 +46,36 @@ int chd_set_collective(hid_t transfer);
 typedef enum { chd_other = 0, chd_integer = 1, chd_float = 2 } chd_number_kind;
 chd_number_kind chd_kind_of(hid_t type);
 
+/// What an element of a data set is.
+typedef enum {
+  chd_element_other = 0,
+  chd_element_number = 1,   ///< what `chd_kind_of` knows
+  chd_element_half = 2,     ///< IEEE binary16
+  chd_element_boolean = 3,  ///< an enumeration of FALSE = 0 and TRUE = 1
+  chd_element_bits = 4,     ///< a bit field of 8 bits
+  chd_element_complex = 5   ///< a compound of two floats, real part first
+} chd_element;
+chd_element chd_element_of(hid_t type);
+
+/// The type in which elements are read (close it with H5Tclose): a float; a byte for bits; two floats for complex numbers.
+hid_t chd_memory_type(hid_t type);
+
+/// Names a type for people: "float16", "boolean", "complex64", "a compound of x, y".
+void chd_type_text(hid_t type, char *text, size_t size);
+
+/// Reads the numbers of an attribute. Returns how many, or -1 where it holds none, or more than `limit`.
+long chd_read_numbers(hid_t object, const char *name, size_t limit, double *values);
+
+/// The number that the HDF Group has given h5py's filter LZF.
+enum { chd_filter_lzf = 32000 };
+
+/// Makes libhdf5 know LZF, to unpack only.
+int chd_register_lzf(void);
+
+/// Unpacks LZF into `out` (nowhere where that is NULL). Returns the number of bytes, or -1 where it is damaged or there are
+/// more than `room`.
+long chd_lzf_unpack(const uint8_t *packed, size_t count, uint8_t *out, size_t room);
+
 /// How the links of a path are.
 typedef enum {
   chd_path_inside = 0,   ///< hard links, and soft ones within the file

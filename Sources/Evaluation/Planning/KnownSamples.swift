@@ -6,14 +6,14 @@ import MapStorage
 public enum PlanSource: Sendable {
   /// A map of a data set, decimated.
   case dataSet(path: String, sample: Int, magnification: Int)
-  /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels. `area` is where the fine
-  /// places lie, in the station's coordinates.
-  case coarse(path: String, options: ImportOptions, area: Area, sample: Int, magnification: Int)
+  /// A measured coarse map alone; with a mask and magnification 1 that is any set of pixels. The options'
+  /// spacing is that of the fine places.
+  case coarse(path: String, options: ImportOptions, sample: Int, magnification: Int)
 
   /// The file or folder.
   public var path: String {
     switch self {
-    case .dataSet(let path, _, _), .coarse(let path, _, _, _, _): path
+    case .dataSet(let path, _, _), .coarse(let path, _, _, _): path
     }
   }
 }
@@ -35,11 +35,11 @@ struct KnownSamples {
       let reader = try MapSetReader(path: path)
       try Self.require(sample, below: reader.count, at: path)
       try self.init(try reader.map(sample), reader.description.area, magnification: magnification)
-    case .coarse(let path, let options, let area, let sample, let magnification):
-      let maps = try ImportedMaps(path: path, options: options)
+    case .coarse(let path, let options, let sample, let magnification):
+      let maps = try ImportedMaps(path: path, options: options.coarse(magnification))
       try Self.require(sample, below: maps.count, at: path)
       let grid = try SamplingGrid(coarseRows: maps.rows, coarseColumns: maps.columns, magnification: magnification)
-      self.init(try maps.read(sample..<sample + 1)[0], on: grid, area, mask: nil)
+      self.init(try maps.read(sample..<sample + 1)[0], on: grid, maps.area.fine(magnification), mask: nil)
     }
   }
 

@@ -149,7 +149,7 @@ private struct Draws {
     }
     let sample =
       switch source {
-      case .dataSet(_, let sample, _), .coarse(_, _, _, let sample, _): sample
+      case .dataSet(_, let sample, _), .coarse(_, _, let sample, _): sample
       }
     let all = Array(0..<reader.count)
     let chosen = try reader.sampleIndices(indices: all).map { indices in all.filter { indices[$0] == sample } } ?? all

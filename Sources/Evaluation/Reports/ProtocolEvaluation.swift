@@ -105,6 +105,10 @@ public enum ProtocolEvaluation {
     options.stations = description.hasStations ? "station" : nil
     options.valid = description.hasValid ? "valid" : nil
     options.environments = description.hasEnvironments ? "environment" : nil
+    // What a layer of a data set of ours is, is known: it is taken as it is.
+    options.units = .decibel
+    options.ignoresAttributes = true
+    options.limits = ValueRange(minimum: -.greatestFiniteMagnitude, maximum: .greatestFiniteMagnitude)
     return (options, description)
   }
 }

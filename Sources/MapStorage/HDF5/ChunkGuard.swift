@@ -29,7 +29,7 @@ final class ChunkGuard {
   ///   - creation: its layout, chunked.
   ///   - shape: its extents.
   ///   - itemSize: bytes of an element.
-  ///   - filters: its filters, deflate once at most.
+  ///   - filters: its filters, each once at most.
   ///   - fileSize: no chunk can be larger.
   ///   - place: the file and data set, for messages.
   init(
@@ -118,6 +118,12 @@ final class ChunkGuard {
           return nil
         }
         length = inflated
+      case StoredFilter.lzf:
+        let unpacked = bytes.prefix(length).withUnsafeBufferPointer {
+          chd_lzf_unpack($0.baseAddress, $0.count, nil, chunkBytes + 4)
+        }
+        guard unpacked >= 0 else { return nil }
+        length = unpacked
       default: break
       }
     }

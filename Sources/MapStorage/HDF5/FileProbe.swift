@@ -43,10 +43,9 @@ enum FileProbe {
   private static func fault(_ result: chd_probe_result, reason: String, path: String) -> Fault {
     switch result {
     case chd_probe_refused:
-      return Fault(
+      return HierarchicalLibrary.fault(
         "cannot read the file: it is damaged or lacks what was asked for", at: path,
-        expected: "a whole HDF5 file", found: reason,
-        hint: HierarchicalLibrary.hint(for: reason))
+        expected: "a whole HDF5 file", for: reason)
     case chd_probe_exceeded:
       return Fault(
         "the file is damaged, or its chunks are too large", at: path,

@@ -48,18 +48,29 @@ enum HierarchicalLibrary {
   }
 
   /// The fault for the last failure.
-  static func fault(_ what: String, at place: String) -> Fault {
-    let reason = reason()
-    return Fault(what, at: place, found: reason, hint: hint(for: reason))
-  }
+  static func fault(_ what: String, at place: String) -> Fault { fault(what, at: place, for: reason()) }
 
-  /// What the user can do about a reason of libhdf5's.
-  static func hint(for reason: String) -> String? {
-    if reason.contains("lock file") {
-      return "on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE"
+  /// The fault for a reason of libhdf5's: what a user can mend is called by its name.
+  static func fault(_ what: String, at place: String, expected: String? = nil, for reason: String) -> Fault {
+    if reason.contains("lock file"), !reason.contains("errno = \(EAGAIN)") {
+      return Fault(
+        what, at: place, expected: expected, found: reason,
+        hint: "on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE")
     }
-    if reason.contains("truncated") { return "the file is cut short: copy or make it again" }
-    return nil
+    if reason.contains("lock file") || reason.contains("already open for") {
+      return Fault(
+        "another process writes the file", at: place, expected: "one that its writer has closed", found: reason,
+        hint: "wait until it has ended; if it has died: h5clear -s FILE")
+    }
+    if reason.contains("version number") || reason.contains("version out of bounds") || reason.contains("wrong version")
+    {
+      return Fault(
+        "the file was written for a newer HDF5", at: place, expected: "what HDF5 1.10 reads", found: reason,
+        hint: "write it again without libver='latest': python3 -c \"import h5py; "
+          + "h5py.File('maps.h5', 'w')['maps'] = h5py.File('FILE')['NAME'][()]\"")
+    }
+    let hint = reason.contains("truncated") ? "the file is cut short: copy or make it again" : nil
+    return Fault(what, at: place, expected: expected, found: reason, hint: hint)
   }
 
   /// Returns `value`, or throws what libhdf5 says about a negative one.

@@ -1,6 +1,6 @@
 import CHierarchicalData
 import Essentials
-import Interpolation
+import Foundation
 
 /// A data set of plain numbers in a foreign file, open for reading: what it declares has been held against the file.
 final class StoredArray {
@@ -11,11 +11,16 @@ final class StoredArray {
   let place: String
   /// Its extents, slowest first.
   let shape: [Int]
+  /// What its attributes say, and what its elements are.
+  let facts: ArrayFacts
   /// Its `units` attribute.
-  let units: String?
+  var units: String? { facts.units }
   /// Its `long_name` attribute.
-  let longName: String?
+  var longName: String? { facts.longName }
   private let handle: HierarchicalHandle
+  private let element: chd_element
+  /// In which elements are read where they are no plain numbers; nil: as what is asked for.
+  private let memory: HierarchicalHandle?
   /// Nil where the data set is in one piece.
   private let chunks: ChunkGuard?
 
@@ -29,16 +34,29 @@ final class StoredArray {
     self.handle = handle
     let type = try HierarchicalHandle(
       H5Dget_type(handle.identifier), "cannot read the type", at: place, close: H5Tclose)
-    guard chd_kind_of(type.identifier) != chd_other else {
+    element = chd_element_of(type.identifier)
+    let name = Self.text(of: type)
+    guard element != chd_element_other else {
       throw Fault(
         "the data set holds no plain numbers", at: place,
-        expected: "integers of 1 to 8 bytes, float32 or float64")
+        expected: "integers of 1 to 8 bytes, float16, float32, float64, booleans or complex numbers", found: name)
     }
+    memory =
+      element == chd_element_complex || element == chd_element_bits
+      ? try HierarchicalHandle(
+        chd_memory_type(type.identifier), "cannot read the type", at: place, close: H5Tclose) : nil
     shape = try Self.shape(of: handle, at: place)
-    units = try attributeText(handle.identifier, "units", at: "\(place)@units")
-    longName = try attributeText(handle.identifier, "long_name", at: "\(place)@long_name")
+    facts = ArrayFacts(
+      attributesOf: handle.identifier, type: name, isComplex: element == chd_element_complex,
+      bits: 8 * H5Tget_size(type.identifier))
     chunks = try Self.requireCredible(
       handle, shape: shape, itemSize: H5Tget_size(type.identifier), fileSize: fileSize, at: place)
+  }
+
+  private static func text(of type: HierarchicalHandle) -> String {
+    var text = [CChar](repeating: 0, count: 400)
+    chd_type_text(type.identifier, &text, text.count)
+    return textOf(text)
   }
 
   private static func shape(of handle: HierarchicalHandle, at place: String) throws -> [Int] {
@@ -82,7 +100,7 @@ final class StoredArray {
         hint: "copy the data into one file (h5repack, or h5py)")
     }
     let filters = try plainFilters(creation, at: place)
-    let deflated = filters.contains(H5Z_FILTER_DEFLATE)
+    let deflated = filters.contains { StoredFilter.packing.contains($0) }
     let declared = shape.reduce(itemSize, *)
     let stored = Int(clamping: H5Dget_storage_size(handle.identifier))
     let (most, overflow) = min(stored, fileSize).multipliedReportingOverflow(by: deflated ? largestRatio : 1)
@@ -99,9 +117,8 @@ final class StoredArray {
       at: place)
   }
 
-  /// The filters in the order in which they pack; any but shuffle, fletcher32 and one deflate are a fault.
+  /// The filters in the order in which they pack; any but shuffle, fletcher32, one deflate and one LZF are a fault.
   static func plainFilters(_ creation: HierarchicalHandle, at place: String) throws -> [H5Z_filter_t] {
-    let known = [H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32]
     let count = try HierarchicalLibrary.check(
       H5Pget_nfilters(creation.identifier), "cannot read the filters", at: place)
     let filters = (0..<UInt32(count)).map { index in
@@ -113,24 +130,38 @@ final class StoredArray {
     var options: UInt32 = 0
     let isChunked = H5Pget_layout(creation.identifier) == H5D_CHUNKED
     if isChunked { H5Pget_chunk_opts(creation.identifier, &options) }
-    guard filters.allSatisfy(known.contains), Set(filters).count == filters.count, options == 0 else {
-      throw Fault(
-        "the data set uses a filter that is refused", at: place,
-        expected: "deflate, shuffle or fletcher32, each once, for all chunks",
-        found: "filters number \(filters)", hint: "rewrite it with h5repack -f GZIP=4")
+    let isOnceEach = Set(filters).count == filters.count && options == 0
+    guard filters.allSatisfy(StoredFilter.readable.contains), isOnceEach else {
+      throw StoredFilter.refusal(of: filters, at: place)
     }
     return filters
   }
 
   /// Reads rows of the first axis, converted to float32; rows in any order, consecutive ones in one go.
+  ///
+  /// Complex numbers are read as their absolute values.
   func read(rows: [Int], into out: UnsafeMutableBufferPointer<Float>) throws {
-    try readRows(rows, type: chd_native_float(), into: out)
+    guard let memory else { return try readRows(rows, type: chd_native_float(), into: out) }
+    let count = rows.count * rowCount
+    if element == chd_element_complex {
+      let pairs: [SIMD2<Float>] = try values(rows, type: memory.identifier)
+      for index in 0..<count { out[index] = hypot(pairs[index].x, pairs[index].y) }
+    } else {
+      let bytes: [UInt8] = try values(rows, type: memory.identifier)
+      for index in 0..<count { out[index] = Float(bytes[index]) }
+    }
   }
 
   /// Reads rows of the first axis as float32.
   func floats(rows: [Int]) throws -> [Float] {
-    try values(rows, type: chd_native_float())
+    try [Float](unsafeUninitializedCapacity: rows.count * rowCount) { buffer, filled in
+      try read(rows: rows, into: buffer)
+      filled = rows.count * rowCount
+    }
   }
+
+  /// Whether elements are plain numbers.
+  var isPlain: Bool { memory == nil }
 
   /// Reads rows of the first axis as float64.
   func doubles(rows: [Int]) throws -> [Double] {

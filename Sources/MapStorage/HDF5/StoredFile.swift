@@ -21,6 +21,7 @@ final class StoredFile {
   ///   - walkRoot: whether every data set of the root group will be read.
   init(_ path: String, dataSets: [String] = [], walkRoot: Bool) throws {
     self.path = path
+    try Self.requireKind(try FileKind(at: path), at: path)
     size = try FileProbe.fileSize(path)
     try FileProbe.examine(path, dataSets: dataSets, walkRoot: walkRoot)
     handle = try HierarchicalLibrary.serialised {
@@ -28,6 +29,18 @@ final class StoredFile {
         H5Fopen(path, chd_flag_read_only(), hid_t(H5P_DEFAULT)), "cannot open the file", at: path,
         close: H5Fclose)
     }
+  }
+
+  /// Who is handed something else is told what it is.
+  private static func requireKind(_ kind: FileKind, at path: String) throws {
+    guard kind != .hierarchical else { return }
+    let hint: String? =
+      switch kind {
+      case .run: "a run's directory is a model"
+      case .safetensors, .hierarchical, .unknown: nil
+      default: "foreign maps are taken in with: ckm import \(path) -o maps.h5"
+      }
+    throw Fault("this is no data set of maps", at: path, expected: "an HDF5 file", found: kind.name, hint: hint)
   }
 
   /// The names of the links in the root group, sorted.
@@ -43,6 +56,14 @@ final class StoredFile {
       return text[..<used].split(separator: 0).map {
         String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       }
+    }
+  }
+
+  /// Which of some paths lead to something within the file.
+  func existing(among names: [String]) throws -> Set<String> {
+    try HierarchicalLibrary.serialised {
+      var prefix = [CChar](repeating: 0, count: 1200)
+      return Set(names.filter { chd_judge_path(handle.identifier, $0, &prefix, prefix.count) == chd_path_inside })
     }
   }
 

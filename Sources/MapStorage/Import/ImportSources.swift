@@ -6,99 +6,243 @@ struct ImportSources {
   var maps: any MapSource
   var stations: (any MapSource)?
   var valid: (any MapSource)?
+  var holes: (any MapSource)?
   var environments: (any MapSource)?
   var layers: [any MapSource] = []
 
   init(_ path: String, _ options: ImportOptions) throws {
-    var isFolder = ObjCBool(false)
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      maps = try PictureSource(path, range: options.pictureRange)
-    } else {
-      let file = try ByteFile(path)
-      let start = try file.bytes(0..<min(8, file.size))
-      if start.starts(with: [0x50, 0x4B]) {
-        self = try Self.archive(file, options)
-        return
+    let kind = try FileKind(at: path)
+    switch kind {
+    case .hierarchical: self = try Self.hierarchical(path, options)
+    case .archive: self = try Self.archive(path, options)
+    case .numPy, .png, .folder, .tiff:
+      maps = try Self.array(path, kind, scale: .range(options.greyRange))
+      if let name = options.maps {
+        throw Fault("only HDF5 and .npz files have arrays with names", at: path, found: "the name \(name)")
       }
-      if try Self.isHierarchical(file) {
-        self = try Self.hierarchical(path, options)
-        return
-      }
-      if start.starts(with: [0x93, 0x4E]) {
-        maps = try NumPyArray(file, at: path)
-      } else if start.starts(with: [0x89, 0x50, 0x4E, 0x47]) {
-        maps = try PictureSource(path, range: options.pictureRange)
-      } else {
-        throw Fault(
-          "the kind of file is unknown", at: path,
-          expected: "HDF5, NumPy .npy or .npz, PNG, or a folder of PNG files")
-      }
+      try fill(options) { try Self.beside($0) }
+    case .run, .table, .safetensors, .foreign, .unknown: throw Self.unknown(kind, at: path)
     }
-    if let name = options.maps {
-      throw Fault("only HDF5 and .npz files have arrays with names", at: path, found: "the name \(name)")
-    }
-    stations = try options.stations.map(Self.beside)
-    valid = try options.valid.map(Self.beside)
-    environments = try options.environments.map(Self.beside)
-    layers = try options.layers.map { try Self.beside($0.source) }
   }
 
-  private init(_ options: ImportOptions, maps name: String, open: (String) throws -> any MapSource) throws {
-    maps = try open(name)
+  /// An array that stands for itself: a file, a folder, or "FILE:NAME".
+  ///
+  /// - Parameter source: as it is given.
+  static func beside(_ source: String) throws -> any MapSource {
+    if FileManager.default.fileExists(atPath: source) {
+      let kind = try FileKind(at: source)
+      switch kind {
+      case .numPy, .png, .folder, .tiff: return try array(source, kind, scale: .unit)
+      case .hierarchical, .archive:
+        throw Fault(
+          "the file has arrays with names", at: source, expected: "the file, a colon and the name of one",
+          found: "the file alone", hint: "\(source):NAME")
+      default: throw unknown(kind, at: source)
+      }
+    }
+    guard let colon = source.lastIndex(of: ":") else { return try NumPyArray(ByteFile(source), at: source) }
+    let path = String(source[..<colon]), name = String(source[source.index(after: colon)...])
+    switch try FileKind(at: path) {
+    case .hierarchical: return try StoredFile(path, dataSets: [name], walkRoot: false).array(name)
+    case .archive: return try NamedArrays(path).open(name)
+    case let kind: throw Fault("only HDF5 and .npz files have arrays with names", at: source, found: kind.name)
+    }
+  }
+
+  private static func array(_ path: String, _ kind: FileKind, scale: PictureSource.Scale) throws -> any MapSource {
+    switch kind {
+    case .numPy: try NumPyArray(ByteFile(path), at: path)
+    case .tiff: throw unknown(kind, at: path)
+    default: try PictureSource(path, scale: scale)
+    }
+  }
+
+  private static func unknown(_ kind: FileKind, at path: String) -> Fault {
+    Fault(
+      "this kind of file is not read", at: path,
+      expected: "HDF5, NumPy .npy or .npz, PNG, GeoTIFF, or a folder of pictures", found: kind.name,
+      hint: kind.way(from: path))
+  }
+
+  /// What belongs to the maps.
+  private mutating func fill(_ options: ImportOptions, open: (String) throws -> any MapSource) throws {
     stations = try options.stations.map(open)
     valid = try options.valid.map(open)
+    holes = try options.holes.map(open)
     environments = try options.environments.map(open)
     layers = try options.layers.map { try open($0.source) }
   }
 
-  private static func beside(_ path: String) throws -> any MapSource {
-    try NumPyArray(ByteFile(path), at: path)
+  private init(_ options: ImportOptions, maps: any MapSource, open: (String) throws -> any MapSource) throws {
+    self.maps = maps
+    try fill(options, open: open)
   }
 
-  /// The signature may lie after a user block of 512 bytes, 1024, 2048 and so on.
-  private static func isHierarchical(_ file: ByteFile) throws -> Bool {
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    var offset = 0
-    while offset + 8 <= file.size {
-      if try file.bytes(offset..<offset + 8) == signature { return true }
-      offset = max(512, offset * 2)
-    }
-    return false
-  }
+  // MARK: - HDF5
 
   private static func hierarchical(_ path: String, _ options: ImportOptions) throws -> ImportSources {
     var options = options
     if options.maps == nil {
+      let file = try StoredFile(path, walkRoot: true)
+      let names = try file.rootNames()
       // A file of our own layout needs no names.
-      let names = Set(try StoredFile(path, walkRoot: true).rootNames())
-      options.maps = "maps"
-      if options.stations == nil, names.contains("station") { options.stations = "station" }
-      if options.valid == nil, names.contains("valid") { options.valid = "valid" }
-      if options.environments == nil, names.contains("environment") { options.environments = "environment" }
+      if names.contains("maps") {
+        options.maps = "maps"
+        if options.stations == nil, names.contains("station") { options.stations = "station" }
+        if options.valid == nil, options.holes == nil, names.contains("valid") { options.valid = "valid" }
+        if options.environments == nil, names.contains("environment") { options.environments = "environment" }
+      } else {
+        options.maps = try onlyArray(of: file, names)
+      }
     }
-    let wanted =
-      [options.maps, options.stations, options.valid, options.environments].compactMap(\.self)
+    let maps = options.maps ?? "maps"
+    let others =
+      [options.stations, options.valid, options.holes, options.environments].compactMap(\.self)
       + options.layers.map(\.source)
-    let file = try StoredFile(path, dataSets: wanted, walkRoot: false)
-    return try ImportSources(options, maps: options.maps ?? "maps") { try file.array($0) }
+    // A data set of the file, unless there is none and a file of that name.
+    let outside = Set(others.filter(isOutside))
+    let known = outside.isEmpty ? [] : try StoredFile(path, walkRoot: false).existing(among: Array(outside))
+    let inside = others.filter { !outside.contains($0) || known.contains($0) }
+    let file = try StoredFile(path, dataSets: [maps] + inside, walkRoot: false)
+    return try ImportSources(options, maps: located(file, maps)) { name in
+      inside.contains(name) ? try file.array(name) : try beside(name)
+    }
   }
 
-  private static func archive(_ file: ByteFile, _ options: ImportOptions) throws -> ImportSources {
-    let archive = try ZipArchive(file)
-    let names = archive.entries.map { $0.name.hasSuffix(".npy") ? String($0.name.dropLast(4)) : $0.name }
-    let listed = names.prefix(20).joined(separator: ", ")
-    guard let name = options.maps ?? (names.count == 1 ? names[0] : nil) else {
+  /// Whether a name could be that of a file beside the maps'.
+  private static func isOutside(_ name: String) -> Bool {
+    let path = name.lastIndex(of: ":").map { String(name[..<$0]) } ?? name
+    return [name, path].contains { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  /// The only data set of the root group that could be maps.
+  private static func onlyArray(of file: StoredFile, _ names: [String]) throws -> String {
+    var found: [(name: String, shape: [Int])] = []
+    var refusal: Fault?
+    for name in names {
+      do {
+        let array = try file.array(name)
+        if (2...4).contains(array.shape.count) { found.append((name, array.shape)) }
+      } catch let fault as Fault {
+        // A group is none; a data set that cannot be read may be the one.
+        refusal = refusal ?? fault
+      }
+    }
+    if found.isEmpty, names.count == 1, let refusal { throw refusal }
+    // Tables of stations are arrays of two axes as well.
+    let likely = found.filter { $0.shape.count > 2 || found.count == 1 }
+    if likely.count == 1 { return likely[0].name }
+    throw Fault(
+      "which data set has the maps is not known", at: file.path, expected: "`maps` NAME",
+      found: found.isEmpty ? "none in the root group" : found.map { "\($0.name) \($0.shape)" }.joined(separator: ", "),
+      hint: found.isEmpty ? "list the file's data sets with h5ls -r" : nil)
+  }
+
+  /// The maps' array, with the axes that stand beside it: x and y, evenly spaced, in metres.
+  private static func located(_ file: StoredFile, _ name: String) throws -> any MapSource {
+    let array = try file.array(name)
+    guard array.shape.count >= 2 else { return array }
+    let group = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
+    func lines(_ axis: String, count: Int) throws -> [Double]? {
+      guard try !file.existing(among: [group + axis]).isEmpty else { return nil }
+      let lines = try StoredFile(file.path, dataSets: [group + axis], walkRoot: false).array(group + axis)
+      guard lines.shape == [count], count > 1, ["m", "metre", "metres", "meter", "meters"].contains(lines.units ?? "m")
+      else { return nil }
+      return try lines.doubles(rows: Array(0..<count))
+    }
+    let (rows, columns) = (array.shape[array.shape.count - 2], array.shape[array.shape.count - 1])
+    guard !array.facts.isMATLAB, let x = try lines("x", count: columns), let y = try lines("y", count: rows) else {
+      return array
+    }
+    return LocatedArray(array, x: x, y: y)
+  }
+
+  // MARK: - npz
+
+  private static func archive(_ path: String, _ options: ImportOptions) throws -> ImportSources {
+    let arrays = try NamedArrays(path)
+    guard let name = options.maps ?? arrays.onlyName else {
       throw Fault(
-        "the archive has several arrays", at: file.path, expected: "the name of one of them", found: listed,
+        "the archive has several arrays", at: path, expected: "the name of one of them", found: arrays.listed,
         hint: "`maps` NAME")
     }
-    return try ImportSources(options, maps: name) { name in
-      guard let index = names.firstIndex(of: name) ?? archive.entries.firstIndex(where: { $0.name == name })
-      else {
-        throw Fault("the archive has no such array", at: "\(file.path):\(name)", expected: listed)
-      }
-      let (content, range) = try archive.open(archive.entries[index])
-      return try NumPyArray(content, range: range, at: "\(file.path):\(name)")
+    return try ImportSources(options, maps: arrays.open(name)) { name in
+      try !arrays.has(name) && isOutside(name) ? beside(name) : arrays.open(name)
     }
+  }
+}
+
+/// The arrays of an `.npz`.
+private struct NamedArrays {
+  private let archive: ZipArchive
+  private let path: String
+  private let names: [String]
+
+  init(_ path: String) throws {
+    self.path = path
+    archive = try ZipArchive(ByteFile(path))
+    names = archive.entries.map { $0.name.hasSuffix(".npy") ? String($0.name.dropLast(4)) : $0.name }
+  }
+
+  var listed: String { names.prefix(20).joined(separator: ", ") }
+
+  /// The name of the array where there is one alone, or one called "maps".
+  var onlyName: String? { names.count == 1 ? names[0] : nil }
+
+  private func index(of name: String) -> Int? {
+    names.firstIndex(of: name) ?? archive.entries.firstIndex { $0.name == name }
+  }
+
+  func has(_ name: String) -> Bool { index(of: name) != nil }
+
+  func open(_ name: String) throws -> NumPyArray {
+    guard let index = index(of: name) else {
+      throw Fault("the archive has no such array", at: "\(path):\(name)", expected: listed)
+    }
+    let (content, range) = try archive.open(archive.entries[index])
+    return try NumPyArray(content, range: range, at: "\(path):\(name)")
+  }
+}
+
+/// An array with axes of its own beside it.
+private struct LocatedArray: MapSource {
+  private let array: StoredArray
+  let facts: ArrayFacts
+
+  var place: String { array.place }
+  var shape: [Int] { array.shape }
+
+  init(_ array: StoredArray, x: [Double], y: [Double]) {
+    self.array = array
+    var facts = array.facts
+    facts.place = ArrayFacts.Place(x: x, y: y)
+    self.facts = facts
+  }
+
+  func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
+    try array.read(rows: rows, into: out)
+  }
+}
+
+extension ArrayFacts.Place {
+  /// Of the lines of a grid [m], which may fall.
+  init(x: [Double], y: [Double]) {
+    func step(_ lines: [Double]) -> Double? {
+      let step = (lines[lines.count - 1] - lines[0]) / Double(lines.count - 1)
+      let isEven = lines.indices.allSatisfy { abs(lines[$0] - lines[0] - step * Double($0)) <= 1e-3 * abs(step) }
+      return isEven && step != 0 && step.isFinite ? step : nil
+    }
+    guard let across = step(x), let down = step(y) else {
+      objection = "its axes x and y are not evenly spaced"
+      return
+    }
+    guard abs(abs(across) - abs(down)) <= 1e-3 * abs(across) else {
+      objection = "its places are \(abs(across)) m apart in x and \(abs(down)) m in y"
+      return
+    }
+    spacing = abs(across)
+    origin = SIMD2(min(x[0], x[x.count - 1]), min(y[0], y[y.count - 1]))
+    isNorthUp = down < 0
+    isEastFirst = across < 0
   }
 }

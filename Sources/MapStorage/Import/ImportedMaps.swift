@@ -2,170 +2,149 @@ import Essentials
 import Foundation
 import Interpolation
 
-/// Maps [dB] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG.
+/// Maps [dB or dBm] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG.
 public final class ImportedMaps: @unchecked Sendable {
   /// The file or folder.
   public let path: String
-  /// The number of maps; 1 for an array of two axes.
-  public let count: Int
-  /// Grid lines in y.
-  public let rows: Int
-  /// Grid lines in x.
-  public let columns: Int
   /// What the maps show, where the file says so.
   public let longName: String?
-  private let options: ImportOptions
-  private let maps: any MapSource
-  private let stationSource: (any MapSource)?
-  private let validSource: (any MapSource)?
+  /// Where the maps' places lie.
+  public let area: Area
+  let options: ImportOptions
+  let maps: MapArray
+  let numbers: MapNumbers
+  private let masks: MaskArray?
+  private let stationArray: StationArray?
   private let environmentSource: (any MapSource)?
-  private let layerSources: [any MapSource]
-  /// Whether the array has two axes and is one map.
-  private let single: Bool
+  private let layerArrays: [MapArray]
 
+  /// The number of maps; 1 for an array of two axes.
+  public var count: Int { maps.count }
+  /// Grid lines in y.
+  public var rows: Int { maps.rows }
+  /// Grid lines in x.
+  public var columns: Int { maps.columns }
+  /// What the maps are in: dB, or dBm of powers that were received.
+  public var units: String { numbers.stored }
   /// Whether each map has a station's position.
-  public var hasStations: Bool { stationSource != nil }
+  public var hasStations: Bool { stationArray != nil }
   /// Whether each map has a mask of valid places.
-  public var hasValid: Bool { validSource != nil }
+  public var hasValid: Bool { masks != nil || numbers.canHaveHoles }
   /// Whether each map has the number of its environment.
   public var hasEnvironments: Bool { environmentSource != nil }
   /// The layers beside the maps, in the order of the options.
   public var layers: [MapLayer] {
-    zip(options.layers, layerSources).map { layer, source in
-      let array = source as? StoredArray
-      return MapLayer(name: layer.name, longName: array?.longName ?? layer.name, units: array?.units ?? "1")
+    zip(options.layers, layerArrays).map { layer, array in
+      let facts = array.source.facts
+      return MapLayer(name: layer.name, longName: facts.longName ?? layer.name, units: facts.units ?? "1")
     }
   }
 
-  /// Opens a file or folder; nothing but sizes is read yet.
+  /// Opens a file or folder; nothing but sizes and stations is read yet.
   ///
   /// - Parameters:
   ///   - path: the file or folder.
-  ///   - options: where in it the maps are, and what their numbers mean.
-  /// - Throws: `Fault` when it is missing, damaged, of an unknown kind or the wrong shape.
+  ///   - options: where in it the maps are, what their numbers mean, and how they lie.
+  /// - Throws: `Fault` when it is missing, damaged, of an unknown kind or the wrong shape, or when what it says contradicts
+  ///   the options.
   public init(path: String, options: ImportOptions = ImportOptions()) throws {
     self.path = path
     self.options = options
     let sources = try ImportSources(path, options)
-    maps = sources.maps
-    stationSource = sources.stations
-    validSource = sources.valid
+    let maps = try MapArray(sources.maps, order: options.axes, orientation: options.orientation)
+    self.maps = maps
+    numbers = try MapNumbers(sources.maps, options)
+    longName = sources.maps.facts.longName
+    let area = try Self.area(sources.maps, options)
+    self.area = area
+    func companion(_ source: any MapSource, _ what: String) throws -> MapArray {
+      try Self.companion(source, of: maps, what, options)
+    }
+    guard sources.valid == nil || sources.holes == nil else {
+      throw Fault("masks are given twice", at: sources.holes?.place ?? path, expected: "either `valid` or `holes`")
+    }
+    masks =
+      try sources.valid.map { MaskArray(try companion($0, "the masks have"), isInverted: false) }
+      ?? sources.holes.map { MaskArray(try companion($0, "the masks have"), isInverted: true) }
+    stationArray = try sources.stations.map { try StationArray($0, of: maps, in: area, options) }
+    layerArrays = try sources.layers.map { try companion($0, "a layer has") }
     environmentSource = sources.environments
-    layerSources = sources.layers
-    longName = (sources.maps as? StoredArray)?.longName
-    let shape = maps.shape
-    guard shape.count == 2 || shape.count == 3, shape.allSatisfy({ $0 > 0 }) else {
-      throw Fault(
-        "the maps have the wrong shape", at: maps.place, expected: "[N, H, W], or [H, W] for one map",
-        found: "\(shape)")
-    }
-    single = shape.count == 2
-    count = single ? 1 : shape[0]
-    rows = shape[shape.count - 2]
-    columns = shape[shape.count - 1]
-    guard rows <= Int(UInt32.max) / 4 / columns else {
-      throw Fault(
-        "the maps are too large", at: maps.place, expected: "less than 4 GiB a map", found: "\(shape)")
-    }
-    try requireShapes()
-  }
-
-  private func requireShapes() throws {
-    if let source = validSource, source.shape != maps.shape {
-      throw Fault(
-        "the masks have the wrong shape", at: source.place, expected: "\(maps.shape)",
-        found: "\(source.shape)")
-    }
-    if let source = stationSource {
-      let fits =
-        [[count, 2], [count, 3]].contains(source.shape) || single && [[2], [3]].contains(source.shape)
-      guard fits else {
-        throw Fault(
-          "the stations have the wrong shape", at: source.place, expected: "[\(count), 2] or [\(count), 3]",
-          found: "\(source.shape)")
-      }
-    }
     if let source = environmentSource, source.shape != [count] {
       throw Fault(
         "the environments have the wrong shape", at: source.place, expected: "[\(count)]",
         found: "\(source.shape)")
     }
-    for source in layerSources where source.shape != maps.shape {
-      throw Fault(
-        "a layer has the wrong shape", at: source.place, expected: "\(maps.shape)", found: "\(source.shape)")
-    }
+    if let fault = try stationArray?.suspicion(0..<min(count, 4096)) { throw fault }
   }
 
-  /// Reads maps [dB] with all that the file says of them.
+  /// Where the places lie: what the user says goes before what the file says.
+  private static func area(_ source: any MapSource, _ options: ImportOptions) throws -> Area {
+    let place = source.facts.place
+    if let objection = place.objection, options.spacing == nil {
+      throw Fault(
+        "where the places lie cannot be taken from the file", at: source.place, expected: "even steps in metres",
+        found: objection, hint: "`spacing` and `origin` say it instead")
+    }
+    var area = options.area
+    if options.spacing == nil, let spacing = place.spacing { area.spacing = spacing }
+    if options.origin == nil, let origin = place.origin, options.spacing == nil || options.spacing == place.spacing {
+      (area.originX, area.originY) = (origin.x, origin.y)
+    }
+    return area
+  }
+
+  /// Masks and layers: one for each map, or one for all.
+  private static func companion(
+    _ source: any MapSource, of maps: MapArray, _ what: String, _ options: ImportOptions
+  ) throws -> MapArray {
+    // Pictures have no axes to be in another order.
+    let order = source.facts.isPicture ? nil : options.axes
+    let isOne = source.shape.count { $0 > 1 } <= 2 && maps.count > 1
+    let array = try MapArray(source, order: isOne ? order?.single : order, orientation: options.orientation)
+    guard array.rows == maps.rows, array.columns == maps.columns, array.count == maps.count || array.count == 1 else {
+      let expected =
+        maps.count > 1 ? "[\(maps.count), \(maps.rows), \(maps.columns)], or one for all maps" : "\(maps.source.shape)"
+      throw Fault("\(what) the wrong shape", at: source.place, expected: expected, found: "\(source.shape)")
+    }
+    return array
+  }
+
+  /// Reads maps with all that the file says of them.
   ///
   /// - Parameter samples: which ones.
-  /// - Throws: `Fault` for a value at a valid place that is no finite number, or is not positive where powers are given, a
-  ///   station's position that is no finite number, or an environment's that is no whole one.
+  /// - Throws: `Fault` for a value at a valid place that no channel has, a map without any, a station's position that is no
+  ///   finite number, or an environment's that is no whole one.
   public func read(_ samples: Range<Int>) throws -> [StationMap] {
-    let stations = try stations(samples), environments = try environments(samples)
+    var tally = ImportTally()
+    return try read(samples, &tally)
+  }
+
+  /// The same, keeping count of what was seen.
+  func read(_ samples: Range<Int>, _ tally: inout ImportTally) throws -> [StationMap] {
+    let stations = try stationArray?.read(samples), environments = try environments(samples)
+    let stored = try maps.read(samples), masks = try masks?.read(samples)
     return try samples.enumerated().map { position, sample in
-      let mask = try validSource.map { Mask(try read($0, sample).map { $0 != 0 }) }
-      var values = try read(maps, sample)
-      if options.units == .linear { try takeDecibels(&values, sample: sample, mask: mask) }
-      try values.withUnsafeBufferPointer {
-        try requireFinite(
-          $0, samples: [maps.name(ofSample: sample)], columns: columns, masks: mask.map { [$0] },
-          at: maps.place)
-      }
-      return StationMap(
+      let name = maps.source.name(ofSample: sample)
+      var values = stored[position]
+      let mask = try numbers.decibels(
+        &values, mask: masks?[position], transparent: try maps.transparent(sample), columns: columns, sample: name,
+        holes: &tally.holes)
+      tally.places += values.count
+      let map = StationMap(
         ChannelFingerprint(rows: rows, columns: columns, values: values), mask: mask, station: stations?[position],
-        environment: environments?[position], at: "\(maps.place), sample \(maps.name(ofSample: sample))")
+        environment: environments?[position], at: "\(maps.source.place), sample \(name)")
+      tally.fit.add(map, area)
+      return map
     }
   }
 
-  private func read(_ source: any MapSource, _ sample: Int) throws -> [Float] {
-    try [Float](unsafeUninitializedCapacity: rows * columns) { buffer, filled in
-      let out = UnsafeMutableBufferPointer(rebasing: buffer[..<(rows * columns)])
-      try source.read(rows: single ? 0..<rows : sample..<sample + 1, into: out)
-      filled = rows * columns
-    }
-  }
-
-  private func takeDecibels(_ values: inout [Float], sample: Int, mask: Mask?) throws {
-    for index in values.indices {
-      if mask?[index] == false {
-        values[index] = .nan
-      } else if values[index] > 0 {
-        values[index] = 10 * log10(values[index])
-      } else if values[index] <= 0 {
-        throw Fault(
-          "a power is not positive", at: maps.place, expected: "powers above 0, or a mask of valid places",
-          found: "\(values[index]) in sample \(maps.name(ofSample: sample)), row \(index / columns), "
-            + "column \(index % columns)",
-          hint: "if the maps are in decibels already: `units` dB")
-      }
-    }
-  }
-
-  /// The stations (x, y, z) of samples [m], or nil where none are given.
-  private func stations(_ samples: Range<Int>) throws -> [SIMD3<Float>]? {
-    guard let source = stationSource else { return nil }
-    let axes = source.shape[source.shape.count - 1]
-    var values = [Float](repeating: 0, count: samples.count * axes)
-    let rows = source.shape.count == 1 ? 0..<axes : samples
-    try values.withUnsafeMutableBufferPointer { try source.read(rows: rows, into: $0) }
-    if let bad = values.firstIndex(where: { !$0.isFinite }) {
-      throw Fault(
-        "a station's position is no finite number", at: source.place,
-        found: "\(values[bad]) in sample \(samples.lowerBound + bad / axes)")
-    }
-    return samples.indices.map { index in
-      let at = (index - samples.startIndex) * axes
-      return SIMD3(values[at], values[at + 1], axes == 3 ? values[at + 2] : options.stationHeight)
-    }
-  }
-
-  /// The layers of samples by their names, as they are.
+  /// The layers of samples by their names, as they are, what attributes say of their numbers aside.
   public func layers(_ samples: Range<Int>) throws -> [String: [ChannelFingerprint]] {
     var layers: [String: [ChannelFingerprint]] = [:]
-    for (layer, source) in zip(options.layers, layerSources) {
-      layers[layer.name] = try samples.map {
-        ChannelFingerprint(rows: rows, columns: columns, values: try read(source, $0))
+    for (layer, array) in zip(options.layers, layerArrays) {
+      let facts = options.ignoresAttributes ? array.source.facts.bare : array.source.facts
+      layers[layer.name] = try array.readForAll(samples).map { values in
+        ChannelFingerprint(rows: rows, columns: columns, values: facts.unpacked(values))
       }
     }
     return layers
@@ -184,6 +163,63 @@ public final class ImportedMaps: @unchecked Sendable {
           found: "\(value)")
       }
       return number
+    }
+  }
+}
+
+extension MapArray {
+  /// Reads the maps of samples where each has its own, and the one where there is one for all.
+  func readForAll(_ samples: Range<Int>) throws -> [[Float]] {
+    guard count == 1 else { return try read(samples) }
+    let one = try read(0..<1)[0]
+    return samples.map { _ in one }
+  }
+
+  /// Which places of a map are transparent; nil: none, or it is no picture.
+  func transparent(_ sample: Int) throws -> [Bool]? {
+    guard source.facts.isPicture, let stored = try source.transparent(rows: sample..<sample + 1) else { return nil }
+    return turned(stored)
+  }
+}
+
+extension ArrayFacts {
+  /// Stored numbers of a layer as they are meant, NaN where they stand for nothing.
+  func unpacked(_ values: [Float]) -> [Float] {
+    guard scale != nil || offset != nil || !fills.isEmpty else { return values }
+    let fills = fills.map { Float($0) }
+    return values.map { value in
+      fills.contains(value) ? .nan : Float(Double(value) * (scale ?? 1) + (offset ?? 0))
+    }
+  }
+}
+
+/// The masks of maps: one for each, or one for all.
+struct MaskArray {
+  private let array: MapArray
+  /// Whether what is not 0 is a hole, such as a building.
+  private let isInverted: Bool
+
+  init(_ array: MapArray, isInverted: Bool) {
+    self.array = array
+    self.isInverted = isInverted
+  }
+
+  /// - Throws: `Fault` for numbers that are no mask: more than two kinds, or none.
+  func read(_ samples: Range<Int>) throws -> [Mask] {
+    try array.readForAll(samples).enumerated().map { position, values in
+      // 0 and one other number: classes of land are no mask until somebody says which of them count.
+      var other: Float = 0
+      for value in values where value != 0 {
+        guard other == 0 || value == other, !value.isNaN else {
+          throw Fault(
+            "this is no mask", at: array.source.place, expected: "0 and one other number",
+            found: "\(value)" + (other == 0 ? "" : " beside \(other)")
+              + " in sample \(array.source.name(ofSample: array.count == 1 ? 0 : samples.lowerBound + position))",
+            hint: "make a mask of it: numpy.save('mask.npy', array == 1)")
+        }
+        other = value
+      }
+      return Mask(values.map { ($0 != 0) != isInverted })
     }
   }
 }

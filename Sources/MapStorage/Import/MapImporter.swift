@@ -13,86 +13,112 @@ public enum MapImporter {
   ///   - path: the foreign file or folder, which every rank must see.
   ///   - options: where in it the maps are, and what their numbers mean.
   ///   - target: the data set's name.
-  ///   - area: where the maps' places lie, in the stations' coordinates.
+  ///   - area: where the maps' places lie, in the stations' coordinates; nil: as the options or else the file say.
   ///   - softwareVersion: what the data set says it was written by.
   ///   - communicator: the ranks.
   ///   - overwrite: whether a file of that name may be replaced.
   ///   - progress: called on each rank, now and then, with the number of its maps that are done and to be done.
-  /// - Returns: what was written.
+  /// - Returns: what was written, and what the file was taken for.
   /// - Throws: `Fault` on all ranks; the target is then as it was before.
   @discardableResult
   public static func run(
     path: String, options: ImportOptions, target: String,
-    area: Area = Area(originX: 0, originY: 0), softwareVersion: String = "",
+    area: Area? = nil, softwareVersion: String = "",
     communicator: Communicator, overwrite: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
-  ) throws -> (description: MapSetDescription, count: Int) {
-    let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
+  ) throws -> (description: MapSetDescription, count: Int, report: ImportReport) {
+    var options = options
+    if let area { options.area = area }
+    let source = try communicator.agree("open \(path)") { [options] in try ImportedMaps(path: path, options: options) }
     let description = MapSetDescription(
-      rows: source.rows, columns: source.columns, area: area, longName: source.longName ?? "channel power", units: "dB",
-      configuration: configuration(path, options, area), softwareVersion: softwareVersion,
+      rows: source.rows, columns: source.columns, area: source.area,
+      longName: source.longName ?? (source.units == "dBm" ? "received power" : "channel power"), units: source.units,
+      configuration: options.record(of: source), softwareVersion: softwareVersion,
       layers: source.layers,
       hasStations: source.hasStations, hasEnvironments: source.hasEnvironments, hasValid: source.hasValid)
     let writer = try MapSetWriter.create(
       path: target, description: description, count: source.count, communicator: communicator,
       overwrite: overwrite)
+    var tally = ImportTally()
     do {
-      try copy(source, to: writer, communicator, progress)
+      try copy(source, to: writer, &tally, communicator, progress)
     } catch {
       try writer.abandon()
       throw error
     }
     try writer.close()
-    return (description, source.count)
+    var all = ImportTally()
+    for part in try communicator.allGather(value: tally) { all.add(part) }
+    return (description, source.count, source.report(all))
   }
 
   private static func copy(
-    _ source: ImportedMaps, to writer: MapSetWriter, _ communicator: Communicator,
+    _ source: ImportedMaps, to writer: MapSetWriter, _ tally: inout ImportTally, _ communicator: Communicator,
     _ progress: (Int, Int) -> Void
   ) throws {
     let share = Share.range(of: source.count, rank: communicator.rank, size: communicator.size)
-    let length = max(1, blockBytes / (4 * source.rows * source.columns))
+    let length = source.maps.block(bytes: blockBytes)
     // Every rank takes part in every round, those with smaller shares with nothing in the last.
     let largest = Share.range(of: source.count, rank: 0, size: communicator.size).count
     progress(0, share.count)
     for round in 0..<(largest + length - 1) / length {
       let first = min(share.lowerBound + round * length, share.upperBound)
       let samples = first..<min(first + length, share.upperBound)
-      let block = try communicator.agree("read maps") { try readBlock(source, samples) }
+      let block = try communicator.agree("read maps") { try readBlock(source, samples, &tally) }
       try writer.write(block)
       progress(samples.upperBound - share.lowerBound, share.count)
     }
   }
 
-  private static func readBlock(_ source: ImportedMaps, _ samples: Range<Int>) throws -> MapBlock? {
+  private static func readBlock(
+    _ source: ImportedMaps, _ samples: Range<Int>, _ tally: inout ImportTally
+  ) throws -> MapBlock? {
     guard !samples.isEmpty else { return nil }
-    let maps = try source.read(samples)
+    let maps = try source.read(samples, &tally)
     return MapBlock(
       first: samples.lowerBound, maps: maps.map(\.map), stations: maps.compactMap(\.station),
       environments: maps.compactMap(\.environment), masks: maps.compactMap(\.mask),
       layers: try source.layers(samples))
   }
+}
 
-  /// Where the maps came from, as the data set's `config`.
-  private static func configuration(
-    _ path: String, _ options: ImportOptions, _ area: Area
-  ) -> String {
-    var lines = ["import:", "  source: \(quoted(path))", "  units: \(options.units.rawValue)"]
+extension ImportOptions {
+  /// Where the maps came from and what they were taken for, as the data set's `config`.
+  func record(of source: ImportedMaps) -> String {
+    var lines = ["import:", "  source: \(quoted(source.path))", "  units: \(source.numbers.units.rawValue)"]
     let names = [
-      ("maps", options.maps), ("stations", options.stations), ("valid", options.valid),
-      ("environments", options.environments),
+      ("maps", maps), ("stations", stations), ("valid", valid), ("holes", holes), ("environments", environments),
+      ("axes", axes?.text), ("station_coordinates", stationCoordinates?.rawValue),
     ]
     for (key, name) in names { if let name { lines.append("  \(key): \(quoted(name))") } }
-    if !options.layers.isEmpty {
+    if !layers.isEmpty {
       lines.append("  layers:")
-      lines += options.layers.map { "    \($0.name): \(quoted($0.source))" }
+      lines += layers.map { "    \($0.name): \(quoted($0.source))" }
     }
-    if let range = options.pictureRange {
-      lines.append("  png_range: [\(range.minimum), \(range.maximum)]")
-    }
+    if let range = greyRange { lines.append("  png_range: [\(range.black), \(range.white)]") }
+    if let power = transmitPower { lines.append("  transmit_power: \(power)") }
+    if !nodata.isEmpty { lines.append("  nodata: \(quoted(nodata.map(\.text).joined(separator: " ")))") }
+    if let limits { lines.append("  limits: [\(limits.minimum), \(limits.maximum)]") }
+    if ignoresAttributes { lines.append("  ignore_attributes: true") }
+    if orientation.transposes { lines.append("  transpose: true") }
+    let flips = (orientation.flipsX ? "x" : "") + (orientation.flipsY ? "y" : "")
+    if !flips.isEmpty { lines.append("  flip: \(quoted(flips))") }
+    if let place = geographicOrigin { lines.append("  geo_origin: [\(place.x), \(place.y)]") }
+    let area = source.area
     lines += ["  spacing: \(area.spacing)", "  origin: [\(area.originX), \(area.originY)]"]
     return lines.joined(separator: "\n") + "\n"
   }
 
   /// A JSON text, which is a double-quoted YAML scalar too.
-  private static func quoted(_ text: String) -> String { JSONValue.text(text).serialised }
+  private func quoted(_ text: String) -> String { JSONValue.text(text).serialised }
+}
+
+extension ImportOptions.NoData {
+  /// As it is told to people.
+  var text: String {
+    switch self {
+    case .value(let value): "\(value)"
+    case .grey(let level): "grey \(level)"
+    case .transparent: "transparent"
+    }
+  }
 }

@@ -11,81 +11,39 @@ protocol MapSource {
   var shape: [Int] { get }
   /// Reads rows of the first axis.
   func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws
+  /// Reads rows of the first axis in double precision: degrees, and metres from far away, need it.
+  func doubles(rows: Range<Int>) throws -> [Double]
   /// What to call a sample in a message.
   func name(ofSample index: Int) -> String
+  /// What the file says about the numbers.
+  var facts: ArrayFacts { get }
+  /// Which pixels of rows of the first axis are transparent; nil: none, or it is no picture.
+  func transparent(rows: Range<Int>) throws -> [Bool]?
 }
 
 extension MapSource {
+  func doubles(rows: Range<Int>) throws -> [Double] {
+    var values = [Float](repeating: 0, count: rows.count * shape.dropFirst().reduce(1, *))
+    try values.withUnsafeMutableBufferPointer { try read(rows: rows, into: $0) }
+    return values.map(Double.init)
+  }
   func name(ofSample index: Int) -> String { "\(index)" }
+  var facts: ArrayFacts { ArrayFacts() }
+  func transparent(rows: Range<Int>) throws -> [Bool]? { nil }
 }
 
 extension StoredArray: MapSource {
   func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
     try read(rows: Array(rows), into: out)
   }
+
+  func doubles(rows: Range<Int>) throws -> [Double] {
+    guard isPlain else { return try floats(rows: Array(rows)).map(Double.init) }
+    return try doubles(rows: Array(rows))
+  }
 }
 
 extension NumPyArray: MapSource {}
-
-/// Grey pictures of one size as maps: 0 is the range's minimum, the greatest grey its maximum.
-final class PictureSource: MapSource {
-  let place: String
-  let shape: [Int]
-  private let paths: [String]
-  private let range: ValueRange
-
-  /// - Parameters:
-  ///   - path: a folder of PNG files, or one of them.
-  ///   - range: the values [dB] of black and white.
-  init(_ path: String, range: ValueRange?) throws {
-    guard let range else {
-      throw Fault(
-        "pictures need the range of their values", at: path, expected: "the values of black and white in dB",
-        hint: "`picture_range` -147,-47.84")
-    }
-    paths = try Self.pictures(path)
-    guard let first = paths.first else {
-      throw Fault("the folder has no pictures", at: path, expected: "8- or 16-bit grey PNG files (*.png)")
-    }
-    let picture = try GreyImage.read(first)
-    self.range = range
-    place = path
-    shape = [paths.count, picture.height, picture.width]
-  }
-
-  private static func pictures(_ path: String) throws -> [String] {
-    var isFolder = ObjCBool(false)
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-      return [path]
-    }
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-      throw Files.systemFault("cannot list the folder", at: path)
-    }
-    return names.filter { $0.lowercased().hasSuffix(".png") && !$0.hasPrefix(".") }
-      .sorted(by: NaturalOrder.precedes).map { path + "/" + $0 }
-  }
-
-  func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
-    let size = shape[1] * shape[2]
-    for (position, row) in rows.enumerated() {
-      let picture = try GreyImage.read(paths[row])
-      guard picture.height == shape[1], picture.width == shape[2] else {
-        throw Fault(
-          "the picture has another size", at: paths[row],
-          expected: "\(shape[2]) x \(shape[1]) as in \(paths[0])",
-          found: "\(picture.width) x \(picture.height)")
-      }
-      let scale = (range.maximum - range.minimum) / Float(picture.maximumSample)
-      for (index, sample) in picture.samples.enumerated() {
-        out[position * size + index] = range.minimum + scale * Float(sample)
-      }
-    }
-  }
-
-  func name(ofSample index: Int) -> String {
-    "\(index) (\(paths[index].split(separator: "/").last ?? ""))"
-  }
-}
 
 /// Names in the order that people expect: map2 before map10.
 enum NaturalOrder {

@@ -4,17 +4,35 @@ import Essentials
 struct NumPyHeader: Equatable {
   /// What an element is.
   enum Element: Equatable {
+    case float16
     case float32
     case float64
     case signed(bytes: Int)
     case unsigned(bytes: Int)
+    case boolean
+    /// Two floats of so many bytes each, real part first.
+    case complex(bytes: Int)
 
     /// Bytes of an element.
     var size: Int {
       switch self {
+      case .boolean: 1
+      case .float16: 2
       case .float32: 4
       case .float64: 8
       case .signed(let bytes), .unsigned(let bytes): bytes
+      case .complex(let bytes): 2 * bytes
+      }
+    }
+
+    /// As NumPy calls it.
+    var name: String {
+      switch self {
+      case .boolean: "boolean"
+      case .float16, .float32, .float64: "float\(8 * size)"
+      case .signed(let bytes): "int\(8 * bytes)"
+      case .unsigned(let bytes): "uint\(8 * bytes)"
+      case .complex: "complex\(8 * size)"
       }
     }
   }
@@ -132,20 +150,22 @@ private struct NumPyHeaderParser {
   private func element(of descr: String) throws -> (NumPyHeader.Element, bigEndian: Bool) {
     let unsupported = Fault(
       "the array's type is not supported", at: place,
-      expected: "float32, float64, or integers of 1 to 8 bytes", found: descr,
-      hint: "convert it: numpy.save(name, array.astype('float32'))")
+      expected: "float16, float32, float64, complex64, complex128, booleans, or integers of 1 to 8 bytes", found: descr,
+      hint: "write numbers of such a type: numpy.save(name, array.astype('float32'))")
     let letters = Array(descr)
-    guard letters.count == 3, "<>|".contains(letters[0]), let size = letters[2].wholeNumberValue else {
+    guard (3...4).contains(letters.count), "<>|".contains(letters[0]), let size = Int(String(letters[2...])) else {
       throw unsupported
     }
     guard letters[0] != "|" || size == 1 else { throw unsupported }
     let element: NumPyHeader.Element
     switch (letters[1], size) {
+    case ("f", 2): element = .float16
     case ("f", 4): element = .float32
     case ("f", 8): element = .float64
     case ("i", 1), ("i", 2), ("i", 4), ("i", 8): element = .signed(bytes: size)
     case ("u", 1), ("u", 2), ("u", 4), ("u", 8): element = .unsigned(bytes: size)
-    case ("b", 1): element = .unsigned(bytes: 1)
+    case ("b", 1): element = .boolean
+    case ("c", 8), ("c", 16): element = .complex(bytes: size / 2)
     default: throw unsupported
     }
     return (element, letters[0] == ">")

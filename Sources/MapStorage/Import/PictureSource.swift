@@ -1,0 +1,100 @@
+import Essentials
+import Foundation
+import Pictures
+import Records
+
+/// Grey pictures of one size as maps, read as grey levels.
+final class PictureSource: MapSource {
+  let place: String
+  let shape: [Int]
+  let facts: ArrayFacts
+  private let paths: [String]
+
+  /// What grey levels become.
+  enum Scale {
+    /// Values [the maps' units]: black and white are these.
+    case range(ImportOptions.GreyRange?)
+    /// Numbers from 0 to 1: layers and masks.
+    case unit
+  }
+
+  /// - Parameters:
+  ///   - path: a folder of PNG files, or one of them.
+  ///   - scale: what grey levels become.
+  init(_ path: String, scale: Scale) throws {
+    paths = try Self.pictures(path)
+    guard let first = paths.first else {
+      throw Fault("the folder has no pictures", at: path, expected: "8- or 16-bit grey PNG files (*.png)")
+    }
+    let picture = try GreyImage.read(first)
+    var facts = ArrayFacts(type: "grey of \(picture.bitDepth) bits", isPicture: true)
+    let greatest = Float(picture.maximumSample)
+    switch scale {
+    case .range(let range):
+      guard let range else {
+        throw Fault(
+          "pictures need the range of their values", at: path, expected: "the values of black and white in dB",
+          hint: "`picture_range` -147,-47.84")
+      }
+      (facts.scale, facts.offset) = (Double((range.white - range.black) / greatest), Double(range.black))
+    case .unit: facts.scale = Double(1 / greatest)
+    }
+    self.facts = facts
+    place = path
+    shape = [paths.count, picture.height, picture.width]
+    try requireOneSize(first: (picture.width, picture.height))
+  }
+
+  private static func pictures(_ path: String) throws -> [String] {
+    var isFolder = ObjCBool(false)
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      return [path]
+    }
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+      throw Files.systemFault("cannot list the folder", at: path)
+    }
+    return names.filter { $0.lowercased().hasSuffix(".png") && !$0.hasPrefix(".") }
+      .sorted(by: NaturalOrder.precedes).map { path + "/" + $0 }
+  }
+
+  /// All sizes are told at once, and where the first other one is.
+  private func requireOneSize(first: (width: Int, height: Int)) throws {
+    var counts: [String: Int] = [:]
+    var stranger: String?
+    for path in paths {
+      // Width and height stand at fixed places; what else is wrong shows when the picture is read.
+      let file = try ByteFile(path)
+      guard file.size >= 24 else { continue }
+      let header = try file.bytes(16..<24)
+      let (width, height) = (bigEndian(header[0..<4]), bigEndian(header[4..<8]))
+      counts["\(width) x \(height)", default: 0] += 1
+      if stranger == nil, (width, height) != first { stranger = path }
+    }
+    guard let stranger else { return }
+    throw Fault(
+      "the pictures have several sizes", at: stranger, expected: "\(first.width) x \(first.height) as in \(paths[0])",
+      found: counts.sorted { $0.key < $1.key }.map { "\($0.value) of \($0.key)" }.joined(separator: ", "),
+      hint: "each size is a data set of its own: move them into folders of their own")
+  }
+
+  private func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }
+
+  func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
+    let size = shape[1] * shape[2]
+    for (position, row) in rows.enumerated() {
+      let picture = try GreyImage.read(paths[row])
+      guard picture.height == shape[1], picture.width == shape[2], "grey of \(picture.bitDepth) bits" == facts.type
+      else {
+        throw Fault(
+          "the picture is of another kind", at: paths[row],
+          expected: "\(shape[2]) x \(shape[1]), \(facts.type) as in \(paths[0])",
+          found: "\(picture.width) x \(picture.height), grey of \(picture.bitDepth) bits")
+      }
+      for (index, sample) in picture.samples.enumerated() { out[position * size + index] = Float(sample) }
+    }
+  }
+
+  func name(ofSample index: Int) -> String {
+    "\(index) (\(paths[index].split(separator: "/").last ?? ""))"
+  }
+}
