@@ -86,16 +86,29 @@ int ci_png_read_header(const uint8_t *bytes, size_t count, ci_png_header *header
   return failed;
 }
 
-// The rows are decoded as 16-bit numbers straight into `samples`, or as bytes into the front of it and widened
-// from the back: no second copy, and interlaced images work alike.
-static int decode_rows(png_structp png, png_infop info, const ci_png_header *header, uint16_t *samples, png_bytep *rows) {
-  if (setjmp(png_jmpbuf(png))) return 1;
-  if (header->bit_depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+// Brings every kind of picture to grey, or to red, green, blue and alpha, of 8 or 16 bits in this machine's order.
+static void set_transforms(png_structp png, const ci_png_header *header, int channels) {
+  if (channels == 4) {
+    // Palettes become colours, transparent colours alpha, few bits eight.
+    png_set_expand(png);
+    png_set_gray_to_rgb(png);
+    png_set_add_alpha(png, 0xFFFF, PNG_FILLER_AFTER);
+  } else if (header->bit_depth < 8) {
+    png_set_expand_gray_1_2_4_to_8(png);
+  }
   const uint16_t probe = 1;
   if (header->bit_depth == 16 && *(const uint8_t *)&probe == 1) png_set_swap(png);
+}
+
+// The rows are decoded as 16-bit numbers straight into `samples`, or as bytes into the front of it and widened
+// from the back: no second copy, and interlaced images work alike.
+static int decode_rows(
+    png_structp png, png_infop info, const ci_png_header *header, int channels, uint16_t *samples, png_bytep *rows) {
+  if (setjmp(png_jmpbuf(png))) return 1;
+  set_transforms(png, header, channels);
   png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  size_t row_bytes = (size_t)header->width * (header->bit_depth == 16 ? 2 : 1);
+  size_t row_bytes = (size_t)header->width * (header->bit_depth == 16 ? 2 : 1) * (size_t)channels;
   if (png_get_rowbytes(png, info) != row_bytes) png_error(png, "the rows have an unexpected length");
   for (size_t row = 0; row < header->height; row++) rows[row] = (uint8_t *)samples + row * row_bytes;
   png_read_image(png, rows);
@@ -103,8 +116,8 @@ static int decode_rows(png_structp png, png_infop info, const ci_png_header *hea
   return 0;
 }
 
-int ci_png_read_grey(const uint8_t *bytes, size_t count, const ci_png_header *header, uint16_t *samples,
-                     char error[CI_ERROR_SIZE]) {
+int ci_png_read(const uint8_t *bytes, size_t count, const ci_png_header *header, int channels, uint16_t *samples,
+                char error[CI_ERROR_SIZE]) {
   transfer io = {.input = bytes, .input_count = count, .error = error};
   png_structp png = NULL;
   png_infop info = NULL;
@@ -113,11 +126,11 @@ int ci_png_read_grey(const uint8_t *bytes, size_t count, const ci_png_header *he
   if (!rows) {
     strcpy(error, "not enough memory for the rows");
   } else if (!open_reader(&io, &png, &info)) {
-    failed = decode_rows(png, info, header, samples, rows);
+    failed = decode_rows(png, info, header, channels, samples, rows);
   }
   if (!failed && header->bit_depth != 16) {
     const uint8_t *narrow = (const uint8_t *)samples;
-    for (size_t i = (size_t)header->width * header->height; i-- > 0;) samples[i] = narrow[i];
+    for (size_t i = (size_t)header->width * header->height * (size_t)channels; i-- > 0;) samples[i] = narrow[i];
   }
   png_destroy_read_struct(&png, &info, NULL);
   free(rows);

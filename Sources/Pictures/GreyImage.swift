@@ -36,22 +36,66 @@ public struct GreyImage: Equatable, Sendable {
   /// The largest sample value that the bit depth allows.
   public var maximumSample: UInt16 { bitDepth == 16 ? .max : 255 }
 
-  /// Reads a grey PNG; samples of 1, 2 and 4 bits are spread over 0...255.
+  /// Reads a PNG that shows nothing but greys and is opaque, however it is stored: as grey, in colours, by a palette, with
+  /// alpha; samples of 1, 2 and 4 bits are spread over 0...255.
   ///
   /// - Parameter path: the file.
-  /// - Throws: `Fault` when the file is missing, damaged, no PNG, has colours, a palette or transparency, or sides
+  /// - Throws: `Fault` when the file is missing, damaged, no PNG, has a pixel of colour or one that is not opaque, or sides
   ///   beyond `maximumSide`.
   public static func read(_ path: String) throws -> GreyImage {
+    let (image, transparent) = try readWithTransparency(path)
+    if let pixel = transparent?.firstIndex(of: true) {
+      throw Fault(
+        "the picture has pixels that are not opaque", at: path, expected: "opaque ones",
+        found: "one at row \(pixel / image.width), column \(pixel % image.width)")
+    }
+    return image
+  }
+
+  /// The same, and which pixels are not opaque; nil where all are.
+  ///
+  /// - Throws: `Fault` as `read`, but for pixels that are not opaque.
+  public static func readWithTransparency(_ path: String) throws -> (image: GreyImage, transparent: [Bool]?) {
     let what = "cannot read the image"
     let bytes = try Files.read(path, limit: maximumFileSize, what: what)
     var header = ci_png_header()
     try reporting(what, at: path) { ci_png_read_header(bytes, bytes.count, &header, $0) }
     try check(header, fileSize: bytes.count, path: path, what: what)
     let (width, height) = (Int(header.width), Int(header.height))
-    var samples = [UInt16](repeating: 0, count: width * height)
-    try reporting(what, at: path) { ci_png_read_grey(bytes, bytes.count, &header, &samples, $0) }
-    return GreyImage(
-      width: width, height: height, bitDepth: max(8, Int(header.bit_depth)), samples: samples)
+    let isPlain = header.colour_type == 0 && header.has_transparency == 0
+    let channels = isPlain ? 1 : 4
+    var samples = [UInt16](repeating: 0, count: width * height * channels)
+    try reporting(what, at: path) { ci_png_read(bytes, bytes.count, &header, Int32(channels), &samples, $0) }
+    // A palette's depth is that of its indices: its colours have 8 bits.
+    let depth = header.colour_type == 3 ? 8 : max(8, Int(header.bit_depth))
+    guard !isPlain else {
+      return (GreyImage(width: width, height: height, bitDepth: depth, samples: samples), nil)
+    }
+    return try grey(samples, width: width, height: height, depth: depth, path: path)
+  }
+
+  /// The grey of pixels in red, green, blue and alpha.
+  private static func grey(
+    _ samples: [UInt16], width: Int, height: Int, depth: Int, path: String
+  ) throws -> (GreyImage, [Bool]?) {
+    let opaque = depth == 16 ? UInt16.max : 255
+    var transparent = [Bool](repeating: false, count: width * height), hasTransparent = false
+    let greys = try (0..<width * height).map { pixel -> UInt16 in
+      let (red, green, blue) = (samples[4 * pixel], samples[4 * pixel + 1], samples[4 * pixel + 2])
+      if samples[4 * pixel + 3] != opaque { (transparent[pixel], hasTransparent) = (true, true) }
+      // What a pixel that nobody sees has for a colour does not matter.
+      guard red == green && green == blue || samples[4 * pixel + 3] == 0 else {
+        throw Fault(
+          "the picture has colours", at: path, expected: "greys alone: red, green and blue equal in every pixel",
+          found: "red \(red), green \(green), blue \(blue) at row \(pixel / width), column \(pixel % width)",
+          hint: "no conversion is right: a colour map is no function of grey, and where it is bright or dark says "
+            + "nothing of the value; export the numbers that it was drawn from")
+      }
+      return red
+    }
+    return (
+      GreyImage(width: width, height: height, bitDepth: depth, samples: greys), hasTransparent ? transparent : nil
+    )
   }
 
   /// Writes a grey PNG of the image's bit depth.
@@ -68,21 +112,13 @@ public struct GreyImage: Equatable, Sendable {
   }
 
   private static func check(_ header: ci_png_header, fileSize: Int, path: String, what: String) throws {
-    let expected = "a grey PNG of 8 or 16 bits without transparency"
-    let hint = "convert it first, for example: convert IN.png -colorspace gray -alpha off -depth 8 OUT.png"
-    let kinds = [2: "RGB", 3: "a palette", 4: "grey with alpha", 6: "RGB with alpha"]
-    if let kind = kinds[Int(header.colour_type)] {
-      throw Fault(what, at: path, expected: expected, found: kind, hint: hint)
-    }
-    guard header.has_transparency == 0 else {
-      throw Fault(what, at: path, expected: expected, found: "a transparent grey level", hint: hint)
-    }
     let (width, height) = (Int(header.width), Int(header.height))
     guard width <= maximumSide, height <= maximumSide else {
       throw Fault(
         what, at: path, expected: "sides of at most \(maximumSide) pixels", found: "\(width) x \(height)")
     }
-    let rowBytes = (width * Int(header.bit_depth) + 7) / 8 + 1
+    let channels = [0: 1, 2: 3, 3: 1, 4: 2, 6: 4][Int(header.colour_type)] ?? 4
+    let rowBytes = (width * channels * Int(header.bit_depth) + 7) / 8 + 1
     guard rowBytes * height <= (fileSize + 64) * maximumExpansion else {
       throw Fault(
         what, at: path, expected: "as many pixels as the header says, \(width) x \(height)",

@@ -66,7 +66,7 @@ import TestSupport
     #expect(foreign?.place.hasSuffix("foreign.h5:@format") == true)
     #expect(foreign?.hint?.contains("ckm import") == true)
     #expect(fault { _ = try MapSetReader(path: "/nowhere/maps.h5") }?.place == "/nowhere/maps.h5")
-    #expect(fault { _ = try MapSetReader(path: NSTemporaryDirectory()) }?.what == "this is no file")
+    #expect(fault { _ = try MapSetReader(path: NSTemporaryDirectory()) }?.what == "this is no data set of maps")
     let scratch = Scratch()
     let text = scratch.write("text.h5", Array("this is no HDF5 file".utf8))
     #expect(fault { _ = try MapSetReader(path: text) }?.place == text)

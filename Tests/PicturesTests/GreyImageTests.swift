@@ -42,7 +42,7 @@ import TestSupport
     try ColourImage(width: 3, height: 2, fill: Colour(0x102030)).write(to: path)
     let message = try #require(fault { try GreyImage.read(path) })
     #expect(message.place == path)
-    #expect(message.found == "RGB")
+    #expect(message.found == "red 16, green 32, blue 48 at row 0, column 0")
   }
 
   @Test func anySingleDamageIsAFaultOrAWholeImage() throws {

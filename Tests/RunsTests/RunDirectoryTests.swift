@@ -207,7 +207,7 @@ import TestSupport
 
   @Test func placesThatCannotBeUsedAreNamed() throws {
     #expect(fault { try RunDirectory.resume(at: path) }?.found == "nothing")
-    #expect(fault { try RunDirectory.open(at: base) }?.found == "a directory or file without it")
+    #expect(fault { try RunDirectory.open(at: base) }?.found == "a folder without it")
     try write([1], "\(base)/file")
     #expect(fault { try RunDirectory.create(at: "\(base)/file/run", configuration: "") } != nil)
     #expect(fault { try RunDirectory.create(at: "/proc/run", configuration: "") } != nil)

@@ -20,11 +20,11 @@ typedef struct {
 /// Reads the header of the PNG in bytes[count]. Returns 0, or 1 with `error` filled.
 int ci_png_read_header(const uint8_t *bytes, size_t count, ci_png_header *header, char error[CI_ERROR_SIZE]);
 
-/// Decodes a grey PNG without transparency into samples[height * width], row after row: the 16-bit numbers as they
-/// are, the 8-bit ones as they are, narrower ones spread over 0...255. `header` must be that of the same bytes.
-/// Returns 0, or 1 with `error` filled.
-int ci_png_read_grey(const uint8_t *bytes, size_t count, const ci_png_header *header, uint16_t *samples,
-                     char error[CI_ERROR_SIZE]);
+/// Decodes a PNG into samples[height * width * channels], row after row, in 8 or 16 bits as it is stored (palettes in 8),
+/// narrower numbers spread over 0...255. One channel: a grey PNG without transparency. Four: any PNG, as red, green, blue and
+/// alpha. `header` must be that of the same bytes. Returns 0, or 1 with `error` filled.
+int ci_png_read(const uint8_t *bytes, size_t count, const ci_png_header *header, int channels, uint16_t *samples,
+                char error[CI_ERROR_SIZE]);
 
 /// Encodes pixels[height * width * channels]: 8-bit when `bit_depth` is 8, else uint16_t in the machine's order;
 /// one channel is grey, three are RGB. On success (0), *bytes is the file's content, *count its length; free it

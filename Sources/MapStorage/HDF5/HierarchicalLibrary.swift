@@ -67,7 +67,7 @@ enum HierarchicalLibrary {
       return Fault(
         "the file was written for a newer HDF5", at: place, expected: "what HDF5 1.10 reads", found: reason,
         hint: "write it again without libver='latest': python3 -c \"import h5py; "
-          + "h5py.File('maps.h5', 'w')['maps'] = h5py.File('FILE')['NAME'][()]\"")
+          + "h5py.File('maps.h5', 'w')['maps'] = h5py.File('\(place)')['NAME'][()]\"")
     }
     let hint = reason.contains("truncated") ? "the file is cut short: copy or make it again" : nil
     return Fault(what, at: place, expected: expected, found: reason, hint: hint)

@@ -2,6 +2,7 @@ import Essentials
 import Foundation
 import Pictures
 import Records
+import Synchronization
 
 /// Grey pictures of one size as maps, read as grey levels.
 final class PictureSource: MapSource {
@@ -9,6 +10,10 @@ final class PictureSource: MapSource {
   let shape: [Int]
   let facts: ArrayFacts
   private let paths: [String]
+  /// Whether pictures show numbers, and a pixel that nobody sees may stand for none; masks and layers are opaque.
+  private let mayBeTransparent: Bool
+  /// Of pictures that were read, those with pixels that are not opaque.
+  private let seen = Mutex<[Int: [Bool]]>([:])
 
   /// What grey levels become.
   enum Scale {
@@ -26,7 +31,7 @@ final class PictureSource: MapSource {
     guard let first = paths.first else {
       throw Fault("the folder has no pictures", at: path, expected: "8- or 16-bit grey PNG files (*.png)")
     }
-    let picture = try GreyImage.read(first)
+    let picture = try GreyImage.readWithTransparency(first).image
     var facts = ArrayFacts(type: "grey of \(picture.bitDepth) bits", isPicture: true)
     let greatest = Float(picture.maximumSample)
     switch scale {
@@ -37,7 +42,10 @@ final class PictureSource: MapSource {
           hint: "`picture_range` -147,-47.84")
       }
       (facts.scale, facts.offset) = (Double((range.white - range.black) / greatest), Double(range.black))
-    case .unit: facts.scale = Double(1 / greatest)
+      mayBeTransparent = true
+    case .unit:
+      facts.scale = Double(1 / greatest)
+      mayBeTransparent = false
     }
     self.facts = facts
     place = path
@@ -82,7 +90,9 @@ final class PictureSource: MapSource {
   func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
     let size = shape[1] * shape[2]
     for (position, row) in rows.enumerated() {
-      let picture = try GreyImage.read(paths[row])
+      let (picture, transparent) =
+        try mayBeTransparent ? GreyImage.readWithTransparency(paths[row]) : (GreyImage.read(paths[row]), nil)
+      seen.withLock { $0[row] = transparent }
       guard picture.height == shape[1], picture.width == shape[2], "grey of \(picture.bitDepth) bits" == facts.type
       else {
         throw Fault(
@@ -92,6 +102,12 @@ final class PictureSource: MapSource {
       }
       for (index, sample) in picture.samples.enumerated() { out[position * size + index] = Float(sample) }
     }
+  }
+
+  func transparent(rows: Range<Int>) throws -> [Bool]? {
+    let found = seen.withLock { seen in rows.map { seen.removeValue(forKey: $0) } }
+    guard found.contains(where: { $0 != nil }) else { return nil }
+    return found.flatMap { $0 ?? [Bool](repeating: false, count: shape[1] * shape[2]) }
   }
 
   func name(ofSample index: Int) -> String {

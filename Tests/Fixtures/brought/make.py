@@ -79,6 +79,27 @@ h5("amplitude.h5", h=(10 ** (gain / 20) * np.exp(1j * (sample + y))).astype("c8"
 Image.fromarray(np.round(-gain[0] * 2).astype("u1")).save("falling.png")
 np.save("positive.npy", (gain + 120).astype("f4"))
 
+# Pictures: grey 100 at [2, 3] of 8 x 6, 255 - 10 row - column elsewhere, in every way to keep it.
+row, column = y[0], x[0]
+grey = (255 - 10 * row - column).astype("u1")
+picture = Image.fromarray(grey)
+picture.convert("RGB").save("rgb.png")
+picture.convert("RGBA").save("rgba.png")
+picture.convert("LA").save("grey_alpha.png")
+picture.convert("P").save("palette.png")
+Image.fromarray(grey // 16 * 16).quantize(16).save("palette_16.png", bits=4)
+Image.fromarray(np.where(grey > 220, 255, 0).astype("u1")).convert("1").save("one_bit.png")
+clear = np.dstack([grey] * 3 + [np.where(building, 0, 255).astype("u1")])
+Image.fromarray(clear, "RGBA").save("transparent.png")
+half = clear.copy()
+half[4, 5, 3] = 128
+Image.fromarray(half, "RGBA").save("half_transparent.png")
+hue = np.dstack([grey, 255 - grey, np.full_like(grey, 30)])
+Image.fromarray(hue, "RGB").save("colour_map.png")
+Image.fromarray(hue, "RGB").quantize(32).save("colour_palette.png")
+picture.save("transparent_level.png", transparency=int(grey[7, 5]))
+picture.save("unused_transparent_level.png", transparency=3)
+
 # Orientation and axes.
 np.save("north_up.npy", gain[:, ::-1])
 np.save("map_last.npy", np.moveaxis(gain, 0, 2))
@@ -112,6 +133,16 @@ h5("lzf_checked.h5", power=(np.zeros((3, 64, 64), "f4") - 80, {}, {"chunks": (1,
 h5("scaleoffset.h5", power=(np.round(gain).astype("i4"), {}, {"chunks": (1, 8, 6), "scaleoffset": 0}))
 with h5py.File("latest.h5", "w", libver="latest") as file:
     file.create_dataset("power", data=gain, chunks=(1, 8, 6), compression="gzip", track_times=False)
+h5("double_big.h5", power=gain.astype(">f8"))
+writer = h5py.File("unclosed.h5", "w", libver="v110")  # as a writer leaves it that dies
+writer.create_dataset("power", data=gain, chunks=(1, 8, 6), track_times=False)
+writer.swmr_mode = True
+writer.flush()
+with open("unclosed.h5", "rb") as file:
+    left = file.read()
+writer.close()
+with open("unclosed.h5", "wb") as file:
+    file.write(left)
 with h5py.File("compound.h5", "w", libver=("earliest", "v110")) as file:
     file.create_dataset("power", data=np.zeros(3, [("rsrp", "f4"), ("cell", "i4")]), track_times=False)
 
