@@ -1,4 +1,6 @@
 import ArgumentParser
+import Configuration
+import MessagePassing
 import Runs
 
 /// What changes a configuration: a file, then key by key.
@@ -28,6 +30,32 @@ struct ConfigurationOptions: ParsableArguments {
   }
 
   private static var presets: String { ChannelKnowledgeMaps.families.presets.map(\.name).joined(separator: ", ") }
+
+  /// Whether neither option nor file says what to start from.
+  ///
+  /// - Throws: `Fault` when the file cannot be read.
+  var namesNoPreset: Bool {
+    get throws {
+      guard preset == nil, let file = changes.config else { return preset == nil }
+      return try Configuration.heading(["preset"], ofFile: file)["preset"] == nil
+    }
+  }
+
+  /// Collective. The configuration of a run that goes on, changed by file and keys.
+  ///
+  /// - Throws: `Fault` on all ranks, naming file, line, column and key.
+  func changed<Family: ModelFamily>(
+    _ family: Family.Type, run: String, _ communicator: Communicator
+  ) throws -> RunConfiguration<Family> {
+    let text = try communicator.onRoot("read the run's configuration") {
+      try RunDirectory.open(at: run).configuration()
+    }
+    return try communicator.agree("read the configuration") {
+      let own = try Configuration.read(
+        yaml: text, named: "\(run)/config.resolved.yaml", preset: RunConfiguration<Family>())
+      return try Configuration.load(preset: own, file: changes.config, overrides: changes.set)
+    }
+  }
 
   /// The family that is asked for, and the preset's name.
   ///

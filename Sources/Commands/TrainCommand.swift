@@ -11,7 +11,7 @@ struct TrainCommand: ParsableCommand {
     discussion: """
       A run begins with a preset, changed by --config and --set. SIGUSR1 to mpirun (or SIGTERM to a rank) saves and \
       stops within a step on all ranks, exit code 75; --resume latest goes on with any number of ranks, bit for bit with \
-      the same number.
+      the same number, with the run's own configuration and data unless others are given.
       """)
 
   @OptionGroup var source: ConfigurationOptions
@@ -26,17 +26,27 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
+    // Nothing said of a configuration: the run's own.
+    let isOwn = try communicator.onRoot("look at the run") {
+      try training.goesOn && source.namesNoPreset
+    }
+    guard !isOwn else {
+      let family = try ChannelKnowledgeMaps.families.family(ofRunAt: training.out, communicator: communicator)
+      return try train(family, preset: nil, isOwn: true, communicator)
+    }
     let choice = try communicator.agree("read the configuration") { try source.choose() }
-    try train(choice.family, preset: choice.preset, communicator)
+    try train(choice.family, preset: choice.preset, isOwn: false, communicator)
   }
 
   private func train<Family: ModelFamily>(
-    _ family: Family.Type, preset: String?, _ communicator: Communicator
+    _ family: Family.Type, preset: String?, isOwn: Bool, _ communicator: Communicator
   ) throws {
     let console = Console(isEnabled: communicator.isRoot)
     try training.requireFamily(family.name, communicator)
     let configuration = try Family.resolved(
-      communicator.agree("read the configuration") { try source.load(family, preset: preset) },
+      isOwn
+        ? source.changed(family, run: training.out, communicator)
+        : communicator.agree("read the configuration") { try source.load(family, preset: preset) },
       communicator: communicator, console: console)
     var (request, engine) = try training.prepare(configuration.training, communicator, console)
     for text in initialWeights {

@@ -65,6 +65,7 @@ public final class RunDirectory {
         what, at: path, expected: "a directory without a run", found: "config.resolved.yaml",
         hint: "continue that run with `resume` latest, or give another directory")
     }
+    try requireCreatable(at: path)
     try Files.makeDirectory("\(path)/checkpoints", what: what)
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     guard run.steps.isEmpty else {
@@ -84,6 +85,39 @@ public final class RunDirectory {
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     try run.clearLeftovers()
     return run
+  }
+
+  /// Throws what `create` would throw, as far as that shows without anything being written.
+  ///
+  /// - Throws: `Fault` where the place is no directory, cannot be written, or another process works there.
+  public static func requireCreatable(at path: String) throws {
+    let what = "cannot make the run directory"
+    try requireWritable(path, what)
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    try RunLock.requireFree(directory: path)
+    guard RunDirectory(path: path, lock: nil).steps.isEmpty else {
+      throw Fault(what, at: path, expected: "a directory without a run", found: "checkpoints")
+    }
+  }
+
+  /// Throws what `resume` would throw, as far as that shows without anything being written.
+  public static func requireResumable(at path: String) throws {
+    try check(path)
+    try requireWritable("\(path)/checkpoints", "cannot open the run")
+    try RunLock.requireFree(directory: path)
+  }
+
+  /// Throws unless a directory can be written, or made where it is not there yet.
+  private static func requireWritable(_ path: String, _ what: String) throws {
+    var isFolder = ObjCBool(false)
+    var place = URL(fileURLWithPath: path).path
+    while !FileManager.default.fileExists(atPath: place, isDirectory: &isFolder), place != "/" {
+      place = URL(fileURLWithPath: place).deletingLastPathComponent().path
+    }
+    guard isFolder.boolValue else {
+      throw Fault(what, at: path, expected: "a directory", found: "\(place) is a file")
+    }
+    guard access(place, W_OK | X_OK) == 0 else { throw Files.systemFault(what, at: place) }
   }
 
   /// Opens a run to read from it only; one that is being trained, too.
@@ -215,7 +249,8 @@ extension RunDirectory {
     guard exists(at: path) else {
       throw Fault(
         "there is no run", at: path, expected: "a directory with config.resolved.yaml",
-        found: access(path, F_OK) == 0 ? (try? FileKind(at: path).name).map { "\($0) without it" } ?? "nothing" : "nothing",
+        found: access(path, F_OK) == 0
+          ? (try? FileKind(at: path).name).map { "\($0) without it" } ?? "nothing" : "nothing",
         hint: "give the directory that ckm train wrote")
     }
   }

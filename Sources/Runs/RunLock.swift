@@ -24,18 +24,37 @@ package final class RunLock {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw Files.systemFault(what, at: directory) }
     do {
-      if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-        // Where locks are not to be had (ENOLCK, ENOSYS on some network file systems) the names must do.
-        guard errno != EWOULDBLOCK else { throw Self.isHeld(directory, by: holder(), lockFile: path) }
-      }
-      let ours = Self.current
-      if let other = holder(), other.host != ours.host, other.job == nil || other.job != ours.job {
-        throw Self.isHeld(directory, by: other, lockFile: path)
-      }
-      try Files.write(JSONEncoder().encode(ours), into: descriptor, path: path, what: what)
+      try Self.requireNotHeld(descriptor, directory, path)
+      try Files.write(JSONEncoder().encode(Self.current), into: descriptor, path: path, what: what)
     } catch {
       close(descriptor)
       throw error
+    }
+  }
+
+  /// Throws where another run holds a directory; nothing is written.
+  ///
+  /// - Throws: as the initialiser, but for what only writing shows.
+  static func requireFree(directory: String) throws {
+    let path = "\(directory)/.lock"
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT else { throw Files.systemFault("cannot lock the run directory", at: directory) }
+      return
+    }
+    // Closing lets go of the lock again.
+    defer { close(descriptor) }
+    try requireNotHeld(descriptor, directory, path)
+  }
+
+  private static func requireNotHeld(_ descriptor: Int32, _ directory: String, _ path: String) throws {
+    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      // Where locks are not to be had (ENOLCK, ENOSYS on some network file systems) the names must do.
+      guard errno != EWOULDBLOCK else { throw isHeld(directory, by: holder(descriptor), lockFile: path) }
+    }
+    let ours = current
+    if let other = holder(descriptor), other.host != ours.host, other.job == nil || other.job != ours.job {
+      throw isHeld(directory, by: other, lockFile: path)
     }
   }
 
@@ -54,7 +73,7 @@ package final class RunLock {
     return Holder(host: host, process: getpid(), job: ProcessInfo.processInfo.environment["SLURM_JOB_ID"])
   }
 
-  private func holder() -> Holder? {
+  private static func holder(_ descriptor: Int32) -> Holder? {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let got = pread(descriptor, &bytes, bytes.count, 0)
     guard got > 0 else { return nil }

@@ -83,7 +83,7 @@ public struct TrainingState: Codable, Equatable, Sendable {
   /// The state of a saved step.
   ///
   /// - Throws: `Fault` naming the file and the key that is missing or wrong.
-  init(_ saved: SavedStep) throws {
+  public init(_ saved: SavedStep) throws {
     let place = "\(saved.path)/state.json", state = saved.state
     func wrong(_ key: String, _ expected: String) -> Fault {
       Fault(

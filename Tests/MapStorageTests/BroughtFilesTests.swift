@@ -368,7 +368,8 @@ import TestSupport
   }
 
   @Test func pixelsThatNobodySees() throws {
-    #expect(refusal("transparent.png") { $0.greyRange = .init(black: -255, white: 0) }?.hint?.contains("transparent") == true)
+    #expect(
+      refusal("transparent.png") { $0.greyRange = .init(black: -255, white: 0) }?.hint?.contains("transparent") == true)
     let map = try grey("transparent.png", [.transparent]).read(0..<1)[0]
     let flags = map.mask?.flags ?? []
     #expect(flags.indices.allSatisfy { flags[$0] == !isHole($0 / 6, $0 % 6) } && flags.count == 48)
