@@ -7,7 +7,8 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "axes": "--axes", "draws": "--samples", "eta": "--eta", "estimate": "--estimate", "flip": "--flip",
+    "axes": "--axes", "condition": "--condition", "draws": "--samples", "eta": "--eta", "estimate": "--estimate",
+    "flip": "--flip",
     "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
     "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
     "magnification": "--magnification", "maps": "--maps", "no_statistics": "--no-statistics", "nodata": "--nodata",
@@ -16,7 +17,8 @@ enum OptionNames {
     "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "seed": "--seed", "spacing": "--spacing",
     "split": "--split", "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",
     "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
-    "target_parameters": "--target-parameters", "transmit_power": "--transmit-power", "transpose": "--transpose",
+    "target_parameters": "--target-parameters", "tile": "--tile", "transmit_power": "--transmit-power",
+    "transpose": "--transpose",
     "units": "--units", "valid": "--valid",
   ]
 

@@ -20,7 +20,7 @@ public protocol TrainedModel {
   var seed: UInt64 { get }
   /// Which maps trained, which test.
   var split: SplitSection { get }
-  /// The state it was saved with.
+  /// The state it was saved with: also which layers it sees beside the maps.
   var state: TrainingState { get }
   /// The checkpoint's directory.
   var path: String { get }

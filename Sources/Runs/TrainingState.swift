@@ -71,6 +71,11 @@ public struct TrainingState: Codable, Equatable, Sendable {
     return value
   }
 
+  /// Whether the family has noted something under a name.
+  func hasNote(_ name: String) throws -> Bool {
+    try JSONValue.parse(Array(notesText.utf8), at: "state.json: notes")[name] != nil
+  }
+
   /// As it stands in `state.json`.
   func json() throws -> JSONValue {
     .members([
