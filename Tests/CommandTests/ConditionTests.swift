@@ -117,6 +117,18 @@ import Testing
     try refused(start + ["--data", plain, "--split", "all", "--out", folder.place("no.h5")], ["plain.h5:/buildings"])
   }
 
+  @Test func sizesAreTried() throws {
+    let trained = try train("run", ranks: 1)
+    try #require(trained.code == 0, "\(trained.transcript)")
+    let tried = try Command.run([
+      "bench", "tiles", "--model", folder.place("run"), "--data", maps, "--window", "16", "--size", "16", "20x28",
+      "--count", "2", "--steps", "2", "--threads", "1",
+    ])
+    #expect(tried.code == 0, "\(tried.transcript)")
+    let rows = tried.output.split(separator: "\n").filter { $0.hasPrefix("| 16") || $0.hasPrefix("| 20") }
+    #expect(rows.count == 4 && ["whole", "windows", "whole", "apart"].indices.allSatisfy { !rows[$0].contains("nan") })
+  }
+
   @Test func layersThatAreNotThere() throws {
     let missing = try train("run", "--set", "data.conditions=[buildings, terrain]")
     #expect(missing.code == 1, "\(missing.transcript)")

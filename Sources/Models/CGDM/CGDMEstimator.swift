@@ -92,6 +92,17 @@ final class CGDMEstimator: Estimator {
       rows: layout.placeRows, columns: layout.placeColumns, size: window, step: model.configuration.coarsestStep)
   }
 
+  var windowBorders: (rows: [Int], columns: [Int]) {
+    let plan = plan(conditioner.layout), patch = model.configuration.patch
+    func borders(_ starts: [Int], _ side: Int, _ extent: Int) -> [Int] {
+      Set(starts + starts.map { $0 + side }).filter { $0 > 0 && $0 < extent }.map { $0 * patch }.sorted()
+    }
+    return (
+      borders(plan.tiles.map(\.row), plan.tileRows, plan.rows),
+      borders(plan.tiles.map(\.column), plan.tileColumns, plan.columns)
+    )
+  }
+
   func describe(_ record: inout ReconstructionRecord) {
     let isDrawn = request.drawCount > 0
     let plan = plan(conditioner.layout)
