@@ -31,15 +31,21 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The family that is asked for, and the preset's name.
   ///
+  /// - Parameter run: the run that is to go on; nil for none.
   /// - Throws: `Fault` for names that are not known, or do not agree.
-  func choose() throws -> (family: any ModelFamily.Type, preset: String?) {
-    try ChannelKnowledgeMaps.families.choose(preset: preset, file: changes.config)
+  func choose(resuming run: RunToResume? = nil) throws -> (family: any ModelFamily.Type, preset: String?) {
+    let families = ChannelKnowledgeMaps.families
+    return try families.choose(
+      preset: preset, file: changes.config, resuming: run.map { try families.family(named: $0.family, at: $0.path) })
   }
 
-  /// The resolved configuration of a family.
+  /// The resolved configuration of a family: of a run that is to go on its own, unless a preset is named.
   ///
   /// - Throws: `Fault` naming file, line, column and key.
-  func load<Family: ModelFamily>(_ family: Family.Type, preset: String?) throws -> RunConfiguration<Family> {
-    try RunConfiguration<Family>.load(preset: preset, file: changes.config, overrides: changes.set)
+  func load<Family: ModelFamily>(
+    _ family: Family.Type, preset: String?, resuming run: RunToResume? = nil
+  ) throws -> RunConfiguration<Family> {
+    if preset == nil, let run { return try run.configuration(of: family, changes) }
+    return try RunConfiguration<Family>.load(preset: preset, file: changes.config, overrides: changes.set)
   }
 }

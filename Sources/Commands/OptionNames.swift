@@ -7,7 +7,8 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "draws": "--samples", "eta": "--eta", "estimate": "--estimate", "initial_weights": "--initial-weights",
+    "data": "--data", "draws": "--samples", "eta": "--eta", "estimate": "--estimate",
+    "initial_weights": "--initial-weights",
     "keep_draws": "--keep-draws", "magnification": "--magnification",
     "maps": "--maps", "no_statistics": "--no-statistics", "picture_range": "--png-range", "prunable": "--prunable",
     "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",

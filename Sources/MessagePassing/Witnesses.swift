@@ -22,7 +22,7 @@ extension Communicator {
     var located = fault
     located.place += severalHosts ? " (rank \(rank) on \(all[rank].host))" : " (rank \(rank))"
     // Of a file that none has, such as one that could not be made, the directory tells.
-    let seen = all.contains(where: \.sees) ? all : try gathered(own.looking(at: Self.parent(of: path)))
+    let seen = all.contains(where: \.sees) ? all : try gathered(own.looking(at: parentDirectory(of: path)))
     if path.contains("/") || path.contains("."), let witness = seen.first(where: \.sees),
       let blind = seen.first(where: { !$0.sees })
     {
@@ -79,17 +79,15 @@ extension Communicator {
     return String(place.prefix { $0 != ":" && $0 != "," })
   }
 
-  private static func parent(of path: String) -> String {
-    let parent = NSString(string: path).deletingLastPathComponent
-    return parent.isEmpty ? "." : parent
-  }
-
   /// 0 for what cannot be read.
   private static func fingerprint(of path: String) -> UInt64 {
     var status = stat()
-    guard stat(path, &status) == 0, let file = FileHandle(forReadingAtPath: path) else { return 0 }
+    guard stat(path, &status) == 0 else { return 0 }
+    // Sizes of directories are their file systems' own; and a pipe is not read here.
+    guard status.st_mode & S_IFMT == S_IFREG else { return 1 }
+    guard let file = FileHandle(forReadingAtPath: path) else { return 0 }
     defer { try? file.close() }
-    let head = status.st_mode & S_IFMT == S_IFREG ? (try? file.read(upToCount: 1 << 16)) ?? Data() : Data()
+    let head = (try? file.read(upToCount: 1 << 16)) ?? Data()
     return stableHash(Array("\(status.st_size)".utf8) + Array(head))
   }
 }

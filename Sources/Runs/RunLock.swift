@@ -24,18 +24,37 @@ package final class RunLock {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw Files.systemFault(what, at: directory) }
     do {
-      if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-        // Where locks are not to be had (ENOLCK, ENOSYS on some network file systems) the names must do.
-        guard errno != EWOULDBLOCK else { throw Self.isHeld(directory, by: holder(), lockFile: path) }
-      }
-      let ours = Self.current
-      if let other = holder(), other.host != ours.host, other.job == nil || other.job != ours.job {
-        throw Self.isHeld(directory, by: other, lockFile: path)
-      }
-      try Files.write(JSONEncoder().encode(ours), into: descriptor, path: path, what: what)
+      try Self.take(LOCK_EX, of: descriptor, directory: directory)
+      try Files.write(JSONEncoder().encode(Self.current), into: descriptor, path: path, what: what)
     } catch {
       close(descriptor)
       throw error
+    }
+  }
+
+  /// Throws where another run holds the directory, or its lock could not be written; nothing is.
+  package static func requireFree(directory: String) throws {
+    let path = "\(directory)/.lock", what = "cannot lock the run directory"
+    try Files.requireWritable(ifThere: path, what: what)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw Files.systemFault(what, at: directory)
+    }
+    // Closed, and so given back, at once.
+    defer { close(descriptor) }
+    try take(LOCK_SH, of: descriptor, directory: directory)
+  }
+
+  private static func take(_ kind: Int32, of descriptor: Int32, directory: String) throws {
+    let path = "\(directory)/.lock"
+    if flock(descriptor, kind | LOCK_NB) != 0 {
+      // Where locks are not to be had (ENOLCK, ENOSYS on some network file systems) the names must do.
+      guard errno != EWOULDBLOCK else { throw isHeld(directory, by: holder(descriptor), lockFile: path) }
+    }
+    let ours = current
+    if let other = holder(descriptor), other.host != ours.host, other.job == nil || other.job != ours.job {
+      throw isHeld(directory, by: other, lockFile: path)
     }
   }
 
@@ -54,7 +73,7 @@ package final class RunLock {
     return Holder(host: host, process: getpid(), job: ProcessInfo.processInfo.environment["SLURM_JOB_ID"])
   }
 
-  private func holder() -> Holder? {
+  private static func holder(_ descriptor: Int32) -> Holder? {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let got = pread(descriptor, &bytes, bytes.count, 0)
     guard got > 0 else { return nil }

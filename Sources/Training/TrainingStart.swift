@@ -1,30 +1,36 @@
 import Configuration
 import Essentials
+import MessagePassing
+import Records
 import Runs
 
 extension Trainer {
   /// Collective. Makes or opens the run's directory on rank 0 and brings weights and moments to all ranks.
   ///
+  /// - Parameter isRehearsal: whether everything is to be looked at only: then nothing is written, locked or moved.
   /// - Returns: the directory on rank 0, nil elsewhere; the number of steps already done; and what the newest checkpoint
   ///   has kept, nil where there is none.
-  func start() throws -> (directory: RunDirectory?, step: Int, state: TrainingState?) {
+  func start(isRehearsal: Bool) throws -> (directory: RunDirectory?, step: Int, state: TrainingState?) {
     var directory: RunDirectory?
     let state: TrainingState? = try communicator.onRoot("open the run's directory") {
-      let text = Configuration.yaml(configuration)
-      guard RunDirectory.exists(at: request.output) else {
+      warnOfLittleRoom()
+      guard let earlier else {
         try initialise()  // first: weights that cannot be read leave no directory behind
-        directory = try RunDirectory.create(at: request.output, configuration: text)
+        if isRehearsal {
+          try RunDirectory.requireCreatable(at: request.output)
+        } else {
+          directory = try RunDirectory.create(at: request.output, configuration: Configuration.yaml(configuration))
+        }
         return nil
       }
-      guard request.resume == .latest else {
-        throw Fault(
-          "there is a run already", at: request.output, expected: "a new directory",
-          found: "config.resolved.yaml", hint: "`resume` latest goes on with it")
-      }
-      let opened = try RunDirectory.resume(at: request.output)
+      let opened =
+        isRehearsal
+        ? try RunDirectory.requireResumable(at: request.output) : try RunDirectory.resume(at: request.output)
       directory = opened
-      try requireCompatible(opened)
-      return try restore(opened, configuration: text)
+      let state = try restore(opened, isRehearsal: isRehearsal)
+      tellChanges(from: earlier, after: state?.step ?? 0)
+      for log in TrainingRecords.logs(of: opened) { try MetricsLog.check(log, keepingThrough: state?.step ?? 0) }
+      return state
     }
     let step = state?.step ?? 0
     for learner in learners {
@@ -38,17 +44,17 @@ extension Trainer {
   }
 
   /// On rank 0: the state of the newest whole checkpoint; nil, with weights to start from, where there is none.
-  private func restore(_ opened: RunDirectory, configuration text: String) throws -> TrainingState? {
+  private func restore(_ opened: RunDirectory, isRehearsal: Bool) throws -> TrainingState? {
     let (saved, messages) = try opened.latestVerified()
     messages.forEach(console.warn)
     guard let saved else {
       guard messages.isEmpty else {
         throw Fault(
           "all checkpoints are damaged", at: "\(request.output)/checkpoints", expected: "a whole one",
-          found: "\(messages.count) damaged, moved aside")
+          found: "\(messages.count) damaged" + (isRehearsal ? "" : ", moved aside"))
       }
-      try opened.replaceConfiguration(text)
       try initialise()
+      if !isRehearsal { try opened.replaceConfiguration(Configuration.yaml(configuration)) }
       return nil
     }
     let state = try TrainingCheckpoint.restore(saved, players: learners.map(\.learnt))
@@ -73,16 +79,52 @@ extension Trainer {
     }
   }
 
-  /// What a run was begun with stays, where another value would make it another run.
-  private func requireCompatible(_ directory: RunDirectory) throws {
-    let earlier = try Configuration.read(
-      yaml: directory.configuration(), named: directory.configurationPath, preset: RunConfiguration<Family>())
+  /// The configuration that the run was begun with, nil where there is none yet. It stays, where another value would make it
+  /// another run.
+  static func earlier(
+    _ request: TrainingRequest, _ configuration: RunConfiguration<Family>
+  ) throws -> RunConfiguration<Family>? {
+    guard RunDirectory.exists(at: request.output) else { return nil }
+    guard request.resume == .latest else {
+      throw Fault(
+        "there is a run already", at: request.output, expected: "a new directory",
+        found: "config.resolved.yaml", hint: "`resume` latest goes on with it")
+    }
+    let directory = try RunDirectory.open(at: request.output)
+    let earlier = try RunConfiguration<Family>.read(
+      run: directory.configuration(), named: directory.configurationPath)
     let differences = Configuration.differences(earlier, configuration).filter { !$0.tags.contains(.resumption) }
-    guard let first = differences.first else { return }
+    guard let first = differences.first else { return earlier }
     throw Fault(
       "the run was begun with another configuration",
       at: "\(directory.configurationPath): \(differences.map(\.key).joined(separator: ", "))",
       expected: "\(first.key) = \(first.first)", found: "\(first.key) = \(first.second)",
       hint: "resume with the same configuration, or begin a new run in another directory")
+  }
+
+  /// One line: which keys have other values than before, and what that does to the rates of the next step.
+  private func tellChanges(from earlier: RunConfiguration<Family>, after step: Int) {
+    let changes = Configuration.differences(earlier, configuration)
+    guard !changes.isEmpty else { return }
+    let rates = zip(players(earlier), learners.map(\.player)).map { before, now in
+      let (old, new) = (before.rate(step), now.rate(step))
+      let name = learners.count > 1 ? " of the \(now.name)" : ""
+      let change =
+        old == new
+        ? "stays \(Units.number(new))"
+        : "\(new > old ? "rises" : "falls") from \(Units.number(old)) to \(Units.number(new))"
+      return "the rate\(name) after step \(step) \(change)"
+    }
+    console.note(
+      changes.map { "\($0.key) \($0.first) -> \($0.second)" }.joined(separator: ", ") + ": "
+        + rates.joined(separator: ", "))
+  }
+
+  /// A full disk is met when a checkpoint is saved; until then there may be room.
+  private func warnOfLittleRoom() {
+    // Weights, their average and two moments.
+    let need = learners.reduce(0) { $0 + $1.arena.count * ($1.average == nil ? 3 : 4) * MemoryLayout<Float>.stride }
+    guard let free = Files.freeBytes(at: request.output), free < need else { return }
+    console.warn("\(request.output): a checkpoint takes \(Units.bytes(need)), \(Units.bytes(free)) are free")
   }
 }
