@@ -9,6 +9,10 @@ enum Ending {
   static func end(after error: any Error) -> Never {
     // A command that has told what there was to tell, such as a run that saved and stopped.
     if let code = error as? ExitCode { exit(code.rawValue) }
+    // Processes that do not know of each other meet it alike: one tells.
+    if !Launch.isRoot, let fault = error as? Fault, fault == Launcher.current?.contradiction {
+      exit(ChannelKnowledgeMaps.exitCode(for: fault).rawValue)
+    }
     let error: any Error = (error as? Fault).map(OptionNames.told) ?? error
     let code = ChannelKnowledgeMaps.exitCode(for: error)
     let message = ChannelKnowledgeMaps.fullMessage(for: error)

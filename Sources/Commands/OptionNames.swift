@@ -7,7 +7,7 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "axes": "--axes", "condition": "--condition", "draws": "--samples", "eta": "--eta", "estimate": "--estimate",
+    "axes": "--axes", "condition": "--condition", "data": "--data", "draws": "--samples", "eta": "--eta", "estimate": "--estimate",
     "flip": "--flip",
     "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
     "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",

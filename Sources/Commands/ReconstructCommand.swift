@@ -88,6 +88,7 @@ struct ReconstructCommand: ParsableCommand {
     let communicator = try Communicator.world()
     let console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
+    try communicator.requireSameFiles([data, alone.coarse, covarianceOf].compactMap { $0 })
     var request = ReconstructionRequest(input: input, output: out)
     request.sampling = sampling.request
     request.batch = sampling.batch

@@ -54,6 +54,7 @@ public struct MapData: Sendable {
     paths: [String], rule: SplitRule = SplitRule(), repeats: [Int] = [], seed: UInt64, communicator: Communicator
   ) throws {
     self.seed = seed
+    try communicator.requireSameFiles(paths)
     (maps, split) = try communicator.agree("open the data") {
       let maps = try MapSetCollection(paths: paths)
       return (maps, try Split(maps, rule: rule, seed: seed))
