@@ -64,6 +64,21 @@ enum Machine {
     #expect(!outcome.errors.contains("not enough space") && !outcome.errors.contains("help message"))
   }
 
+  /// Ranks in containers of their own: nothing is shared, whatever their hosts are called.
+  @Test(.enabled(if: Machine.hasMountNamespaces)) func memoryOfEachRankItsOwn() throws {
+    func own(_ reducer: String) throws -> Command.Outcome {
+      try Command.start(
+        ["mpirun", "--timeout", "10", "--oversubscribe", "--bind-to", "none", "-n", "2", "unshare", "-m", "bash", "-c"]
+          + [#"mount -t tmpfs -o size=64m tmpfs /dev/shm; exec "$@""#, "-", Command.program]
+          + train(reducer, reducer: reducer))
+    }
+    let shared = try own("shared")
+    #expect(shared.code == 1 && shared.errors.contains("the ranks share no memory"), "\(shared.transcript)")
+    #expect(shared.errors.contains("found: several: ranks in containers of their own"), "\(shared.transcript)")
+    let automatic = try own("automatic")
+    #expect(automatic.code == 0, "\(automatic.transcript)")
+  }
+
   @Test(.enabled(if: Machine.hasMountNamespaces)) func enoughSharedMemory() throws {
     let enough = try little("4m", train("run", reducer: "shared"))
     #expect(enough.rankCodes == [0, 0], "\(enough.transcript)")
