@@ -63,7 +63,7 @@ public final class SharedGradientReducer: GradientReducer {
     throw Fault(
       "there is too little memory that ranks share", at: place,
       expected: "\(mebibytes(needed)) for the gradients of \(ranks) ranks", found: "\(mebibytes(free)) free",
-      hint: "`training.reducer=overlapped` needs none; in a container, more is given by --shm-size")
+      hint: "`training.reducer=overlapped` needs none; a container is given more when it is started (Docker: shm-size)")
   }
 
   /// Collective: makes zeroed gradients on every rank.
