@@ -10,10 +10,13 @@ enum Ending {
     // A command that has told what there was to tell, such as a run that saved and stopped.
     if let code = error as? ExitCode { exit(code.rawValue) }
     // Processes that do not know of each other meet it alike: one tells.
-    if !Launch.isRoot, let fault = error as? Fault, fault == Launcher.current?.contradiction {
-      exit(ChannelKnowledgeMaps.exitCode(for: fault).rawValue)
+    var error = error
+    if var fault = error as? Fault, let launcher = Launcher.current, fault == launcher.contradiction {
+      if !Launch.isRoot { exit(ChannelKnowledgeMaps.exitCode(for: fault).rawValue) }
+      fault.hint = Launch.wayOut(of: launcher)
+      error = fault
     }
-    let error: any Error = (error as? Fault).map(OptionNames.told) ?? error
+    error = (error as? Fault).map(OptionNames.told) ?? error
     let code = ChannelKnowledgeMaps.exitCode(for: error)
     let message = ChannelKnowledgeMaps.fullMessage(for: error)
     guard !code.isSuccess else {

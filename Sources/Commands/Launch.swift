@@ -10,6 +10,13 @@ enum Launch {
   /// Whether this process speaks for all.
   static var isRoot: Bool { rank == 0 }
 
+  /// How to start processes that know of each other.
+  static func wayOut(of launcher: Launcher) -> String {
+    launcher.isSlurm
+      ? "srun --mpi=pmix (srun --mpi=list shows whether there is one), or mpirun inside the allocation; srun -n 1 for one"
+      : "start it with the mpirun of the Open MPI that ckm was built with: its version, inside a container too"
+  }
+
   /// Runs what one process does: alone without MPI, or as rank 0 of a job, whose other ranks wait and fail with it.
   static func onRoot(_ what: String, _ body: () throws -> Void) throws {
     guard size > 1 else { return try body() }

@@ -5,6 +5,8 @@ import Foundation
 public struct Launcher: Equatable, Sendable {
   /// Who started the processes: "mpirun", "Slurm".
   public let name: String
+  /// Whether Slurm did, without an mpirun.
+  public var isSlurm: Bool { name == "Slurm" }
   /// This process's number among those started together.
   public let rank: Int
   /// How many processes were started together.
@@ -41,13 +43,9 @@ public struct Launcher: Equatable, Sendable {
   /// write over what the others write.
   public var contradiction: Fault? {
     guard size > 1 else { return nil }
-    let way =
-      name == "Slurm"
-      ? "srun --mpi=pmix (srun --mpi=list shows whether there is one), or mpirun inside the allocation; srun -n 1 for one"
-      : "start it with the mpirun of the Open MPI that ckm was built with: its version, inside a container too"
     return Fault(
-      "\(name) started \(size) \(name == "Slurm" ? "tasks" : "processes"), MPI sees 1", at: "MPI",
-      expected: "\(size) ranks", found: "\(size) processes that do not know of each other", hint: way)
+      "\(name) started \(size) \(isSlurm ? "tasks" : "processes"), MPI sees 1", at: "MPI",
+      expected: "\(size) ranks", found: "\(size) processes that do not know of each other")
   }
 
   /// The same before MPI starts, where it could not see the others: Open MPI would end the process with a page of its own.

@@ -34,11 +34,18 @@ public final class SharedGradientReducer: GradientReducer {
     let bytes = communicator.size * count * MemoryLayout<Float>.stride
     let fits = freeBytes.map { $0 > bytes + bytes / 8 } ?? false
     let isLocal = communicator.localSize == communicator.size
+    guard try communicator.allEqual(placeIdentity) else { return false }
     return try communicator.allReduce(fits && isLocal ? 1 : 0 as Int32, .minimum) == 1
   }
 
   /// Where Open MPI keeps memory that ranks share; containers often have 64 MB of it.
   static var place: String { String(cString: mp_shared_place()) }
+
+  /// Tells one such place from another: containers may each have their own.
+  private static var placeIdentity: UInt64 {
+    var status = stat()
+    return stat(place, &status) == 0 ? stableHash(Array("\(status.st_dev) \(status.st_ino)".utf8)) : 0
+  }
 
   private static var freeBytes: Int? {
     var room = statvfs()
@@ -56,7 +63,7 @@ public final class SharedGradientReducer: GradientReducer {
     throw Fault(
       "there is too little memory that ranks share", at: place,
       expected: "\(mebibytes(needed)) for the gradients of \(ranks) ranks", found: "\(mebibytes(free)) free",
-      hint: "`training.reducer=overlapped` needs none; in a container, more is given by --shm-size")
+      hint: "`training.reducer=overlapped` needs none; a container is given more when it is started (Docker: shm-size)")
   }
 
   /// Collective: makes zeroed gradients on every rank.
@@ -76,6 +83,12 @@ public final class SharedGradientReducer: GradientReducer {
       }
       try ReductionQueue.validate(count, buckets, 1)
       try Self.requireRoom(ranks: communicator.size, count: count, buckets: buckets.count)
+    }
+    guard try communicator.allEqual(Self.placeIdentity) else {
+      throw Fault(
+        "the ranks share no memory", at: Self.place, expected: "one for all ranks",
+        found: "several: ranks in containers of their own",
+        hint: "`training.reducer=overlapped` needs none; or start mpirun inside one container")
     }
     self.communicator = communicator
     self.buckets = buckets

@@ -35,6 +35,26 @@ extension Communicator {
     return located
   }
 
+  /// Collective: throws unless all ranks see a file or directory, or none of them.
+  ///
+  /// - Parameters:
+  ///   - path: the same on every rank.
+  ///   - patience: how long a network file system may take to show what another node has just made [s].
+  /// - Throws: `Fault` on every rank, naming ranks and hosts.
+  public func requireVisible(_ path: String, patience: Double = 0) throws {
+    guard size > 1 else { return }
+    let deadline = ContinuousClock.now + .seconds(patience)
+    while access(path, R_OK) != 0, ContinuousClock.now < deadline { usleep(50_000) }
+    let isSeen = access(path, R_OK) == 0
+    guard try !allEqual(isSeen ? 1 : 0) else { return }
+    let all = try gathered(
+      Witness(rank: rank, host: ProcessInfo.processInfo.hostName, hasFailed: false, sees: isSeen))
+    guard let witness = all.first(where: \.sees), let blind = all.first(where: { !$0.sees }) else { return }
+    throw Fault(
+      "not all ranks see the file", at: path, expected: "the same file on every rank",
+      found: Self.sight(witness, blind), hint: Self.sharedFiles)
+  }
+
   /// Collective: throws unless all ranks see the same files under these names, or none of them.
   ///
   /// Compared are sizes and the first 64 KiB: copies on the nodes' own disks are as good as one file that all see.
@@ -43,21 +63,14 @@ extension Communicator {
   public func requireSameFiles(_ paths: [String]) throws {
     guard size > 1 else { return }
     for path in paths {
+      try requireVisible(path)
       let print = Self.fingerprint(of: path)
       guard try !allEqual(print) else { continue }
-      let own = Witness(
-        rank: rank, host: ProcessInfo.processInfo.hostName, hasFailed: false, sees: access(path, R_OK) == 0)
-      let all = try gathered(own), prints = try gathered(print)
-      if let witness = all.first(where: \.sees), let blind = all.first(where: { !$0.sees }) {
-        throw Fault(
-          "not all ranks see the file", at: path, expected: "the same file on every rank",
-          found: Self.sight(witness, blind), hint: Self.sharedFiles)
-      }
-      let other = all[prints.firstIndex { $0 != prints[0] } ?? 0]
+      let prints = try gathered(print), hosts = try gathered(ProcessInfo.processInfo.hostName)
+      let other = prints.firstIndex { $0 != prints[0] } ?? 0
       throw Fault(
         "the ranks see different files under one name", at: path, expected: "the same file on every rank",
-        found: "another on rank \(other.rank) on \(other.host) than on rank 0 on \(all[0].host)",
-        hint: Self.sharedFiles)
+        found: "another on rank \(other) on \(hosts[other]) than on rank 0 on \(hosts[0])", hint: Self.sharedFiles)
     }
   }
 

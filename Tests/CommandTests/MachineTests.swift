@@ -65,6 +65,21 @@ enum Machine {
     #expect(!outcome.errors.contains("not enough space") && !outcome.errors.contains("help message"))
   }
 
+  /// Ranks in containers of their own: nothing is shared, whatever their hosts are called.
+  @Test(.enabled(if: Machine.hasMountNamespaces)) func memoryOfEachRankItsOwn() throws {
+    func own(_ reducer: String) throws -> Command.Outcome {
+      try Command.start(
+        ["mpirun", "--timeout", "10", "--oversubscribe", "--bind-to", "none", "-n", "2", "unshare", "-m", "bash", "-c"]
+          + [#"mount -t tmpfs -o size=64m tmpfs /dev/shm; exec "$@""#, "-", Command.program]
+          + train(reducer, reducer: reducer))
+    }
+    let shared = try own("shared")
+    #expect(shared.code == 1 && shared.errors.contains("the ranks share no memory"), "\(shared.transcript)")
+    #expect(shared.errors.contains("found: several: ranks in containers of their own"), "\(shared.transcript)")
+    let automatic = try own("automatic")
+    #expect(automatic.code == 0, "\(automatic.transcript)")
+  }
+
   @Test(.enabled(if: Machine.hasMountNamespaces)) func enoughSharedMemory() throws {
     let enough = try little("4m", train("run", reducer: "shared"))
     #expect(enough.rankCodes == [0, 0], "\(enough.transcript)")
@@ -197,7 +212,11 @@ enum Machine {
     try FileManager.default.createDirectory(atPath: folder.place("out"), withIntermediateDirectories: true)
     try expectApart(
       ["reconstruct", "--method", "bilinear", "--data", maps, "--out", folder.place("out/fine.h5")],
-      "mount -t tmpfs tmpfs '\(folder.path)/out'", "rank 1 on b", sight)
+      "mount -t tmpfs tmpfs '\(folder.path)/out'", "fine.h5.partial/maps.h5: not all ranks see the file", sight)
+    try expectApart(
+      ["simulate", "uma", "--scenario", "los", "--count", "4", "--size", "8", "--out", folder.place("out/los.h5")],
+      "mount -t tmpfs tmpfs '\(folder.path)/out'", "los.h5.partial: not all ranks see the file", sight)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.place("out")) == [])
   }
 
   @Test(.enabled(if: Machine.hasMountNamespaces && Machine.hasNameNamespaces))
@@ -217,7 +236,7 @@ enum Machine {
       ["bash", "-c", #"cd "$0" && exec "$@""#, folder.path, "mpirun", "--timeout", "10", "--oversubscribe"]
         + ["--bind-to", "none", "-n", "2", "bash", "-c"]
         + [#"[[ $OMPI_COMM_WORLD_RANK == 0 ]] || cd /; exec "$@""#, "-", Command.program]
-        + train("run", reducer: "overlapped", data: "maps.h5"))
+        + train("relative", reducer: "overlapped", data: "maps.h5"))
     #expect(relative.code == 1 && relative.errors.contains("not by rank 1 on host"), "\(relative.transcript)")
   }
 }
