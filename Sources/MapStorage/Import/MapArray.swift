@@ -16,16 +16,21 @@ struct MapArray {
   let remark: String?
   /// Extents that are not left out, with what they count; the map's number is missing where there is one map.
   private let axes: [(axis: AxisOrder.Axis, extent: Int)]
-  private let orientation: MapOrientation
+  /// How rows and columns of the file become the map's, what the file says of them included.
+  let orientation: MapOrientation
 
   /// - Parameters:
   ///   - source: the array.
   ///   - order: the order of its axes; nil: map, y, x.
-  ///   - orientation: how rows and columns become the map's, where the source's own facts say nothing.
+  ///   - orientation: how rows and columns become the map's, after what the file says of them.
+  ///   - maps: whose places an array has that does not say where its own lie; nil: it has no such.
   /// - Throws: `Fault` for a shape of which no maps can be made.
-  init(_ source: any MapSource, order: AxisOrder?, orientation: MapOrientation) throws {
+  init(
+    _ source: any MapSource, order: AxisOrder?, orientation: MapOrientation, like maps: MapArray? = nil
+  ) throws {
     self.source = source
     let facts = source.facts
+    let order = order ?? facts.axes
     let shape = source.shape
     guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 }) else { throw Self.fault(source) }
     guard order != nil || !facts.isMATLAB || shape.count < 2 else { throw Self.reversed(source) }
@@ -48,15 +53,15 @@ struct MapArray {
     axes = zip(letters, kept).map { ($0, $1) }
     func extent(_ axis: AxisOrder.Axis) -> Int { zip(letters, kept).first { $0.0 == axis }?.1 ?? 1 }
     count = extent(.map)
-    let given = MapOrientation(
-      transposes: false, flipsX: facts.place.isEastFirst, flipsY: facts.place.isNorthUp)
+    let place = facts.place.isKnown ? facts.place : maps?.source.facts.place ?? facts.place
+    let given = MapOrientation(transposes: false, flipsX: place.isEastFirst, flipsY: place.isNorthUp)
     self.orientation = given.followed(by: orientation)
     (rows, columns) =
       orientation.transposes ? (extent(.column), extent(.row)) : (extent(.row), extent(.column))
     guard rows <= Int(UInt32.max) / 4 / columns else {
       throw Fault("the maps are too large", at: source.place, expected: "less than 4 GiB a map", found: "\(shape)")
     }
-    remark = Self.remark(shape, kept, order)
+    remark = Self.remark(source, kept, order)
   }
 
   /// Without axes of extent 1, as many as are too many; of three axes the last, where that is the only one of its kind: a
@@ -69,9 +74,14 @@ struct MapArray {
     return kept
   }
 
-  private static func remark(_ shape: [Int], _ kept: [Int], _ order: AxisOrder?) -> String? {
+  private static func remark(_ source: any MapSource, _ kept: [Int], _ order: AxisOrder?) -> String? {
+    let shape = source.shape
+    if let told = source.facts.axes, order == told { return "the file's axes are \(told.text), as it says" }
     if kept.count < shape.count { return "axes of extent 1 are left out of \(shape)" }
-    guard order == nil, kept.count == 3, kept[0] == kept[1], kept[2] != kept[1] else { return nil }
+    // Either a square before the last axis, or maps much narrower than they are many and high.
+    guard order == nil, kept.count == 3,
+      kept[0] == kept[1] && kept[2] != kept[1] || 4 * kept[2] <= min(kept[0], kept[1])
+    else { return nil }
     return "\(kept[0]) maps of \(kept[1]) x \(kept[2])? if the last axis counts maps: `axes` yxn"
   }
 
@@ -79,10 +89,19 @@ struct MapArray {
     let large = source.shape.count { $0 > 1 }
     return Fault(
       "the maps have the wrong shape", at: source.place, expected: "[N, H, W], or [H, W] for one map",
-      found: "\(source.shape)",
-      hint: large > 3
-        ? "take out one of the axes first, in Python: numpy.save('maps.npy', array[:, 0])"
-        : nil)
+      found: "\(source.shape)", hint: large > 3 ? surplus(source.shape) : nil)
+  }
+
+  /// How to do without the shortest axis, which is the one that counts parts, channels or frequencies.
+  private static func surplus(_ shape: [Int]) -> String {
+    let axis = shape.indices.min { shape[$0] < shape[$1] } ?? 0
+    func part(_ number: Int) -> String {
+      "array[" + String(repeating: ":, ", count: axis) + "\(number)" + (axis < shape.count - 1 ? ", ...]" : "]")
+    }
+    let take = "numpy.save('maps.npy', \(part(0)))"
+    return shape[axis] == 2
+      ? "of real and imaginary parts, in Python: numpy.save('maps.npy', \(part(0)) + 1j * \(part(1))); else take one: \(take)"
+      : "take one of the \(shape[axis]) along axis \(axis), in Python: \(take)"
   }
 
   private static func reversed(_ source: any MapSource) -> Fault {

@@ -95,6 +95,8 @@ extension ImportOptions {
       lines += layers.map { "    \($0.name): \(quoted($0.source))" }
     }
     if let range = greyRange { lines.append("  png_range: [\(range.black), \(range.white)]") }
+    if let scale { lines.append("  scale_factor: \(scale)") }
+    if let offset { lines.append("  add_offset: \(offset)") }
     if let power = transmitPower { lines.append("  transmit_power: \(power)") }
     if !nodata.isEmpty { lines.append("  nodata: \(quoted(nodata.map(\.text).joined(separator: " ")))") }
     if let limits { lines.append("  limits: [\(limits.minimum), \(limits.maximum)]") }
