@@ -52,15 +52,21 @@ struct ImportSources {
   private static func array(_ path: String, _ kind: FileKind, scale: PictureSource.Scale) throws -> any MapSource {
     switch kind {
     case .numPy: try NumPyArray(ByteFile(path), at: path)
-    case .tiff: throw unknown(kind, at: path)
+    case .tiff: try raster(path, scale)
+    case .folder where try TIFFSource.isFolder(path): try raster(path, scale)
     default: try PictureSource(path, scale: scale)
     }
+  }
+
+  private static func raster(_ path: String, _ scale: PictureSource.Scale) throws -> TIFFSource {
+    let range: ImportOptions.GreyRange? = if case .range(let range) = scale { range } else { nil }
+    return try TIFFSource(path, greyRange: range)
   }
 
   private static func unknown(_ kind: FileKind, at path: String) -> Fault {
     Fault(
       "this kind of file is not read", at: path,
-      expected: "HDF5, NumPy .npy or .npz, PNG, GeoTIFF, or a folder of pictures", found: kind.name,
+      expected: "HDF5, NumPy .npy or .npz, PNG, GeoTIFF, or a folder of PNG or GeoTIFF files", found: kind.name,
       hint: kind.way(from: path))
   }
 
