@@ -86,9 +86,8 @@ final class TIFFSource: MapSource {
   }
 
   private static func text(_ page: TIFFPage) -> String {
-    let place = page.facts.place
-    let where_ = place.origin.map { " at \($0.x), \($0.y)" } ?? ""
-    return "\(page.header.width) x \(page.header.height) of \(page.facts.type)\(where_)"
+    let origin = page.facts.place.origin.map { " at \($0.x), \($0.y)" } ?? ""
+    return "\(page.header.width) x \(page.header.height) of \(page.facts.type)\(origin)"
   }
 
   /// Grey levels become what they stand for, where somebody says what that is.
