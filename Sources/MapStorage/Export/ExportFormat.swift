@@ -17,7 +17,6 @@ public enum ExportFormat: Equatable, Sendable {
   /// A folder of grey pictures.
   case folder
 
-  private static let dataSets = ["h5", "hdf5", "hdf", "he5", "nc", "nc4"]
   /// Endings of formats that are not written.
   private static let others: Set = [
     "arrow", "asc", "bin", "bmp", "csv", "dat", "feather", "fits", "geojson", "gif", "gpkg", "grb", "grb2", "grib", "gz",
@@ -47,7 +46,7 @@ public enum ExportFormat: Equatable, Sendable {
   private static let endings = ".h5, .npy, .npz, .png (one map), .tif, or NAME/ for a folder of PNG"
 
   /// The most maps that it can hold; nil: any number.
-  public var mostMaps: Int? {
+  private var mostMaps: Int? {
     switch self {
     case .picture: 1
     case .raster: Int(UInt16.max)
@@ -56,11 +55,17 @@ public enum ExportFormat: Equatable, Sendable {
   }
 
   /// Throws unless so many maps can be written in this form.
-  func require(count: Int, at path: String) throws {
+  ///
+  /// - Parameters:
+  ///   - count: how many.
+  ///   - path: the file or folder, for messages.
+  public func require(count: Int, at path: String) throws {
     guard let most = mostMaps, count > most else { return }
     throw Fault(
       "there are too many maps for one file of this kind", at: path, expected: "at most \(most)", found: "\(count)",
-      hint: self == .picture ? "a folder takes them all: \(path.dropLast(4))/" : "choose some by `samples`")
+      hint: self == .picture
+        ? "a folder takes them all: \(path.dropLast(4))/; ckm export writes single maps of a data set"
+        : "ckm export writes some maps of a data set")
   }
 
   /// Throws unless a file or folder can be written at a place, so far as can be told without writing it.

@@ -37,6 +37,7 @@ extension ImportedMaps {
       notes.append("no value: \(count) of \(tally.places) places (\(kinds))")
     }
     notes.append("places: \(placeNote)")
+    if let table = stationArray?.source as? StationTable { notes.append("stations: \(table.facts.type)") }
     if let remark = maps.remark, !remark.contains("?") { notes.append("shape: \(remark)") }
     var warnings = tally.fit.warnings(options.orientation, area)
     if let remark = maps.remark, remark.contains("?") { warnings.insert(remark, at: 0) }

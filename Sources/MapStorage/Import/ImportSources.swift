@@ -33,6 +33,7 @@ struct ImportSources {
       let kind = try FileKind(at: source)
       switch kind {
       case .numPy, .png, .folder, .tiff: return try array(source, kind, scale: .unit)
+      case .table: return try StationTable(source)
       case .hierarchical, .archive:
         throw Fault(
           "the file has arrays with names", at: source, expected: "the file, a colon and the name of one",
@@ -45,6 +46,7 @@ struct ImportSources {
     switch try FileKind(at: path) {
     case .hierarchical: return try StoredFile(path, dataSets: [name], walkRoot: false).array(name)
     case .archive: return try NamedArrays(path).open(name)
+    case .table: return try TableColumn(path, name: name)
     case let kind: throw Fault("only HDF5 and .npz files have arrays with names", at: source, found: kind.name)
     }
   }
@@ -75,7 +77,10 @@ struct ImportSources {
     stations = try options.stations.map(open)
     valid = try options.valid.map(open)
     holes = try options.holes.map(open)
-    environments = try options.environments.map(open)
+    environments = try options.environments.map { source in
+      let isFile = FileManager.default.fileExists(atPath: source)
+      return try isFile && FileKind(at: source) == .table ? TableColumn(source) : open(source)
+    }
     layers = try options.layers.map { try open($0.source) }
   }
 
