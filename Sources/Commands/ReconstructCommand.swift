@@ -58,7 +58,9 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "What the method is called in tables. Default: the family's name, or the interpolation's.")
   var name: String?
 
-  @Option(name: .shortAndLong, help: "The file to write.")
+  @Option(
+    name: .shortAndLong,
+    help: "The file to write. Its ending says the form: .h5, or .npy, .npz, .tif, .png, NAME/ as in ckm export.")
   var out: String
 
   @Flag(help: "Replace the file if there is one.")
@@ -79,6 +81,9 @@ struct ReconstructCommand: ParsableCommand {
     guard method == nil || (sampling.request.asked.isEmpty && !keepDraws) else {
       throw ValidationError("How maps are drawn (--sampler, --samples, --estimate, --keep-draws, ...) is a model's.")
     }
+    guard !keepDraws || [.dataSet, .archive].contains((try? ExportFormat(of: out)) ?? .dataSet) else {
+      throw ValidationError("--keep-draws needs a file that holds draws beside the maps: .h5 or .npz.")
+    }
     guard method == nil || split == nil || split == .all else {
       throw ValidationError("--split \(split?.rawValue ?? "") is a run's; --method takes all maps.")
     }
@@ -87,20 +92,23 @@ struct ReconstructCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world()
     let console = Console(isEnabled: communicator.isRoot)
+    let output = try OutputFile(out, overwrite: overwrite, communicator)
     let threads = try compute.makeThreads(communicator, console)
     try communicator.requireSameFiles([data, alone.coarse, covarianceOf].compactMap { $0 })
-    var request = ReconstructionRequest(input: input, output: out)
+    var request = ReconstructionRequest(input: input, output: output.dataSet)
+    request.exportedTo = output.isExported ? out : nil
     request.sampling = sampling.request
     request.batch = sampling.batch
     request.magnification = magnification
     request.sampling.keepsDraws = keepDraws
     request.name = name
-    request.overwrite = overwrite
+    request.overwrite = overwrite || output.isExported
     request.softwareVersion = Software.version
     let count = try Reconstructor.run(
       request, try chosenMethod(communicator, console), communicator: communicator, engine: Engine(threads),
       progress: .automatic(isEnabled: communicator.isRoot))
-    if communicator.isRoot { print("\(out): \(count) maps at x\(magnification), dB") }
+    try output.finish(communicator)
+    if communicator.isRoot, !output.isExported { print("\(out): \(count) maps at x\(magnification), dB") }
   }
 
   private func chosenMethod(_ communicator: Communicator, _ console: Console) throws -> ReconstructionMethod {

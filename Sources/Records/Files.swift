@@ -75,6 +75,25 @@ public enum Files {
     }
   }
 
+  /// Has a file written by name, which appears under its own only when it is whole and on the disk.
+  ///
+  /// - Parameters:
+  ///   - path: the file; one that is there is replaced in one step.
+  ///   - what: how to begin the message.
+  ///   - body: writes the file that it is given the name of.
+  /// - Throws: as the other `write`.
+  public static func write(to path: String, what: String, by body: (String) throws -> Void) throws {
+    let temporary = "\(path).\(getpid()).partial"
+    do {
+      try body(temporary)
+      try synchronise(temporary, what: what)
+      guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
   /// Makes a directory, and those that it lies in, where they are missing.
   ///
   /// - Throws: `Fault` when the place cannot be written.
@@ -173,6 +192,18 @@ public struct FileSink {
         throw Files.systemFault(what, at: path)
       }
       done += wrote
+    }
+  }
+
+  /// Writes over bytes that were appended before.
+  ///
+  /// - Parameters:
+  ///   - bytes: the new ones.
+  ///   - offset: where the first of them lies in the file.
+  /// - Throws: `Fault` when the disk fails.
+  public func rewrite(_ bytes: [UInt8], at offset: Int) throws {
+    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
+      throw Files.systemFault(what, at: path)
     }
   }
 }
