@@ -250,7 +250,8 @@ extension RunDirectory {
     guard exists(at: path) else {
       throw Fault(
         "there is no run", at: path, expected: "a directory with config.resolved.yaml",
-        found: access(path, F_OK) == 0 ? (try? FileKind(at: path).name).map { "\($0) without it" } ?? "nothing" : "nothing",
+        found: access(path, F_OK) == 0
+          ? (try? FileKind(at: path).name).map { "\($0) without it" } ?? "nothing" : "nothing",
         hint: "give the directory that ckm train wrote")
     }
   }

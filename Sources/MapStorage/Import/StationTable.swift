@@ -123,7 +123,8 @@ struct StationTable: MapSource {
     guard (2...3).contains(columns.count) else {
       throw Fault(
         "which columns say where stations stand is not known", at: table.path,
-        expected: "x, y and perhaps z, or a first line that names the columns", found: "\(columns.count) columns of numbers")
+        expected: "x, y and perhaps z, or a first line that names the columns",
+        found: "\(columns.count) columns of numbers")
     }
     let first = try table.numbers(columns[0])
     if columns.count == 3, first.count > 1, isCount(first) {
@@ -149,7 +150,8 @@ struct StationTable: MapSource {
       guard let falls, kind == .map || isCount(numbers.sorted()) else { continue }
       throw Fault(
         "the table's rows are in another order", at: "\(table.path), \(table.places[falls + 1]), column \(column + 1)",
-        expected: "the maps' order, \(table.names?[column] ?? "") rising", found: "\(numbers[falls + 1]) after \(numbers[falls])",
+        expected: "the maps' order, \(table.names?[column] ?? "") rising",
+        found: "\(numbers[falls + 1]) after \(numbers[falls])",
         hint: "sort the table by it if that is the maps' order, else take the column out")
     }
   }
