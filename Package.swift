@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     shim("CMessagePassing", ["COpenMPI"]),
@@ -52,6 +53,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("hdf5_hl")]),
     shim("CImages", ["CPNG"]),
     shim("CKernels", ["COpenBLAS"]),
+    shim("CRasters", ["CTIFF"]),
     shim("CSignals", []),
 
     // Libraries, floor by floor.
@@ -70,7 +72,8 @@ let package = Package(
     library(
       "MapStorage",
       [
-        "CHierarchicalData", "CZlib", "Essentials", "Interpolation", "MessagePassing", "Pictures", "Records",
+        "CHierarchicalData", "CRasters", "CZlib", "Essentials", "Interpolation", "MessagePassing", "Pictures",
+        "Records",
       ]),
 
     // Floor 3.

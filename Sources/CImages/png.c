@@ -137,11 +137,13 @@ int ci_png_read(const uint8_t *bytes, size_t count, const ci_png_header *header,
   return failed;
 }
 
-static int encode(png_structp png, png_infop info, transfer *io, const void *pixels, const ci_png_header *header) {
+static int encode(png_structp png, png_infop info, transfer *io, const void *pixels, const ci_png_header *header,
+                  png_text *text) {
   if (setjmp(png_jmpbuf(png))) return 1;
   png_set_write_fn(png, io, give, nothing_to_flush);
   png_set_IHDR(png, info, header->width, header->height, header->bit_depth, header->colour_type, PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  if (text->text) png_set_text(png, info, text, 1);
   png_write_info(png, info);
   const uint16_t probe = 1;
   if (header->bit_depth == 16 && *(const uint8_t *)&probe == 1) png_set_swap(png);
@@ -152,9 +154,10 @@ static int encode(png_structp png, png_infop info, transfer *io, const void *pix
   return 0;
 }
 
-int ci_png_write(const void *pixels, uint32_t width, uint32_t height, int channels, int bit_depth, uint8_t **bytes,
-                 size_t *count, char error[CI_ERROR_SIZE]) {
+int ci_png_write(const void *pixels, uint32_t width, uint32_t height, int channels, int bit_depth, const char *key,
+                 const char *note, uint8_t **bytes, size_t *count, char error[CI_ERROR_SIZE]) {
   transfer io = {.error = error};
+  png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)key, .text = (char *)note};
   ci_png_header header = {.width = width,
                           .height = height,
                           .bit_depth = bit_depth,
@@ -165,7 +168,7 @@ int ci_png_write(const void *pixels, uint32_t width, uint32_t height, int channe
   if (!info) {
     strcpy(error, "not enough memory");
   } else {
-    failed = encode(png, info, &io, pixels, &header);
+    failed = encode(png, info, &io, pixels, &header, &text);
   }
   png_destroy_write_struct(&png, &info);
   if (failed) {

@@ -192,7 +192,7 @@ struct PlaceOptions: ParsableArguments {
 
 /// Coarse maps alone.
 struct CoarseMapOptions: ParsableArguments {
-  @Option(help: "Coarse maps alone: HDF5, .npy, .npz, PNG or a folder of PNG.")
+  @Option(help: "Coarse maps alone: HDF5, .npy, .npz, GeoTIFF, PNG or a folder of PNG.")
   var coarse: String?
 
   @OptionGroup var foreign: ForeignMapOptions

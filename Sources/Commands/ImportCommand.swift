@@ -8,10 +8,11 @@ import Records
 /// `ckm import`: foreign maps into a data set.
 struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Take maps from HDF5, NumPy or PNG files into a data set.",
+    commandName: "import", abstract: "Take maps from HDF5, NumPy, GeoTIFF or PNG files into a data set.",
     discussion: """
       HDF5 (netCDF-4, MATLAB v7.3): any data set [N, H, W] or [H, W] by its path. NumPy: .npy, or an array of an .npz by its \
-      name. PNG: grey pictures of 8 or 16 bits, one or a folder of them, with the values of black and white. A map's row 0 \
+      name. PNG: grey pictures of 8 or 16 bits, one or a folder of them, with the values of black and white. GeoTIFF: each band of each file is a map, \
+      in its place where its coordinates are metres. A map's row 0 \
       has the least y, its column 0 the least x. What the file was taken for is told; what cannot be known is asked for. Runs \
       on any number of ranks.
 
@@ -20,7 +21,7 @@ struct ImportCommand: ParsableCommand {
       Pictures:         ckm import pictures/ --png-range -147,-47.84 --nodata-grey 0 -o maps.h5
       """)
 
-  @Argument(help: "The file, or a folder of PNG pictures.")
+  @Argument(help: "The file, or a folder of PNG or GeoTIFF files.")
   var source: String
 
   @OptionGroup var foreign: ForeignMapOptions
@@ -47,6 +48,7 @@ struct ImportCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
+    try OutputFile.requireDataSet(out, communicator)
     var progress: ProgressDisplay?
     var options = foreign.options
     stations.set(&options)
@@ -71,9 +73,10 @@ struct ImportCommand: ParsableCommand {
     }
   }
 
-  private static func layer(_ text: String) throws -> ImportOptions.Layer {
+  /// "NAME=SOURCE".
+  static func layer(_ text: String) throws -> ImportOptions.Layer {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { throw ValidationError("--layer is NAME=SOURCE, found \"\(text)\".") }
+    guard parts.count == 2 else { throw ValidationError("A layer is NAME=SOURCE, found \"\(text)\".") }
     return .init(name: parts[0], source: parts[1])
   }
 

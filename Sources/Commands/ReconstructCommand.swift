@@ -1,6 +1,7 @@
 import ArgumentParser
 import Essentials
 import Interpolation
+import MapStorage
 import MessagePassing
 import Reconstruction
 import Records
@@ -40,6 +41,12 @@ struct ReconstructCommand: ParsableCommand {
 
   @OptionGroup var alone: CoarseMapOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "With --coarse, a layer over the fine places that the run sees (data.conditions): buildings=outlines.png. Repeatable.",
+      valueName: "name=source"), transform: ImportCommand.layer)
+  var condition: [ImportOptions.Layer] = []
+
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
 
@@ -51,7 +58,9 @@ struct ReconstructCommand: ParsableCommand {
   @Option(help: "What the method is called in tables. Default: the family's name, or the interpolation's.")
   var name: String?
 
-  @Option(name: .shortAndLong, help: "The file to write.")
+  @Option(
+    name: .shortAndLong,
+    help: "The file to write. Its ending says the form: .h5, or .npy, .npz, .tif, .png, NAME/ as in ckm export.")
   var out: String
 
   @Flag(help: "Replace the file if there is one.")
@@ -63,11 +72,17 @@ struct ReconstructCommand: ParsableCommand {
     guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
     try alone.validate(beside: data)
     try SamplingGrid.validate([magnification])
+    guard condition.isEmpty || data == nil else {
+      throw ValidationError("--condition is for --coarse; a data set has its own layers.")
+    }
     guard covarianceOf == nil || method == .kriging else {
       throw ValidationError("--covariance-of is for --method kriging.")
     }
     guard method == nil || (sampling.request.asked.isEmpty && !keepDraws) else {
       throw ValidationError("How maps are drawn (--sampler, --samples, --estimate, --keep-draws, ...) is a model's.")
+    }
+    guard !keepDraws || [.dataSet, .archive].contains((try? ExportFormat(of: out)) ?? .dataSet) else {
+      throw ValidationError("--keep-draws needs a file that holds draws beside the maps: .h5 or .npz.")
     }
     guard method == nil || split == nil || split == .all else {
       throw ValidationError("--split \(split?.rawValue ?? "") is a run's; --method takes all maps.")
@@ -77,19 +92,23 @@ struct ReconstructCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world()
     let console = Console(isEnabled: communicator.isRoot)
+    let output = try OutputFile(out, overwrite: overwrite, communicator)
     let threads = try compute.makeThreads(communicator, console)
-    var request = ReconstructionRequest(input: input, output: out)
+    try communicator.requireSameFiles([data, alone.coarse, covarianceOf].compactMap { $0 })
+    var request = ReconstructionRequest(input: input, output: output.dataSet)
+    request.exportedTo = output.isExported ? out : nil
     request.sampling = sampling.request
     request.batch = sampling.batch
     request.magnification = magnification
     request.sampling.keepsDraws = keepDraws
     request.name = name
-    request.overwrite = overwrite
+    request.overwrite = overwrite || output.isExported
     request.softwareVersion = Software.version
     let count = try Reconstructor.run(
       request, try chosenMethod(communicator, console), communicator: communicator, engine: Engine(threads),
       progress: .automatic(isEnabled: communicator.isRoot))
-    if communicator.isRoot { print("\(out): \(count) maps at x\(magnification), dB") }
+    try output.finish(communicator)
+    if communicator.isRoot, !output.isExported { print("\(out): \(count) maps at x\(magnification), dB") }
   }
 
   private func chosenMethod(_ communicator: Communicator, _ console: Console) throws -> ReconstructionMethod {
@@ -104,6 +123,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    return .coarse(path: alone.coarse ?? "", options: alone.options)
+    return .coarse(path: alone.coarse ?? "", options: alone.options, conditions: condition)
   }
 }

@@ -71,6 +71,7 @@ struct SimulateCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world()
     let console = Console(isEnabled: communicator.isRoot)
+    try OutputFile.requireDataSet(out, communicator)
     let threads = try compute.makeThreads(communicator, console)
     let simulator = try communicator.agree("prepare the simulation") {
       try ChannelSimulator(simulation.configuration, threads: threads)

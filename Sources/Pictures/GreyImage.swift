@@ -100,13 +100,16 @@ public struct GreyImage: Equatable, Sendable {
 
   /// Writes a grey PNG of the image's bit depth.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - note: a text that stands in the file, in Latin-1, for `PictureNote`.
   /// - Throws: `Fault` when the place cannot be written.
-  public func write(to path: String) throws {
+  public func write(to path: String, note: String? = nil) throws {
     let file =
       bitDepth == 16
-      ? try encodePNG(samples, width: width, height: height, channels: 1, bitDepth: 16, path: path)
+      ? try encodePNG(samples, width: width, height: height, channels: 1, bitDepth: 16, note: note, path: path)
       : try encodePNG(
-        samples.map { UInt8(min($0, 255)) }, width: width, height: height, channels: 1, bitDepth: 8,
+        samples.map { UInt8(min($0, 255)) }, width: width, height: height, channels: 1, bitDepth: 8, note: note,
         path: path)
     try Files.write(file, to: path, what: "cannot write the image")
   }
@@ -174,7 +177,7 @@ public struct ColourImage: Equatable, Sendable {
   ///
   /// - Throws: `Fault` when the place cannot be written.
   public func write(to path: String) throws {
-    let file = try encodePNG(bytes, width: width, height: height, channels: 3, bitDepth: 8, path: path)
+    let file = try encodePNG(bytes, width: width, height: height, channels: 3, bitDepth: 8, note: nil, path: path)
     try Files.write(file, to: path, what: "cannot write the image")
   }
 }
@@ -193,14 +196,16 @@ private func reporting(
 }
 
 private func encodePNG<Sample: FixedWidthInteger & BitwiseCopyable>(
-  _ samples: [Sample], width: Int, height: Int, channels: Int32, bitDepth: Int32, path: String
+  _ samples: [Sample], width: Int, height: Int, channels: Int32, bitDepth: Int32, note: String?,
+  path: String
 ) throws -> [UInt8] {
   var file: UnsafeMutablePointer<UInt8>?
   var count = 0
   try reporting("cannot encode the image", at: path) { message in
     samples.withUnsafeBytes { pixels in
       ci_png_write(
-        pixels.baseAddress, UInt32(width), UInt32(height), channels, bitDepth, &file, &count, message)
+        pixels.baseAddress, UInt32(width), UInt32(height), channels, bitDepth, PictureNote.key, note, &file, &count,
+        message)
     }
   }
   defer { ci_free(file) }

@@ -17,6 +17,8 @@ public struct ReconstructionRequest: Sendable {
   public var input: ReconstructionInput
   /// The result's file.
   public var output: String
+  /// What the result is exported to, in a form that may not hold any number of maps; nil: it stays a data set.
+  public var exportedTo: String?
   /// Fine pixels from one coarse sample to the next.
   public var magnification = 4
   /// How a model infers maps; the geometry is the input's own.

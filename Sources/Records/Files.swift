@@ -75,6 +75,25 @@ public enum Files {
     }
   }
 
+  /// Has a file written by name, which appears under its own only when it is whole and on the disk.
+  ///
+  /// - Parameters:
+  ///   - path: the file; one that is there is replaced in one step.
+  ///   - what: how to begin the message.
+  ///   - body: writes the file that it is given the name of.
+  /// - Throws: as the other `write`.
+  public static func write(to path: String, what: String, by body: (String) throws -> Void) throws {
+    let temporary = "\(path).\(getpid()).partial"
+    do {
+      try body(temporary)
+      try synchronise(temporary, what: what)
+      guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
   /// Makes a directory, and those that it lies in, where they are missing.
   ///
   /// - Throws: `Fault` when the place cannot be written.
@@ -88,6 +107,37 @@ public enum Files {
       }
       throw Fault(what, at: path, found: error.localizedDescription, hint: "give another place")
     }
+  }
+
+  /// Throws where `makeDirectory`, or a first file in what it made, would fail for want of place or permission. Nothing is
+  /// written.
+  public static func requireWritable(directory path: String, what: String) throws {
+    var place = path, status = stat()
+    while stat(place, &status) != 0 {
+      guard errno == ENOENT else { throw systemFault(what, at: path) }
+      // A link that leads nowhere is there, and is no directory.
+      guard lstat(place, &status) != 0 else { throw systemFault(what, at: path, code: EEXIST) }
+      place = parentDirectory(of: place)
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw systemFault(what, at: path, code: ENOTDIR) }
+    guard access(place, W_OK | X_OK) == 0 else { throw systemFault(what, at: path) }
+  }
+
+  /// Throws where a file is there and may not be written.
+  public static func requireWritable(ifThere path: String, what: String) throws {
+    guard access(path, W_OK) != 0, errno != ENOENT else { return }
+    throw systemFault(what, at: path)
+  }
+
+  /// How many bytes are free where a directory is, or would be made; nil where the system does not say.
+  public static func freeBytes(at path: String) -> Int? {
+    var place = path, room = statvfs()
+    while statvfs(place, &room) != 0 {
+      guard errno == ENOENT, place != "." else { return nil }
+      place = parentDirectory(of: place)
+    }
+    let free = Int(clamping: room.f_bavail).multipliedReportingOverflow(by: Int(room.f_frsize))
+    return free.overflow ? Int.max : free.partialValue
   }
 
   /// Waits until a file or a directory (its list of names) is on the disk.
@@ -142,6 +192,18 @@ public struct FileSink {
         throw Files.systemFault(what, at: path)
       }
       done += wrote
+    }
+  }
+
+  /// Writes over bytes that were appended before.
+  ///
+  /// - Parameters:
+  ///   - bytes: the new ones.
+  ///   - offset: where the first of them lies in the file.
+  /// - Throws: `Fault` when the disk fails.
+  public func rewrite(_ bytes: [UInt8], at offset: Int) throws {
+    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
+      throw Files.systemFault(what, at: path)
     }
   }
 }

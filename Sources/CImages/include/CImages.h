@@ -28,8 +28,8 @@ int ci_png_read(const uint8_t *bytes, size_t count, const ci_png_header *header,
 
 /// Encodes pixels[height * width * channels]: 8-bit when `bit_depth` is 8, else uint16_t in the machine's order;
 /// one channel is grey, three are RGB. On success (0), *bytes is the file's content, *count its length; free it
-/// with ci_free. Returns 1 with `error` filled otherwise.
-int ci_png_write(const void *pixels, uint32_t width, uint32_t height, int channels, int bit_depth, uint8_t **bytes,
-                 size_t *count, char error[CI_ERROR_SIZE]);
+/// with ci_free. `note`, unless NULL, becomes a text (tEXt) of the key. Returns 1 with `error` filled otherwise.
+int ci_png_write(const void *pixels, uint32_t width, uint32_t height, int channels, int bit_depth, const char *key,
+                 const char *note, uint8_t **bytes, size_t *count, char error[CI_ERROR_SIZE]);
 
 void ci_free(uint8_t *bytes);

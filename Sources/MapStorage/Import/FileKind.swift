@@ -61,7 +61,7 @@ public enum FileKind: Equatable, Sendable {
   public func way(from path: String) -> String? {
     switch self {
     case .foreign(_, let way): way.map { $0.replacingOccurrences(of: "IN", with: path) }
-    case .table: TextTable.way(from: path)
+    case .table: MapText.way(from: path)
     default: nil
     }
   }

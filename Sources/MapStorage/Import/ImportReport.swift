@@ -57,6 +57,7 @@ extension ImportedMaps {
     }
     if hasMasks { notes.append("masks: \(tally.masked) of \(tally.places) places hold nothing") }
     notes.append("places: \(placeNote)")
+    if let table = stationArray?.source as? StationTable { notes.append("stations: \(table.facts.type)") }
     if let remark = maps.remark, !remark.contains("?") { notes.append("shape: \(remark)") }
     var warnings = doubts(tally) + tally.fit.warnings(options, area)
     if let remark = maps.remark, remark.contains("?") { warnings.insert(remark, at: 0) }

@@ -33,6 +33,7 @@ struct ImportSources {
       let kind = try FileKind(at: source)
       switch kind {
       case .numPy, .png, .folder, .tiff: return try array(source, kind, scale: .unit)
+      case .table: return try StationTable(source)
       case .hierarchical, .archive:
         throw Fault(
           "the file has arrays with names", at: source, expected: "the file, a colon and the name of one",
@@ -46,6 +47,7 @@ struct ImportSources {
     case .hierarchical:
       return try LocatedArray.open(StoredFile(path, dataSets: [name], walkRoot: false), name)
     case .archive: return try NamedArrays(path).open(name)
+    case .table: return try TableColumn(path, name: name)
     case let kind: throw Fault("only HDF5 and .npz files have arrays with names", at: source, found: kind.name)
     }
   }
@@ -53,15 +55,21 @@ struct ImportSources {
   private static func array(_ path: String, _ kind: FileKind, scale: PictureSource.Scale) throws -> any MapSource {
     switch kind {
     case .numPy: try NumPyArray(ByteFile(path), at: path)
-    case .tiff: throw unknown(kind, at: path)
+    case .tiff: try raster(path, scale)
+    case .folder where try TIFFSource.isFolder(path): try raster(path, scale)
     default: try PictureSource(path, scale: scale)
     }
+  }
+
+  private static func raster(_ path: String, _ scale: PictureSource.Scale) throws -> TIFFSource {
+    let range: ImportOptions.GreyRange? = if case .range(let range) = scale { range } else { nil }
+    return try TIFFSource(path, greyRange: range)
   }
 
   private static func unknown(_ kind: FileKind, at path: String) -> Fault {
     Fault(
       "this kind of file is not read", at: path,
-      expected: "HDF5, NumPy .npy or .npz, PNG, GeoTIFF, or a folder of pictures", found: kind.name,
+      expected: "HDF5, NumPy .npy or .npz, PNG, GeoTIFF, or a folder of PNG or GeoTIFF files", found: kind.name,
       hint: kind.way(from: path))
   }
 
@@ -70,7 +78,10 @@ struct ImportSources {
     stations = try options.stations.map(open)
     valid = try options.valid.map(open)
     holes = try options.holes.map(open)
-    environments = try options.environments.map(open)
+    environments = try options.environments.map { source in
+      let isFile = FileManager.default.fileExists(atPath: source)
+      return try isFile && FileKind(at: source) == .table ? TableColumn(source) : open(source)
+    }
     layers = try options.layers.map { try open($0.source) }
   }
 

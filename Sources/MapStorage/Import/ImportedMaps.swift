@@ -14,7 +14,7 @@ public final class ImportedMaps: @unchecked Sendable {
   let maps: MapArray
   let numbers: MapNumbers
   private let masks: MaskArray?
-  private let stationArray: StationArray?
+  let stationArray: StationArray?
   private let environmentSource: (any MapSource)?
   private let layerArrays: [MapArray]
 

@@ -34,14 +34,20 @@ final class PictureSource: MapSource {
     let picture = try GreyImage.readWithTransparency(first).image
     var facts = ArrayFacts(type: "grey of \(picture.bitDepth) bits", isPicture: true)
     let greatest = Float(picture.maximumSample)
+    var note: ExportedPicture?
     switch scale {
     case .range(let range):
-      guard let range else {
+      note = try Self.note(of: first)
+      guard let range = range ?? note?.range else {
         throw Fault(
           "pictures need the range of their values", at: path, expected: "the values of black and white in dB",
           hint: "`picture_range` -147,-47.84")
       }
       (facts.scale, facts.offset) = (Double((range.white - range.black) / greatest), Double(range.black))
+      if let note {
+        (facts.units, facts.fills) = (note.units, [Double(ExportedPicture.emptyLevel)])
+        (facts.place.spacing, facts.place.origin) = (note.spacing, note.origin)
+      }
       mayBeTransparent = true
     case .unit:
       facts.scale = Double(1 / greatest)
@@ -51,6 +57,7 @@ final class PictureSource: MapSource {
     place = path
     shape = [paths.count, picture.height, picture.width]
     try requireOneSize(first: (picture.width, picture.height))
+    if let note { try requireOneNote(note, first) }
   }
 
   /// Says what there is instead.
@@ -104,6 +111,24 @@ final class PictureSource: MapSource {
       "the pictures have several sizes", at: stranger, expected: "\(first.width) x \(first.height) as in \(paths[0])",
       found: counts.sorted { $0.key < $1.key }.map { "\($0.value) of \($0.key)" }.joined(separator: ", "),
       hint: "each size is a data set of its own: move them into folders of their own")
+  }
+
+  /// What a picture that was exported says of itself.
+  private static func note(of path: String) throws -> ExportedPicture? {
+    let file = try ByteFile(path)
+    return PictureNote.read(try file.bytes(0..<min(file.size, PictureNote.longest))).flatMap { ExportedPicture($0) }
+  }
+
+  private func requireOneNote(_ note: ExportedPicture, _ first: String) throws {
+    for path in paths {
+      let other = try Self.note(of: path)
+      guard other == note else {
+        throw Fault(
+          "the pictures say different things of themselves", at: path,
+          expected: "\(note.json.serialised) as in \(first)", found: other?.json.serialised ?? "nothing",
+          hint: "export them together")
+      }
+    }
   }
 
   private func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int { bytes.reduce(0) { $0 << 8 | Int($1) } }

@@ -4,13 +4,17 @@ import Essentials
 public enum StationList {
   /// Reads positions `[N, 2 or 3]` [m].
   ///
-  /// - Parameter source: a NumPy file, or "FILE:DATA SET".
+  /// - Parameter source: a NumPy file, a table, or "FILE:DATA SET".
   /// - Throws: `Fault` for a wrong shape or a number that is not finite.
   public static func read(_ source: String) throws -> [[Float]] {
     let array = try ImportSources.beside(source)
     guard array.shape.count == 2, array.shape[0] > 0, (2...3).contains(array.shape[1]) else {
       throw Fault(
         "the stations have the wrong shape", at: source, expected: "[N, 2] or [N, 3]", found: "\(array.shape)")
+    }
+    if let coordinates = array.facts.coordinates, coordinates != .xy {
+      throw Fault(
+        "the stations' columns are no metres", at: source, expected: "x and y", found: coordinates.rawValue)
     }
     let axes = array.shape[1]
     var values = [Float](repeating: 0, count: array.shape[0] * axes)
