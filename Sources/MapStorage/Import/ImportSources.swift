@@ -100,9 +100,7 @@ struct ImportSources {
       // A file of our own layout needs no names.
       if names.contains("maps") {
         options.maps = "maps"
-        if options.stations == nil, names.contains("station") { options.stations = "station" }
-        if options.valid == nil, options.holes == nil, names.contains("valid") { options.valid = "valid" }
-        if options.environments == nil, names.contains("environment") { options.environments = "environment" }
+        options.nameUsual(among: names)
       } else {
         options.maps = try onlyArray(of: file, names)
       }
@@ -160,6 +158,12 @@ struct ImportSources {
 
   private static func archive(_ path: String, _ options: ImportOptions) throws -> ImportSources {
     let arrays = try NamedArrays(path)
+    var options = options
+    if options.maps == nil, arrays.has("maps") {
+      // Of our own names, as of an HDF5 file.
+      options.maps = "maps"
+      options.nameUsual(among: ["station", "valid", "environment"].filter(arrays.has))
+    }
     guard let name = options.maps ?? arrays.onlyName else {
       throw Fault(
         "the archive has several arrays", at: path, expected: "the name of one of them", found: arrays.listed,
@@ -168,6 +172,15 @@ struct ImportSources {
     return try ImportSources(options, maps: arrays.open(name)) { name in
       try !arrays.has(name) && isOutside(name) ? beside(name) : arrays.open(name)
     }
+  }
+}
+
+extension ImportOptions {
+  /// What belongs to maps of our own layout, where nothing else is named.
+  fileprivate mutating func nameUsual(among names: [String]) {
+    if stations == nil, names.contains("station") { stations = "station" }
+    if valid == nil, holes == nil, names.contains("valid") { valid = "valid" }
+    if environments == nil, names.contains("environment") { environments = "environment" }
   }
 }
 
@@ -185,7 +198,7 @@ private struct NamedArrays {
 
   var listed: String { names.prefix(20).joined(separator: ", ") }
 
-  /// The name of the array where there is one alone, or one called "maps".
+  /// The name of the array where there is one alone.
   var onlyName: String? { names.count == 1 ? names[0] : nil }
 
   private func index(of name: String) -> Int? {

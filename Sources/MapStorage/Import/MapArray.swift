@@ -1,11 +1,17 @@
 import Essentials
+import Synchronization
 
 /// An array of maps in a file, read as maps whatever the order of its axes.
 struct MapArray {
   /// What an array's rows are read in at a time [byte].
   private static let slab = 16 << 20
+  /// What is kept of maps that are interleaved in the file [byte]: each reading goes through all of it.
+  private static let kept = 256 << 20
 
   let source: any MapSource
+  /// The source, or the same with its axes in reverse, as they lie in the file.
+  private let stored: any MapSource
+  private let cache = Cache()
   /// The number of maps.
   let count: Int
   /// Rows of a map.
@@ -50,7 +56,10 @@ struct MapArray {
     } else {
       throw Self.fault(source)
     }
-    axes = zip(letters, kept).map { ($0, $1) }
+    let axes = zip(letters, kept).map { (axis: $0, extent: $1) }
+    let reversed = source.reversed
+    stored = reversed ?? source
+    self.axes = reversed == nil ? axes : axes.reversed()
     func extent(_ axis: AxisOrder.Axis) -> Int { zip(letters, kept).first { $0.0 == axis }?.1 ?? 1 }
     count = extent(.map)
     let place = facts.place.isKnown ? facts.place : maps?.source.facts.place ?? facts.place
@@ -77,11 +86,11 @@ struct MapArray {
   private static func remark(_ source: any MapSource, _ kept: [Int], _ order: AxisOrder?) -> String? {
     let shape = source.shape
     if let told = source.facts.axes, order == told { return "the file's axes are \(told.text), as it says" }
-    if kept.count < shape.count { return "axes of extent 1 are left out of \(shape)" }
+    let leftOut = kept.count < shape.count ? "axes of extent 1 are left out of \(shape)" : nil
     // Either a square before the last axis, or maps much narrower than they are many and high.
     guard order == nil, kept.count == 3,
       kept[0] == kept[1] && kept[2] != kept[1] || 4 * kept[2] <= min(kept[0], kept[1])
-    else { return nil }
+    else { return leftOut }
     return "\(kept[0]) maps of \(kept[1]) x \(kept[2])? if the last axis counts maps: `axes` yxn"
   }
 
@@ -117,30 +126,47 @@ struct MapArray {
   /// Whether maps stand one after the other, so that some can be read without the others.
   private var isSequential: Bool {
     guard let first = axes.first else { return false }
-    return first.axis == .map && source.shape[0] == first.extent
+    return first.axis == .map && stored.shape[0] == first.extent
   }
 
-  /// How many maps are best read at a time: where they are interleaved many, since each reading goes through the whole array.
-  func block(bytes: Int) -> Int {
-    max(1, (isSequential ? bytes : max(bytes, 512 << 20)) / (4 * rows * columns))
+  /// Maps that were read together with others.
+  private final class Cache: Sendable {
+    private let kept = Mutex<(first: Int, maps: [[Float]])>((0, []))
+
+    /// The maps of a range; reads those from its first on where they are not there.
+    func maps(_ samples: Range<Int>, _ read: (Int) throws -> [[Float]]) rethrows -> [[Float]] {
+      try kept.withLock { kept in
+        if samples.lowerBound < kept.first || samples.upperBound > kept.first + kept.maps.count {
+          kept.maps = []  // goes before others come
+          kept = (samples.lowerBound, try read(samples.lowerBound))
+        }
+        return Array(kept.maps[samples.lowerBound - kept.first..<samples.upperBound - kept.first])
+      }
+    }
   }
 
   /// Reads maps, each `[y, x]`.
   func read(_ samples: Range<Int>) throws -> [[Float]] {
     precondition(samples.lowerBound >= 0 && samples.upperBound <= count, "maps \(samples) of \(count)")
+    guard !isSequential else { return try readStored(samples) }
+    let together = max(samples.count, Self.kept / (4 * rows * columns))
+    return try cache.maps(samples) { try readStored($0..<min(count, $0 + together)) }
+  }
+
+  private func readStored(_ samples: Range<Int>) throws -> [[Float]] {
     if isSequential, orientation == MapOrientation(), axes.map(\.axis) == [.map, .row, .column] {
       return try samples.map { sample in
-        try floats(count: rows * columns) { try source.read(rows: sample..<sample + 1, into: $0) }
+        try floats(count: rows * columns) { try stored.read(rows: sample..<sample + 1, into: $0) }
       }
     }
     var maps = samples.map { _ in [Float](repeating: 0, count: rows * columns) }
-    let rowCount = source.shape.dropFirst().reduce(1, *)
-    let all = isSequential ? samples : 0..<source.shape[0]
+    let rowCount = stored.shape.dropFirst().reduce(1, *)
+    let all = isSequential ? samples : 0..<stored.shape[0]
     let together = max(1, Self.slab / max(1, 4 * rowCount))
     var first = all.lowerBound
     while first < all.upperBound {
       let last = min(all.upperBound, first + together)
-      let values = try floats(count: (last - first) * rowCount) { try source.read(rows: first..<last, into: $0) }
+      let values = try floats(count: (last - first) * rowCount) { try stored.read(rows: first..<last, into: $0) }
       scatter(values, from: first * rowCount, samples, into: &maps)
       first = last
     }

@@ -56,7 +56,7 @@ public enum MapImporter {
     _ progress: (Int, Int) -> Void
   ) throws {
     let share = Share.range(of: source.count, rank: communicator.rank, size: communicator.size)
-    let length = source.maps.block(bytes: blockBytes)
+    let length = max(1, blockBytes / (4 * source.rows * source.columns))
     // Every rank takes part in every round, those with smaller shares with nothing in the last.
     let largest = Share.range(of: source.count, rank: 0, size: communicator.size).count
     progress(0, share.count)

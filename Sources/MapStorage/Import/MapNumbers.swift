@@ -298,7 +298,7 @@ struct MapNumbers {
         + " \(at)",
       hint: (stored == stored.rounded() ? "if it stands for no data: `nodata` \(Self.text(stored)); " : "")
         + (units == .decibel && decibels > 0 ? "if the numbers are losses: `units` pathloss; " : "")
-        + "if they are something else: `units`, or `scale_factor` and `add_offset`; if they are right: `limits` LOW,HIGH"
+        + "if the numbers are something else: `units`, or `scale_factor` and `add_offset`; if they are right: `limits` LOW,HIGH"
     )
   }
 }
