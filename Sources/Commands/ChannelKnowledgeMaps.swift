@@ -16,7 +16,8 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
       """,
     version: Software.version,
     subcommands: [
-      SimulateCommand.self, ImportCommand.self, ExportCommand.self, TrainCommand.self, PruneCommand.self, DistillCommand.self,
+      SimulateCommand.self, ImportCommand.self, ExportCommand.self, TrainCommand.self, PruneCommand.self,
+      DistillCommand.self,
       ReconstructCommand.self, EvaluateCommand.self, ProtocolCommand.self, PlanMeasurementsCommand.self,
       InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])

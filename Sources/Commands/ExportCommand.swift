@@ -86,7 +86,8 @@ struct SampleNumbers: ExpressibleByArgument {
     var numbers: [Int] = []
     for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
       let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 0, first <= last,
+      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 0,
+        first <= last,
         last <= Int(Int32.max), numbers.count + last - first < 1 << 24
       else { return nil }
       numbers += Array(first...last)

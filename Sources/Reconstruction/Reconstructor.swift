@@ -27,7 +27,9 @@ public enum Reconstructor {
   ) throws -> Int {
     let source = try communicator.agree("open the coarse maps") {
       let source = try ReconstructionSource(request.input, method.trained, magnification: request.magnification)
-      if let target = request.exportedTo { try ExportFormat(of: target).require(count: source.samples.count, at: target) }
+      if let target = request.exportedTo {
+        try ExportFormat(of: target).require(count: source.samples.count, at: target)
+      }
       return source
     }
     let estimator = try method.estimator(request, source.geometry, communicator, engine)

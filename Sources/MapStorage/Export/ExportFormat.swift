@@ -19,8 +19,10 @@ public enum ExportFormat: Equatable, Sendable {
 
   /// Endings of formats that are not written.
   private static let others: Set = [
-    "arrow", "asc", "bin", "bmp", "csv", "dat", "feather", "fits", "geojson", "gif", "gpkg", "grb", "grb2", "grib", "gz",
-    "hdf4", "jp2", "jpeg", "jpg", "json", "kml", "mat", "nii", "ods", "ots", "parquet", "pdf", "pickle", "pkl", "png8", "pt",
+    "arrow", "asc", "bin", "bmp", "csv", "dat", "feather", "fits", "geojson", "gif", "gpkg", "grb", "grb2", "grib",
+    "gz",
+    "hdf4", "jp2", "jpeg", "jpg", "json", "kml", "mat", "nii", "ods", "ots", "parquet", "pdf", "pickle", "pkl", "png8",
+    "pt",
     "pth", "safetensors", "svg", "tar", "tsv", "txt", "vrt", "webp", "xlsx", "xls", "xml", "yaml", "yml", "zarr", "zip",
   ]
 

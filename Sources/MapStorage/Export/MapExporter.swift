@@ -153,7 +153,9 @@ public struct MapExporter {
     try zip.add("x", .float64, [reader.columns]) { try $0(NumPyWriter.bytes((0..<reader.columns).map(area.x))) }
     try zip.add("y", .float64, [reader.rows]) { try $0(NumPyWriter.bytes((0..<reader.rows).map(area.y))) }
     if let stations = try reader.stations(indices: samples) {
-      try zip.add("station", .float32, [samples.count, 3]) { try $0(NumPyWriter.bytes(stations.flatMap { [$0.x, $0.y, $0.z] })) }
+      try zip.add("station", .float32, [samples.count, 3]) {
+        try $0(NumPyWriter.bytes(stations.flatMap { [$0.x, $0.y, $0.z] }))
+      }
     }
     if let environments = try reader.environments(indices: samples) {
       try zip.add("environment", .int32, [samples.count]) { try $0(NumPyWriter.bytes(environments)) }

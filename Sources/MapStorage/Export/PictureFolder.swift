@@ -21,7 +21,9 @@ struct PictureFolder {
     self.exporter = exporter
     var (least, most) = (Float.infinity, -Float.infinity)
     for sample in exporter.samples {
-      for value in try exporter.map(sample).values where !value.isNaN { (least, most) = (min(least, value), max(most, value)) }
+      for value in try exporter.map(sample).values where !value.isNaN {
+        (least, most) = (min(least, value), max(most, value))
+      }
     }
     guard least <= most, least.isFinite, most.isFinite else {
       throw Fault("the maps have no values that a picture could show", at: exporter.request.source)

@@ -6,7 +6,9 @@ import Foundation
 /// no data is NaN, a band for each map.
 struct RasterWriter {
   /// Well-known systems of degrees.
-  static let geographic: Set = [4258, 4267, 4269, 4277, 4283, 4322, 4326, 4490, 4612, 4617, 4674, 4979, 6318, 6668, 7844]
+  static let geographic: Set = [
+    4258, 4267, 4269, 4277, 4283, 4322, 4326, 4490, 4612, 4617, 4674, 4979, 6318, 6668, 7844,
+  ]
   /// Bytes of a strip, about.
   private static let strip = 64 << 10
   /// From here on, offsets have 64 bits.
@@ -77,7 +79,9 @@ struct RasterWriter {
 
   /// The keys of a GeoTIFF (OGC 19-008r4): pixels are areas; where it is known, which projected coordinates in metres.
   private var geoKeys: [UInt16] {
-    let projected = exporter.request.coordinateSystem.map { [[1024, 1], [1025, 1], [3072, UInt16($0)], [3076, 9001]] }
+    let projected = exporter.request.coordinateSystem.map {
+      [[1024, 1], [1025, 1], [3072, UInt16($0)], [3076, 9001]]
+    }
     let entries: [[UInt16]] = projected ?? [[1025, 1]]
     return [1, 1, 0, UInt16(entries.count)] + entries.flatMap { [$0[0], 0, 1, $0[1]] }
   }
@@ -90,13 +94,17 @@ struct RasterWriter {
     let stations = try reader.stations(indices: exporter.samples)
     for (band, sample) in exporter.samples.enumerated() {
       let station = stations.map { ", station \($0[band].x), \($0[band].y), \($0[band].z) m" } ?? ""
-      items.append("<Item name=\"DESCRIPTION\" sample=\"\(band)\" role=\"description\">sample \(sample)\(station)</Item>")
+      items.append(
+        "<Item name=\"DESCRIPTION\" sample=\"\(band)\" role=\"description\">sample \(sample)\(station)</Item>")
       items.append("<Item name=\"UNITTYPE\" sample=\"\(band)\" role=\"unittype\">\(escaped(exporter.units))</Item>")
     }
     return "<GDALMetadata>\n" + items.map { "  \($0)\n" }.joined() + "</GDALMetadata>\n"
   }
 
-  private func escaped(_ text: String) -> String {
+  /// Twice over, as GDAL does it and undoes it.
+  private func escaped(_ text: String) -> String { escapedOnce(escapedOnce(text)) }
+
+  private func escapedOnce(_ text: String) -> String {
     [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")].reduce(text) {
       $0.replacingOccurrences(of: $1.0, with: $1.1)
     }

@@ -172,14 +172,33 @@ struct ImportSources {
 
   private static func archive(_ path: String, _ options: ImportOptions) throws -> ImportSources {
     let arrays = try NamedArrays(path)
+    var options = options
+    // An archive of our own layout needs no names.
+    if options.maps == nil, arrays.has("maps") {
+      options.maps = "maps"
+      if options.stations == nil, arrays.has("station") { options.stations = "station" }
+      if options.valid == nil, options.holes == nil, arrays.has("valid") { options.valid = "valid" }
+      if options.environments == nil, arrays.has("environment") { options.environments = "environment" }
+    }
     guard let name = options.maps ?? arrays.onlyName else {
       throw Fault(
         "the archive has several arrays", at: path, expected: "the name of one of them", found: arrays.listed,
         hint: "`maps` NAME")
     }
-    return try ImportSources(options, maps: arrays.open(name)) { name in
+    return try ImportSources(options, maps: located(arrays, name)) { name in
       try !arrays.has(name) && isOutside(name) ? beside(name) : arrays.open(name)
     }
+  }
+
+  /// The maps' array, with the axes that stand beside it.
+  private static func located(_ arrays: NamedArrays, _ name: String) throws -> any MapSource {
+    let array = try arrays.open(name)
+    guard array.shape.count >= 2, arrays.has("x"), arrays.has("y") else { return array }
+    let x = try arrays.open("x"), y = try arrays.open("y")
+    guard x.shape == [array.shape[array.shape.count - 1]], y.shape == [array.shape[array.shape.count - 2]],
+      x.shape[0] > 1, y.shape[0] > 1
+    else { return array }
+    return try LocatedArray(array, x: x.doubles(rows: 0..<x.shape[0]), y: y.doubles(rows: 0..<y.shape[0]))
   }
 }
 
@@ -197,7 +216,7 @@ private struct NamedArrays {
 
   var listed: String { names.prefix(20).joined(separator: ", ") }
 
-  /// The name of the array where there is one alone, or one called "maps".
+  /// The name of the array where there is one alone.
   var onlyName: String? { names.count == 1 ? names[0] : nil }
 
   private func index(of name: String) -> Int? {
@@ -217,13 +236,13 @@ private struct NamedArrays {
 
 /// An array with axes of its own beside it.
 private struct LocatedArray: MapSource {
-  private let array: StoredArray
+  private let array: any MapSource
   let facts: ArrayFacts
 
   var place: String { array.place }
   var shape: [Int] { array.shape }
 
-  init(_ array: StoredArray, x: [Double], y: [Double]) {
+  init(_ array: any MapSource, x: [Double], y: [Double]) {
     self.array = array
     var facts = array.facts
     facts.place = ArrayFacts.Place(x: x, y: y)

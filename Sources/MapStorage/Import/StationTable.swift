@@ -119,11 +119,14 @@ struct StationTable: MapSource {
 
   /// Columns without names are x, y and z; texts, such as a station's name, are left out.
   private static func unnamed(_ table: TextTable) throws -> [Int] {
-    let columns = table.rows[0].indices.filter { column in table.rows.contains { $0[column].number != nil } }
+    let columns = table.rows[0].indices.filter { column in
+      table.rows.contains { $0[column].number != nil || $0[column].text.first?.isLetter == false }
+    }
     guard (2...3).contains(columns.count) else {
       throw Fault(
         "which columns say where stations stand is not known", at: table.path,
-        expected: "x, y and perhaps z, or a first line that names the columns", found: "\(columns.count) columns of numbers")
+        expected: "x, y and perhaps z, or a first line that names the columns",
+        found: "\(columns.count) columns of numbers")
     }
     let first = try table.numbers(columns[0])
     if columns.count == 3, first.count > 1, isCount(first) {
@@ -149,7 +152,8 @@ struct StationTable: MapSource {
       guard let falls, kind == .map || isCount(numbers.sorted()) else { continue }
       throw Fault(
         "the table's rows are in another order", at: "\(table.path), \(table.places[falls + 1]), column \(column + 1)",
-        expected: "the maps' order, \(table.names?[column] ?? "") rising", found: "\(numbers[falls + 1]) after \(numbers[falls])",
+        expected: "the maps' order, \(table.names?[column] ?? "") rising",
+        found: "\(numbers[falls + 1]) after \(numbers[falls])",
         hint: "sort the table by it if that is the maps' order, else take the column out")
     }
   }

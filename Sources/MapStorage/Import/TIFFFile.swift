@@ -67,7 +67,8 @@ final class TIFFFile {
         throw Fault(
           "the TIFF file has a page that masks another", at: path, expected: "a mask in a file of its own",
           found: "one as page \(seen)",
-          hint: "gdal_translate -b 1 -mask none \(path) maps.tif; gdal_translate -b mask \(path) mask.tif; `valid` mask.tif"
+          hint:
+            "gdal_translate -b 1 -mask none \(path) maps.tif; gdal_translate -b mask \(path) mask.tif; `valid` mask.tif"
         )
       }
       if header.kind & 1 == 0 {
@@ -99,7 +100,8 @@ final class TIFFFile {
     let convert = "gdal_translate -co COMPRESS=DEFLATE \(path) maps.tif"
     guard let packing = Self.ratios[header.compression], cr_can_unpack(header.compression) != 0 else {
       throw refused(
-        "the raster's packing is none for numbers", expected: Set(Self.ratios.values.map(\.name)).sorted().joined(separator: ", "),
+        "the raster's packing is none for numbers",
+        expected: Set(Self.ratios.values.map(\.name)).sorted().joined(separator: ", "),
         found: "TIFF compression \(header.compression)",
         hint: "if it lost nothing (not JPEG, not WebP): \(convert)")
     }
@@ -107,19 +109,24 @@ final class TIFFFile {
       throw refused(
         "the raster is a picture in colours", expected: "bands of numbers",
         found: header.photometric == 3 ? "a palette" : "red, green and blue",
-        hint: "no conversion of colours is right: export the numbers that they were drawn from; bands that are called red, "
+        hint:
+          "no conversion of colours is right: export the numbers that they were drawn from; bands that are called red, "
           + "green and blue by mistake: gdal_translate -co PHOTOMETRIC=MINISBLACK \(path) maps.tif")
     }
     guard header.photometric != 0 || header.format == 3 else {
       throw refused(
         "the raster shows its numbers in reverse", expected: "black is 0", found: "white is 0",
-        hint: "which of them are meant cannot be known: gdal_translate -co PHOTOMETRIC=MINISBLACK \(path) maps.tif keeps the "
+        hint:
+          "which of them are meant cannot be known: gdal_translate -co PHOTOMETRIC=MINISBLACK \(path) maps.tif keeps the "
           + "stored ones")
     }
     guard header.alpha == 0 else {
       throw refused(
-        "the raster has a band of opacity", expected: "bands of numbers", found: "alpha beside \(header.samples - header.alpha)",
-        hint: "gdal_translate -b 1 \(path) maps.tif; gdal_translate -b \(header.samples) \(path) mask.tif; `valid` mask.tif")
+        "the raster has a band of opacity", expected: "bands of numbers",
+        found: "alpha beside \(header.samples - header.alpha)",
+        hint:
+          "gdal_translate -b 1 \(path) maps.tif; gdal_translate -b \(header.samples) \(path) mask.tif; `valid` mask.tif"
+      )
     }
     guard header.orientation == 1 else {
       throw refused(

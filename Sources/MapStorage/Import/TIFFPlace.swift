@@ -49,7 +49,9 @@ extension ArrayFacts.Place {
     /// Why no square grid comes of it; nil where one does.
     var objection: String? {
       if isTurned { return "it is turned against its coordinates" }
-      guard [x, y, xStep, yStep].allSatisfy(\.isFinite), xStep != 0, yStep != 0 else { return "its steps are no numbers" }
+      guard [x, y, xStep, yStep].allSatisfy(\.isFinite), xStep != 0, yStep != 0 else {
+        return "its steps are no numbers"
+      }
       guard abs(abs(xStep) - abs(yStep)) <= 1e-3 * abs(xStep) else {
         return "its pixels are \(abs(xStep)) wide and \(abs(yStep)) high"
       }
@@ -105,7 +107,8 @@ private struct GeoKeys {
     switch numbers[1024] {
     case 2:
       let name = numbers[2048].map { $0 == 32767 ? "" : " (EPSG:\($0))" } ?? ""
-      return "its places lie in degrees\(name): gdalwarp -t_srs EPSG:32633 (the zone that is theirs) makes metres of them"
+      return
+        "its places lie in degrees\(name): gdalwarp -t_srs EPSG:32633 (the zone that is theirs) makes metres of them"
     case 3: return "its coordinates are geocentric"
     default: break
     }

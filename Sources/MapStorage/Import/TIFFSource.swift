@@ -60,7 +60,9 @@ final class TIFFSource: MapSource {
   /// TIFF files of a folder, in order; the file itself where it is one.
   private static func rasters(_ path: String) throws -> [String] {
     var isFolder = ObjCBool(false)
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return [path] }
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      return [path]
+    }
     return try files(of: path, [".tif", ".tiff"])
   }
 
@@ -80,7 +82,8 @@ final class TIFFSource: MapSource {
     guard rasters.isEmpty || pictures.isEmpty else {
       throw Fault(
         "the folder holds two kinds of maps", at: path, expected: "PNG or TIFF files",
-        found: "\(pictures.count) of the one, \(rasters.count) of the other", hint: "move them into folders of their own")
+        found: "\(pictures.count) of the one, \(rasters.count) of the other",
+        hint: "move them into folders of their own")
     }
     return !rasters.isEmpty
   }
