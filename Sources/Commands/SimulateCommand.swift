@@ -20,8 +20,8 @@ struct SimulateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Stations' positions [N, 2] in metres, one after the other for maps 0, 1, ...: a data set of an HDF5 file or a "
-        + "NumPy array.", valueName: "file:path"))
+      "Stations' positions [N, 2] in metres, one after the other for maps 0, 1, ...: a data set of an HDF5 file, a "
+        + "NumPy array, or a table of text (CSV) or JSON.", valueName: "file:path"))
   var stations: String?
 
   @Option(parsing: .unconditional, help: "Maps of each of the stations, each with random numbers of its own.")

@@ -101,7 +101,10 @@ struct RasterWriter {
     return "<GDALMetadata>\n" + items.map { "  \($0)\n" }.joined() + "</GDALMetadata>\n"
   }
 
-  private func escaped(_ text: String) -> String {
+  /// Twice over, as GDAL does it and undoes it.
+  private func escaped(_ text: String) -> String { escapedOnce(escapedOnce(text)) }
+
+  private func escapedOnce(_ text: String) -> String {
     [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")].reduce(text) {
       $0.replacingOccurrences(of: $1.0, with: $1.1)
     }

@@ -169,9 +169,20 @@ struct ImportSources {
         "the archive has several arrays", at: path, expected: "the name of one of them", found: arrays.listed,
         hint: "`maps` NAME")
     }
-    return try ImportSources(options, maps: arrays.open(name)) { name in
+    return try ImportSources(options, maps: located(arrays, name)) { name in
       try !arrays.has(name) && isOutside(name) ? beside(name) : arrays.open(name)
     }
+  }
+
+  /// The maps' array, with the axes that stand beside it.
+  private static func located(_ arrays: NamedArrays, _ name: String) throws -> any MapSource {
+    let array = try arrays.open(name)
+    guard array.shape.count >= 2, arrays.has("x"), arrays.has("y") else { return array }
+    let x = try arrays.open("x"), y = try arrays.open("y")
+    guard x.shape == [array.shape[array.shape.count - 1]], y.shape == [array.shape[array.shape.count - 2]],
+      x.shape[0] > 1, y.shape[0] > 1
+    else { return array }
+    return try LocatedArray(array, x: x.doubles(rows: 0..<x.shape[0]), y: y.doubles(rows: 0..<y.shape[0]))
   }
 }
 

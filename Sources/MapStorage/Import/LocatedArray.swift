@@ -1,13 +1,27 @@
 import Essentials
 
-/// An array of an HDF5 file with the axes that the file gives it: dimension scales, as netCDF-4 and xarray write them, or
-/// arrays x and y beside it.
+/// An array with the axes that its file gives it: dimension scales of HDF5, as netCDF-4 and xarray write them, or arrays x and y
+/// beside it.
 struct LocatedArray: MapSource {
-  private let array: StoredArray
+  private let array: any MapSource
   let facts: ArrayFacts
 
   var place: String { array.place }
   var shape: [Int] { array.shape }
+
+  private init(array: any MapSource, facts: ArrayFacts) { (self.array, self.facts) = (array, facts) }
+
+  /// An array whose last two axes are y and x.
+  ///
+  /// - Parameters:
+  ///   - array: the array.
+  ///   - x: the lines of its last axis [m].
+  ///   - y: the lines of the one before [m].
+  init(_ array: any MapSource, x: [Double], y: [Double]) {
+    var facts = array.facts
+    facts.place = ArrayFacts.Place(x: ArrayFacts.Lines(numbers: x), y: ArrayFacts.Lines(numbers: y))
+    self.init(array: array, facts: facts)
+  }
 
   /// Opens an array, and reads where its places lie if the file says so.
   static func open(_ file: StoredFile, _ name: String) throws -> any MapSource {
@@ -70,7 +84,7 @@ struct LocatedArray: MapSource {
     try array.read(rows: rows, into: out)
   }
 
-  func doubles(rows: Range<Int>) throws -> [Double] { try (array as any MapSource).doubles(rows: rows) }
+  func doubles(rows: Range<Int>) throws -> [Double] { try array.doubles(rows: rows) }
 }
 
 extension ArrayFacts {

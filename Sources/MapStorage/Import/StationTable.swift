@@ -119,7 +119,9 @@ struct StationTable: MapSource {
 
   /// Columns without names are x, y and z; texts, such as a station's name, are left out.
   private static func unnamed(_ table: TextTable) throws -> [Int] {
-    let columns = table.rows[0].indices.filter { column in table.rows.contains { $0[column].number != nil } }
+    let columns = table.rows[0].indices.filter { column in
+      table.rows.contains { $0[column].number != nil || $0[column].text.first?.isLetter == false }
+    }
     guard (2...3).contains(columns.count) else {
       throw Fault(
         "which columns say where stations stand is not known", at: table.path,

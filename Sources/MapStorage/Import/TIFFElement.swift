@@ -93,7 +93,8 @@ struct TIFFMetadata {
       guard let role = Self.attribute("role", of: item.1), let sample = Self.attribute("sample", of: item.1),
         let band = Int(sample)
       else { continue }
-      let value = Self.unescaped(item.2).trimmingCharacters(in: .whitespacesAndNewlines)
+      // GDAL escapes a value, and then the text with the value in it.
+      let value = Self.unescaped(Self.unescaped(item.2)[...]).trimmingCharacters(in: .whitespacesAndNewlines)
       switch role {
       case "description": descriptions[band] = value
       case "unittype": units[band] = value.isEmpty ? nil : value
