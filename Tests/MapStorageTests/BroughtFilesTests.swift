@@ -342,56 +342,6 @@ import TestSupport
     #expect(found?.what == "a map has no valid place" && found?.found == "none in sample 1")
   }
 
-  // MARK: - Pictures
-
-  private func grey(_ name: String, _ nodata: [ImportOptions.NoData] = []) throws -> ImportedMaps {
-    try bring(name) {
-      $0.greyRange = .init(black: -255, white: 0)
-      $0.limits = ValueRange(minimum: -255, maximum: 0)
-      $0.nodata = nodata
-    }
-  }
-
-  @Test(arguments: [
-    "rgb.png", "rgba.png", "grey_alpha.png", "palette.png", "unused_transparent_level.png",
-  ])
-  func greysInAnyDress(name: String) throws {
-    let map = try grey(name).read(0..<1)[0].map
-    for row in 0..<8 { for column in 0..<6 { #expect(abs(map[row, column] + Float(10 * row + column)) < 1e-4) } }
-  }
-
-  @Test func fewGreys() throws {
-    let sixteen = try grey("palette_16.png").read(0..<1)[0].map
-    #expect(abs(sixteen[0, 0] - (240 - 255)) < 1e-4 && abs(sixteen[7, 5] - (176 - 255)) < 1e-4)
-    let two = try grey("one_bit.png").read(0..<1)[0].map
-    #expect(two[0, 0] == 0 && two[7, 5] == -255)
-  }
-
-  @Test func pixelsThatNobodySees() throws {
-    #expect(
-      refusal("transparent.png") { $0.greyRange = .init(black: -255, white: 0) }?.hint?.contains("transparent") == true)
-    let map = try grey("transparent.png", [.transparent]).read(0..<1)[0]
-    let flags = map.mask?.flags ?? []
-    #expect(flags.indices.allSatisfy { flags[$0] == !isHole($0 / 6, $0 % 6) } && flags.count == 48)
-    let half = try grey("half_transparent.png", [.transparent]).read(0..<1)[0]
-    #expect(half.mask?[4 * 6 + 5] == false && half.mask?[4 * 6 + 4] == true)
-    let level = try grey("transparent_level.png", [.transparent]).read(0..<1)[0]
-    #expect(level.mask?.flags.filter { !$0 }.count == 1 && level.mask?[7 * 6 + 5] == false)
-    // A mask has no place that nobody sees.
-    let mask = refusal("rgb.png") {
-      $0.greyRange = .init(black: -255, white: 0)
-      $0.valid = fixture("brought/transparent.png")
-    }
-    #expect(mask?.what == "the picture has pixels that are not opaque")
-  }
-
-  @Test(arguments: ["colour_map.png", "colour_palette.png"])
-  func coloursAreNoNumbers(name: String) {
-    let found = refusal(name) { $0.greyRange = .init(black: -255, white: 0) }
-    #expect(found?.what == "the picture has colours" && found?.found?.hasSuffix("at row 0, column 0") == true)
-    #expect(found?.hint?.hasPrefix("no conversion is right") == true)
-  }
-
   // MARK: - Element types, filters, other formats
 
   @Test func filesThatSomebodyWrites() throws {
