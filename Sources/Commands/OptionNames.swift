@@ -25,7 +25,7 @@ enum OptionNames {
   /// The same fault in the users' words.
   static func told(_ fault: Fault) -> Fault {
     Fault(
-      told(fault.what), at: told(fault.place), expected: fault.expected.map(told), found: fault.found.map(told),
+      told(fault.what), at: told(fault.place), expected: fault.expected.map(told), found: fault.found,
       hint: fault.hint.map(told))
   }
 

@@ -46,7 +46,7 @@ struct MapArray {
       guard order.axes.count == kept.count else {
         throw Fault(
           "the order of axes does not fit the array", at: source.place, expected: "\(kept.count) letters for \(shape)",
-          found: "`axes` \(order.text)")
+          found: order.text)
       }
       letters = order.axes
     } else if kept.count == 3 {

@@ -52,7 +52,7 @@ struct MapNumbers {
     if asked.contains(where: { if case .value = $0 { false } else { true } }), !facts.isPicture {
       throw Fault(
         "only pictures have grey levels and transparent pixels", at: place, expected: "a number with `nodata`",
-        found: "`nodata_grey`, or transparent")
+        found: "a grey level, or transparent")
     }
     if options.transmitPower != nil, !units.isReceived {
       throw Fault(
@@ -122,7 +122,7 @@ struct MapNumbers {
       if let meaning, !asked.agrees(with: meaning) {
         throw contradiction("long_name", facts.longName, "\(asked.rawValue), as `units` says")
       }
-      if facts.isComplex, asked != .amplitude { throw complex(facts, at: place, found: "`units` \(asked.rawValue)") }
+      if facts.isComplex, asked != .amplitude { throw complex(facts, at: place, found: asked.rawValue) }
       return (asked, "as `units` says", false)
     }
     if facts.isComplex { return (.amplitude, "complex amplitudes, taken as power", false) }
