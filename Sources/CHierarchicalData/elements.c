@@ -137,6 +137,39 @@ long chd_read_numbers(hid_t object, const char *name, size_t limit, double *valu
   return count;
 }
 
+int chd_fill_value(hid_t dataset, double *value) {
+  hid_t type = H5Dget_type(dataset);
+  hid_t creation = H5Dget_create_plist(dataset);
+  H5D_fill_value_t status;
+  int numeric = type >= 0 && (chd_kind_of(type) != chd_other || is_half(type)) && H5Tget_size(type) > 1;
+  int found = numeric && creation >= 0 && H5Pfill_value_defined(creation, &status) >= 0 &&
+              status == H5D_FILL_VALUE_USER_DEFINED &&
+              H5Pget_fill_value(creation, H5T_NATIVE_DOUBLE, value) >= 0 && *value != 0;
+  if (creation >= 0) H5Pclose(creation);
+  if (type >= 0) H5Tclose(type);
+  return found;
+}
+
+struct axis_name {
+  char *text;
+  size_t size;
+};
+
+static herr_t name_scale(hid_t dataset, unsigned axis, hid_t scale, void *context) {
+  (void)dataset;
+  (void)axis;
+  struct axis_name *name = context;
+  return H5Iget_name(scale, name->text, name->size) > 0 ? 1 : 0;
+}
+
+int chd_axis_name(hid_t dataset, unsigned axis, char *text, size_t size) {
+  struct axis_name name = {text, size};
+  text[0] = 0;
+  // A data set without scales is no failure, but may leave a stack of errors.
+  if (H5Aexists(dataset, "DIMENSION_LIST") <= 0) return 0;
+  return H5DSiterate_scales(dataset, axis, NULL, name_scale, &name) == 1;
+}
+
 // ---- LZF (M. Lehmann's liblzf), h5py's own filter: runs of literals, and copies of what stands up to 8 KiB before.
 
 long chd_lzf_unpack(const uint8_t *packed, size_t count, uint8_t *out, size_t room) {

@@ -94,6 +94,11 @@ static int walk_content(hid_t dataset, hid_t type, hid_t space, hid_t creation) 
   hsize_t shape[H5S_MAX_RANK];
   int rank = H5Sget_simple_extent_ndims(space);
   if (rank < 0 || H5Sget_simple_extent_dims(space, shape, NULL) < 0) return -1;
+  // References that lead nowhere, and fill values that are none, end here.
+  char name[1200];
+  double fill;
+  for (int axis = 0; axis < rank; axis++) chd_axis_name(dataset, (unsigned)axis, name, sizeof name);
+  chd_fill_value(dataset, &fill);
   H5D_layout_t layout = H5Pget_layout(creation);
   if (layout < 0 || layout == H5D_VIRTUAL || H5Pget_external_count(creation) != 0) return 0;
   H5Dget_storage_size(dataset);

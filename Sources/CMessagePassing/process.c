@@ -89,12 +89,16 @@ static void end(int status, void *unused) {
 }
 
 int mp_initialize(bool *serialized) {
-  // Alone, without mpirun, no helper daemon is wanted: it costs time and can outlive a killed process.
-  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   int present = 0, provided = MPI_THREAD_SINGLE;
   int code = MPI_Initialized(&present);
   if (code) return code;
-  code = present ? MPI_Query_thread(&provided) : MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+  if (present) {
+    code = MPI_Query_thread(&provided);
+  } else {
+    mp_prepare_environment();
+    code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+    mp_restore_environment();
+  }
   if (code) return code;
   *serialized = provided >= MPI_THREAD_SERIALIZED;
   code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

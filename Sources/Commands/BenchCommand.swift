@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
     abstract: "Measure kernels, training steps, sampling, scaling and simulation on this machine.",
     subcommands: [
       Products.self, Convolutions.self, TrainStep.self, Sample.self, OptimiserStep.self, AllReduce.self, Scaling.self,
-      Simulate.self,
+      Simulate.self, Tiles.self,
     ])
 
   struct Options: ParsableArguments {

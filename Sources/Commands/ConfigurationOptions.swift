@@ -1,6 +1,4 @@
 import ArgumentParser
-import Configuration
-import MessagePassing
 import Runs
 
 /// What changes a configuration: a file, then key by key.
@@ -31,43 +29,23 @@ struct ConfigurationOptions: ParsableArguments {
 
   private static var presets: String { ChannelKnowledgeMaps.families.presets.map(\.name).joined(separator: ", ") }
 
-  /// Whether neither option nor file says what to start from.
-  ///
-  /// - Throws: `Fault` when the file cannot be read.
-  var namesNoPreset: Bool {
-    get throws {
-      guard preset == nil, let file = changes.config else { return preset == nil }
-      return try Configuration.heading(["preset"], ofFile: file)["preset"] == nil
-    }
-  }
-
-  /// Collective. The configuration of a run that goes on, changed by file and keys.
-  ///
-  /// - Throws: `Fault` on all ranks, naming file, line, column and key.
-  func changed<Family: ModelFamily>(
-    _ family: Family.Type, run: String, _ communicator: Communicator
-  ) throws -> RunConfiguration<Family> {
-    let text = try communicator.onRoot("read the run's configuration") {
-      try RunDirectory.open(at: run).configuration()
-    }
-    return try communicator.agree("read the configuration") {
-      let own = try Configuration.read(
-        yaml: text, named: "\(run)/config.resolved.yaml", preset: RunConfiguration<Family>())
-      return try Configuration.load(preset: own, file: changes.config, overrides: changes.set)
-    }
-  }
-
   /// The family that is asked for, and the preset's name.
   ///
+  /// - Parameter run: the run that is to go on; nil for none.
   /// - Throws: `Fault` for names that are not known, or do not agree.
-  func choose() throws -> (family: any ModelFamily.Type, preset: String?) {
-    try ChannelKnowledgeMaps.families.choose(preset: preset, file: changes.config)
+  func choose(resuming run: RunToResume? = nil) throws -> (family: any ModelFamily.Type, preset: String?) {
+    let families = ChannelKnowledgeMaps.families
+    return try families.choose(
+      preset: preset, file: changes.config, resuming: run.map { try families.family(named: $0.family, at: $0.path) })
   }
 
-  /// The resolved configuration of a family.
+  /// The resolved configuration of a family: of a run that is to go on its own, unless a preset is named.
   ///
   /// - Throws: `Fault` naming file, line, column and key.
-  func load<Family: ModelFamily>(_ family: Family.Type, preset: String?) throws -> RunConfiguration<Family> {
-    try RunConfiguration<Family>.load(preset: preset, file: changes.config, overrides: changes.set)
+  func load<Family: ModelFamily>(
+    _ family: Family.Type, preset: String?, resuming run: RunToResume? = nil
+  ) throws -> RunConfiguration<Family> {
+    if preset == nil, let run { return try run.configuration(of: family, changes) }
+    return try RunConfiguration<Family>.load(preset: preset, file: changes.config, overrides: changes.set)
   }
 }

@@ -44,13 +44,13 @@ struct DistillCommand: ParsableCommand {
         "the student is of another family than its teacher", at: student, expected: family.name, found: other.name)
     }
     let student = try TrainedRun<Family>.load(run: student, communicator: communicator, console: console)
-    try training.requireFamily(family.name, communicator)
+    let run = try training.runToResume(communicator)
     let configuration = try communicator.agree("read the configuration") {
-      try Family.distillation(
-        Configuration.load(preset: student.configuration, file: changes.config, overrides: changes.set), by: taught,
-        at: "\(student.path) after \(taught.path)")
+      try run?.require(family: family.name, at: training.out)
+      return try Family.distillation(
+        begun(by: student, run), by: taught, at: "\(student.path) after \(taught.path)")
     }
-    var (request, engine) = try training.prepare(configuration.training, communicator, console)
+    var (request, engine) = try training.prepare(configuration.training, resuming: run, communicator, console)
     for player in Family.players(student.model, configuration) {
       request.initialWeights[player.name] = "\(student.path)/\(player.usedFile)"
     }
@@ -58,5 +58,25 @@ struct DistillCommand: ParsableCommand {
       Trainer(request, configuration, communicator: communicator, engine: engine, console: console) {
         try Family.makeTask($0, $1, $2, teacher: taught)
       }, console)
+  }
+
+  /// The student's configuration with its changes; of a run that is to go on its own, which must be of the same network.
+  private func begun<Family: DistillableFamily>(
+    by student: TrainedRun<Family>, _ run: RunToResume?
+  ) throws -> RunConfiguration<Family> {
+    guard let run else {
+      return try Configuration.load(preset: student.configuration, file: changes.config, overrides: changes.set)
+    }
+    let own = try run.configuration(of: Family.self, changes)
+    func parameters(_ configuration: RunConfiguration<Family>) throws -> Int {
+      try Family.outlines(configuration).reduce(0) { $0 + $1.total.parameters }
+    }
+    let (expected, found) = (try parameters(own), try parameters(student.configuration))
+    guard expected == found else {
+      throw Fault(
+        "the run was begun with another student", at: student.path, expected: "\(expected) parameters",
+        found: "\(found)", hint: "resume with the same student, or begin a new run in another directory")
+    }
+    return own
   }
 }

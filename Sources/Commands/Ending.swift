@@ -9,7 +9,14 @@ enum Ending {
   static func end(after error: any Error) -> Never {
     // A command that has told what there was to tell, such as a run that saved and stopped.
     if let code = error as? ExitCode { exit(code.rawValue) }
-    let error: any Error = (error as? Fault).map(OptionNames.told) ?? error
+    // Processes that do not know of each other meet it alike: one tells.
+    var error = error
+    if var fault = error as? Fault, let launcher = Launcher.current, fault == launcher.contradiction {
+      if !Launch.isRoot { exit(ChannelKnowledgeMaps.exitCode(for: fault).rawValue) }
+      fault.hint = Launch.wayOut(of: launcher)
+      error = fault
+    }
+    error = (error as? Fault).map(OptionNames.told) ?? error
     let code = ChannelKnowledgeMaps.exitCode(for: error)
     let message = ChannelKnowledgeMaps.fullMessage(for: error)
     guard !code.isSuccess else {

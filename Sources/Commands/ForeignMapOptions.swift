@@ -19,9 +19,9 @@ struct ForeignMapOptions: ParsableArguments {
   var holes: String?
 
   @Option(
-    help: """
-      What the numbers are: dB (gain), pathloss (positive dB), linear (power ratio), amplitude (real or complex), or received       power in dBm, dBW, W, mW, uW, nW, pW. Default: what the file says, else dB unless no number is negative.
-      """)
+    help: ArgumentHelp(
+      "What the numbers are: dB (gain), pathloss (positive dB), linear (power ratio), amplitude (real or complex), or received "
+        + "power in dBm, dBW, W, mW, uW, nW, pW. Default: what the file says, else dB if numbers can be such."))
   var units: PowerUnits?
 
   @Option(
@@ -34,9 +34,21 @@ struct ForeignMapOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The values of black and white in PNG pictures, in --units: -147,-47.84; white may be the less.",
+      "The values of black and white in PNG pictures, in --units: -147,-47.84; white may be the less. In arrays those of 0 "
+        + "and 255 (uint8), 65535 (uint16) or 1 (floats).",
       valueName: "black,white"))
   var pngRange: GreyRangeArgument?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "What stored numbers are multiplied by, where the file does not say it itself: 0.01.", valueName: "number"))
+  var scaleFactor: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What is added then: -90.", valueName: "number"))
+  var addOffset: Double?
 
   @Option(
     parsing: .unconditionalSingleValue,
@@ -76,6 +88,7 @@ struct ForeignMapOptions: ParsableArguments {
     options.holes = holes
     options.transmitPower = transmitPower
     options.greyRange = pngRange?.range
+    (options.scale, options.offset) = (scaleFactor, addOffset)
     options.nodata = nodata.map(\.value) + nodataGrey.map { .grey($0) }
     options.ignoresAttributes = ignoreAttributes
     options.limits = limits?.range
@@ -86,6 +99,9 @@ struct ForeignMapOptions: ParsableArguments {
   }
 
   func validate() throws {
+    guard scaleFactor.map({ $0.isFinite && $0 != 0 }) ?? true, addOffset.map(\.isFinite) ?? true else {
+      throw ValidationError("--scale-factor and --add-offset are finite numbers, the former not 0.")
+    }
     guard transmitPower.map(\.isFinite) ?? true else {
       throw ValidationError("--transmit-power must be a number of dBm.")
     }
@@ -104,9 +120,9 @@ struct StationOptions: ParsableArguments {
   var stations: String?
 
   @Option(
-    help: """
-      What stations' numbers are: metres xy or yx; places of the map as the file has it, counted from 0, column-row or       row-column; degrees lon-lat or lat-lon. Default: a table's header, else xy.
-      """)
+    help: ArgumentHelp(
+      "What stations' numbers are: metres xy or yx; places of the map as the file has it, counted from 0, column-row or "
+        + "row-column; degrees lon-lat or lat-lon. Default: a table's header, else xy."))
   var stationCoordinates: StationCoordinates?
 
   @Option(

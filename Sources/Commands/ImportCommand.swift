@@ -73,9 +73,10 @@ struct ImportCommand: ParsableCommand {
     }
   }
 
-  private static func layer(_ text: String) throws -> ImportOptions.Layer {
+  /// "NAME=SOURCE".
+  static func layer(_ text: String) throws -> ImportOptions.Layer {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { throw ValidationError("--layer is NAME=SOURCE, found \"\(text)\".") }
+    guard parts.count == 2 else { throw ValidationError("A layer is NAME=SOURCE, found \"\(text)\".") }
     return .init(name: parts[0], source: parts[1])
   }
 

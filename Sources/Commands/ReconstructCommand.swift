@@ -41,6 +41,12 @@ struct ReconstructCommand: ParsableCommand {
 
   @OptionGroup var alone: CoarseMapOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "With --coarse, a layer over the fine places that the run sees (data.conditions): buildings=outlines.png. Repeatable.",
+      valueName: "name=source"), transform: ImportCommand.layer)
+  var condition: [ImportOptions.Layer] = []
+
   @Option(help: "Fine pixels from one coarse sample to the next.")
   var magnification = 4
 
@@ -66,6 +72,9 @@ struct ReconstructCommand: ParsableCommand {
     guard (model == nil) != (method == nil) else { throw ValidationError("Give either --model or --method.") }
     try alone.validate(beside: data)
     try SamplingGrid.validate([magnification])
+    guard condition.isEmpty || data == nil else {
+      throw ValidationError("--condition is for --coarse; a data set has its own layers.")
+    }
     guard covarianceOf == nil || method == .kriging else {
       throw ValidationError("--covariance-of is for --method kriging.")
     }
@@ -85,6 +94,7 @@ struct ReconstructCommand: ParsableCommand {
     let console = Console(isEnabled: communicator.isRoot)
     let output = try OutputFile(out, overwrite: overwrite, communicator)
     let threads = try compute.makeThreads(communicator, console)
+    try communicator.requireSameFiles([data, alone.coarse, covarianceOf].compactMap { $0 })
     var request = ReconstructionRequest(input: input, output: output.dataSet)
     request.exportedTo = output.isExported ? out : nil
     request.sampling = sampling.request
@@ -113,6 +123,6 @@ struct ReconstructCommand: ParsableCommand {
 
   private var input: ReconstructionInput {
     if let data { return .dataSet(path: data, split: split ?? (method == nil ? .test : .all)) }
-    return .coarse(path: alone.coarse ?? "", options: alone.options)
+    return .coarse(path: alone.coarse ?? "", options: alone.options, conditions: condition)
   }
 }

@@ -54,6 +54,14 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "Keys the sampler's noise. Default: the run's seed.")
   var seed: UInt64?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Show the network maps that are larger than it was trained at in overlapping windows of so many pixels on a side; whole: \
+      all at once. Default: windows of the size that it was trained at.
+      """, valueName: "pixels|whole"))
+  var tile: TilingArgument?
+
   @Option(help: "Maps that a rank has in the network at a time.")
   var batch = 4
 
@@ -80,6 +88,22 @@ struct SamplingOptions: ParsableArguments {
     request.estimate = estimate
     request.usesSymmetries = symmetries
     request.seed = seed
+    request.tiling = tile?.tiling
     return request
+  }
+}
+
+/// "whole", or pixels on a side.
+struct TilingArgument: ExpressibleByArgument {
+  let tiling: SamplingRequest.Tiling
+
+  init?(argument: String) {
+    if argument == "whole" {
+      tiling = .whole
+    } else if let side = Int(argument), side > 0 {
+      tiling = .windows(side)
+    } else {
+      return nil
+    }
   }
 }

@@ -9,9 +9,9 @@ struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Train a model on a data set, data-parallel over the ranks.",
     discussion: """
-      A run begins with a preset, changed by --config and --set. SIGUSR1 to mpirun (or SIGTERM to a rank) saves and \
+      A run begins with a preset, changed by --config and --set; one that goes on has its own configuration. SIGUSR1 to mpirun (or SIGTERM to a rank) saves and \
       stops within a step on all ranks, exit code 75; --resume latest goes on with any number of ranks, bit for bit with \
-      the same number, with the run's own configuration and data unless others are given.
+      the same number.
       """)
 
   @OptionGroup var source: ConfigurationOptions
@@ -26,29 +26,21 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let communicator = try Communicator.world()
-    // Nothing said of a configuration: the run's own.
-    let isOwn = try communicator.onRoot("look at the run") {
-      try training.goesOn && source.namesNoPreset
-    }
-    guard !isOwn else {
-      let family = try ChannelKnowledgeMaps.families.family(ofRunAt: training.out, communicator: communicator)
-      return try train(family, preset: nil, isOwn: true, communicator)
-    }
-    let choice = try communicator.agree("read the configuration") { try source.choose() }
-    try train(choice.family, preset: choice.preset, isOwn: false, communicator)
+    let run = try training.runToResume(communicator)
+    let choice = try communicator.agree("read the configuration") { try source.choose(resuming: run) }
+    try train(choice.family, preset: choice.preset, resuming: run, communicator)
   }
 
   private func train<Family: ModelFamily>(
-    _ family: Family.Type, preset: String?, isOwn: Bool, _ communicator: Communicator
+    _ family: Family.Type, preset: String?, resuming run: RunToResume?, _ communicator: Communicator
   ) throws {
     let console = Console(isEnabled: communicator.isRoot)
-    try training.requireFamily(family.name, communicator)
     let configuration = try Family.resolved(
-      isOwn
-        ? source.changed(family, run: training.out, communicator)
-        : communicator.agree("read the configuration") { try source.load(family, preset: preset) },
-      communicator: communicator, console: console)
-    var (request, engine) = try training.prepare(configuration.training, communicator, console)
+      communicator.agree("read the configuration") {
+        try run?.require(family: family.name, at: training.out)
+        return try source.load(family, preset: preset, resuming: run)
+      }, communicator: communicator, console: console)
+    var (request, engine) = try training.prepare(configuration.training, resuming: run, communicator, console)
     for text in initialWeights {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
       let isNamed = parts.count == 2 && Family.playerNames.contains(parts[0])

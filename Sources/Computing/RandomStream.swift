@@ -14,6 +14,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case validation = 10
   case sensitivity = 12
   case symmetry = 13
+  case window = 14
   case stations = 16
   case largeScaleFields = 17
   case smallScaleFields = 18

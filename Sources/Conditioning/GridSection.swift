@@ -1,4 +1,5 @@
 import Configuration
+import Essentials
 import Interpolation
 
 /// How maps on a grid become what a network sees: for every family that refines coarse maps.
@@ -13,6 +14,8 @@ public struct GridSection: ConfigurationSection, Equatable {
   public var form = MapForm.map
   /// How the coarse map is upsampled before it enters.
   public var upsampling = UpsamplingMethod.bicubic
+  /// Layers of the data set that the network sees beside the coarse map.
+  public var conditions: [String] = []
   /// Which range of values becomes [-1, 1].
   public var normalisation = Normalisation.coarse
   /// How far values may leave [-1, 1] before they are clamped.
@@ -28,6 +31,15 @@ public struct GridSection: ConfigurationSection, Equatable {
 
   /// The magnifications to train at, each as often as it is visited.
   public var trained: [Int] { magnifications.isEmpty ? [magnification] : magnifications }
+
+  /// No layer twice.
+  public func validate(_ places: ConfigurationPlaces) throws {
+    guard Set(conditions).count == conditions.count else {
+      throw Fault(
+        "a layer is given twice", at: places["conditions"], expected: "each once",
+        found: conditions.joined(separator: ", "))
+    }
+  }
 
   /// Keys that stood in the section `training` before there were several families.
   public static var moved: [String: String] {
@@ -46,6 +58,9 @@ public struct GridSection: ConfigurationSection, Equatable {
       .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
       .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),
       .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters (form: map)"),
+      .texts(
+        "conditions", \.conditions, count: 0...16,
+        "layers of the data set that the network sees as well: [buildings]; valid: the mask"),
       .choice("normalisation", \.normalisation, "whose range becomes [-1, 1]; fine is the paper's, and a leak"),
       .number("margin", \.margin, in: 0...10, "how far values may leave [-1, 1] before they are clamped"),
     ]

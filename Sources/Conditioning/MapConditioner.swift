@@ -23,6 +23,8 @@ public struct MapConditioner: Sendable {
   public let normaliser: Normaliser
   private let upsamplers: [Int: Upsampler]
   private let residual: ResidualForm?
+  /// Layers that the network sees beside the coarse map.
+  public let conditions: [ConditionScale]
 
   /// - Parameters:
   ///   - form: what the network draws.
@@ -31,11 +33,13 @@ public struct MapConditioner: Sendable {
   ///   - upsampling: how a coarse map is upsampled in the form `map`.
   ///   - normaliser: which range a map gets.
   ///   - area: where the places lie.
+  ///   - conditions: layers that the network sees beside the coarse map.
   /// - Throws: `Fault` for a magnification that does not fit the maps.
   public init(
     form: MapForm = .map, layout: NetworkLayout, magnifications: [Int], upsampling: UpsamplingMethod,
-    normaliser: Normaliser, area: Area
+    normaliser: Normaliser, area: Area, conditions: [ConditionScale] = []
   ) throws {
+    self.conditions = conditions
     self.layout = layout
     self.normaliser = normaliser
     let method = form == .map ? upsampling : .bilinear
@@ -49,8 +53,17 @@ public struct MapConditioner: Sendable {
   }
 
   /// Throws what conditioning on a map for training would throw, without the work.
-  public func check(_ fine: StationMap, magnification: Int) throws {
+  ///
+  /// - Parameters:
+  ///   - fine: the map.
+  ///   - magnification: fine pixels from one coarse sample to the next.
+  ///   - cuts: whether windows are cut from it: then all its places count as samples.
+  public func check(_ fine: StationMap, magnification: Int, cuts: Bool = false) throws {
     let grid = try grid(magnification)
+    guard !cuts else {
+      _ = try normaliser.range(coarse: fine, fine: fine, training: true)
+      return
+    }
     try requireShape(fine)
     _ = try normaliser.range(coarse: grid.decimate(fine), fine: fine, training: true)
   }
@@ -84,18 +97,34 @@ public struct MapConditioner: Sendable {
     guard let upsampler = upsamplers[magnification] else { throw unprepared(magnification) }
     let range = try normaliser.range(coarse: coarse, fine: fine, training: training)
     let upsampled = try upsampler.interpolate(coarse).map
+    let layers = try planes(of: fine ?? coarse)
     if let residual {
       return try residual.condition(
         coarse, upsampled: upsampled, fine: fine, magnification: magnification, range: range,
-        layout: layout)
+        layout: layout, layers: layers)
     }
     var condition = upsampled.values
     condition.withUnsafeMutableBufferPointer { normaliser.normalise($0, range) }
     var target = fine?.map.values
     target?.withUnsafeMutableBufferPointer { normaliser.normalise($0, range, mask: fine?.mask) }
-    let packed = layout.pack(condition)
+    let start = layout.pack(condition)
+    let packed =
+      layers.isEmpty ? start : layout.pack(Array(repeating: condition, count: layout.channels) + layers)
     return ConditionedMap(
-      condition: packed, start: packed, target: target.map(layout.pack), units: .range(range), layout: layout)
+      condition: packed, start: start, target: target.map(layout.pack), units: .range(range), layout: layout)
+  }
+
+  /// What the network sees of the layers beside a map.
+  private func planes(of map: StationMap) throws -> [[Float]] {
+    let places = layout.rows * layout.columns
+    guard map.conditions.count == conditions.count, map.conditions.allSatisfy({ $0.count == places }) else {
+      throw Fault(
+        "the layers that the network sees are missing", at: map.place,
+        expected: conditions.map(\.name).joined(separator: ", ") + ", of \(layout.rows)x\(layout.columns) places",
+        found:
+          "\(map.conditions.count) layers of \(map.conditions.map { "\($0.count)" }.joined(separator: ", ")) places")
+    }
+    return zip(conditions, map.conditions).map { $0.scaled($1) }
   }
 
   private func requireShape(_ fine: StationMap) throws {

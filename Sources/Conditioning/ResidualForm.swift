@@ -28,7 +28,7 @@ public struct ResidualForm: Sendable {
 
   func condition(
     _ coarse: StationMap, upsampled: ChannelFingerprint, fine: StationMap?, magnification: Int,
-    range: ValueRange, layout: NetworkLayout
+    range: ValueRange, layout: NetworkLayout, layers: [[Float]]
   ) throws -> ConditionedMap {
     guard let kriging = interpolators[magnification] else { preconditionFailure("grids are checked before") }
     let kriged = try kriging.interpolate(coarse)
@@ -47,7 +47,7 @@ public struct ResidualForm: Sendable {
       }
     }
     return ConditionedMap(
-      condition: layout.pack(planes), start: [Float](repeating: 0, count: base.count * layout.channels),
+      condition: layout.pack(planes + layers), start: [Float](repeating: 0, count: base.count * layout.channels),
       target: target.map(layout.pack), weights: fine.map { _ in layout.pack(Self.weights(deviation)) },
       units: .residual(base: base, deviation: deviation), layout: layout)
   }

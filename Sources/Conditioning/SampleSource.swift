@@ -54,6 +54,7 @@ public struct MapData: Sendable {
     paths: [String], rule: SplitRule = SplitRule(), repeats: [Int] = [], seed: UInt64, communicator: Communicator
   ) throws {
     self.seed = seed
+    try communicator.requireSameFiles(paths)
     (maps, split) = try communicator.agree("open the data") {
       let maps = try MapSetCollection(paths: paths)
       return (maps, try Split(maps, rule: rule, seed: seed))
@@ -68,13 +69,19 @@ public struct MapData: Sendable {
     }
   }
 
-  /// Throws unless all maps have this shape.
-  public func requireShape(rows: Int, columns: Int, key: String) throws {
-    guard maps.rows == rows, maps.columns == columns else {
-      throw Fault(
-        "the maps do not fit the network", at: "\(maps.path):/maps", expected: "\(rows)x\(columns) (\(key))",
-        found: "\(maps.rows)x\(maps.columns)", hint: rows == columns ? "`\(key)=\(maps.rows)`" : nil)
-    }
+  /// Throws unless windows of a size can be cut from all maps.
+  ///
+  /// - Parameters:
+  ///   - size: rows and columns of a window.
+  ///   - step: what a window's sides have to be multiples of.
+  ///   - key: the configuration's key that sets the size.
+  public func requireWindows(of size: Int, step: Int, key: String) throws {
+    guard min(maps.rows, maps.columns) < size else { return }
+    let fitting = min(maps.rows, maps.columns) / step * step
+    throw Fault(
+      "the maps are smaller than what the network is trained at", at: "\(maps.path):/maps",
+      expected: "\(size)x\(size) at least (\(key))", found: "\(maps.rows)x\(maps.columns)",
+      hint: fitting > 0 ? "`\(key)=\(fitting)`" : "a network of fewer stages, with a smaller \(key)")
   }
 
   /// What a log's head says of them: files and sizes of the split.

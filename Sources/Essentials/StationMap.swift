@@ -8,6 +8,8 @@ public struct StationMap: Equatable, Sendable {
   public var station: SIMD3<Float>?
   /// The number of the surroundings that it shares with other maps; nil where that is not known.
   public var environment: Int32?
+  /// Further layers over the fine places, in the order in which they were asked for.
+  public var conditions: [[Float]] = []
   /// File and sample, for messages.
   public var place: String
 

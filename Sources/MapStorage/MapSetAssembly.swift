@@ -65,6 +65,10 @@ public final class MapSetAssembly: @unchecked Sendable {
       }
     }
     let directory = path + ".partial"
+    do { try communicator.requireVisible(directory, patience: 3) } catch {
+      try communicator.onRoot("leave \(directory)") { _ = partial?.leave() }
+      throw error
+    }
     let own = found.indices.filter { $0 % communicator.size == communicator.rank }
     let damaged = try communicator.allGather(own.filter { !found[$0].isSound(in: directory) }).flatMap(\.self)
     try communicator.onRoot("remove damaged parts") {

@@ -60,12 +60,20 @@ public final class MapSetCollection: Sendable {
   /// Which of the data sets holds a map, by its number in the collection.
   public func set(of number: Int) -> Int { readers.indices.last { firsts[$0] <= number } ?? 0 }
 
+  /// Throws unless all data sets have layers.
+  ///
+  /// - Parameter names: the layers; "valid" is the mask.
+  public func require(layers names: [String]) throws { for reader in readers { try reader.require(layers: names) } }
+
   /// Reads a map by its number in the collection, with all that its data set knows of it.
   ///
+  /// - Parameters:
+  ///   - number: its number.
+  ///   - conditions: layers to be read beside it; "valid" is the mask.
   /// - Throws: as `MapSetReader.map`.
-  public func map(_ number: Int) throws -> StationMap {
+  public func map(_ number: Int, conditions: [String] = []) throws -> StationMap {
     let set = set(of: number)
-    var map = try readers[set].map(number - firsts[set])
+    var map = try readers[set].map(number - firsts[set], conditions: conditions)
     map.environment = environments?[number]
     return map
   }

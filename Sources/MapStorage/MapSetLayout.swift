@@ -72,6 +72,7 @@ struct MapSetLayout {
       try writeNumber(file, "steps", UInt64(made.steps))
       try writeNumber(file, "draw_count", UInt64(made.draws))
       try writeNumber(file, "views", UInt64(made.views))
+      if let tile = made.tile { try writeNumber(file, "tile", UInt64(tile)) }
       for (name, text) in [
         ("data", made.data), ("model", made.model), ("sampler", made.sampler), ("method", made.method),
         ("estimate", made.estimate),

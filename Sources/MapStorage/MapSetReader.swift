@@ -151,16 +151,48 @@ public final class MapSetReader: @unchecked Sendable {
   /// - Parameters:
   ///   - index: the number of the sample.
   ///   - layer: a layer to be read in place of the map itself; its values may be anything.
+  ///   - conditions: layers to be read beside it; "valid" is the mask.
   /// - Throws: `Fault` for a number or a layer that is not there, a damaged file, or a value of the map that is no number at
   ///   a valid place.
-  public func map(_ index: Int, layer: String? = nil) throws -> StationMap {
+  public func map(_ index: Int, layer: String? = nil, conditions: [String] = []) throws -> StationMap {
     let mask = try masks(indices: [index])?[0]
     let map =
       try layer.map { try read(layer: $0, indices: [index]) }
       ?? fingerprints([index]) { try readMaps([$0], masks: mask.map { [$0] }, into: $1) }
-    return StationMap(
+    var found = StationMap(
       map[0], mask: mask, station: try stations(indices: [index])?[0],
       environment: try environments(indices: [index])?[0], at: "\(maps.place)[\(index)]")
+    found.conditions = try self.conditions(conditions, of: index, mask: mask)
+    return found
+  }
+
+  /// The name by which the mask is asked for as a layer.
+  public static let maskName = "valid"
+
+  /// Throws unless the data set has layers.
+  ///
+  /// - Parameter names: the layers; `maskName` is the mask, which is 1 everywhere where there is none.
+  public func require(layers names: [String]) throws {
+    let known = layers.keys.sorted() + [Self.maskName]
+    guard let missing = names.first(where: { !known.contains($0) }) else { return }
+    throw Fault(
+      "the data set has no such layer", at: "\(path):/\(missing)", expected: known.joined(separator: ", "),
+      found: "none called \(missing)", hint: "ckm import takes layers in beside the maps: NAME=SOURCE")
+  }
+
+  /// Reads layers of a map, in the order asked for; all their values are numbers.
+  func conditions(_ names: [String], of index: Int, mask: Mask?) throws -> [[Float]] {
+    try require(layers: names)
+    return try names.map { name in
+      if name == Self.maskName {
+        return mask.map { $0.flags.map { $0 ? 1 : 0 } } ?? [Float](repeating: 1, count: rows * columns)
+      }
+      let values = try read(layer: name, indices: [index])[0].values
+      try values.withUnsafeBufferPointer {
+        try requireFinite($0, samples: ["\(index)"], columns: columns, masks: nil, at: "\(path):/\(name)")
+      }
+      return values
+    }
   }
 
   /// Reads maps by their numbers, in the order asked for.

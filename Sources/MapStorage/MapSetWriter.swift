@@ -67,6 +67,8 @@ public final class MapSetWriter {
     let writer = MapSetWriter(
       path: path, description: description, count: count, communicator: communicator, partial: partial)
     do {
+      // Where one rank cannot open the file, MPI lets the others wait for ever.
+      try communicator.requireVisible(name, patience: 3)
       writer.file = try communicator.agree {
         try SampleFile(
           path: name, description: description, communicator: communicator.size > 1 ? communicator : nil)

@@ -24,6 +24,8 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
   public var draws: Int
   /// In how many ways a network was shown each map, turned and mirrored: 1 for as it is.
   public var views: Int
+  /// Pixels on a side of the windows that a network saw the maps in; nil: it saw each as a whole.
+  public var tile: Int?
 
   /// - Parameters:
   ///   - magnification: fine pixels from one coarse sample to the next; nil where there were no coarse maps.
@@ -72,5 +74,6 @@ public struct ReconstructionRecord: Codable, Equatable, Sendable {
       model: try text("model"), sampler: try text("sampler"), steps: try number("steps", atLeast: 0),
       method: try text("method"), estimate: try text("estimate"),
       draws: try number("draw_count", atLeast: 0, missing: 0), views: try number("views", atLeast: 1, missing: 1))
+    tile = try file.wholeNumber("tile").map { _ in try number("tile", atLeast: 1) }
   }
 }

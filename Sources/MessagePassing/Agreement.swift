@@ -57,7 +57,7 @@ extension Communicator {
     guard let first = try meet("agree: \(what)", failing: failure != nil) else { return try outcome.get() }
     let fault = try share(failure, from: first)
     let alike = try meet("agree: \(what)", failing: failure != fault) == nil
-    throw alike ? fault : fault.naming(rank: first)
+    throw alike ? fault : try located(fault, of: first, hasFailed: failure != nil)
   }
 
   /// Collective: rank 0 runs `body`; all ranks have its result, or throw its `Fault`.
@@ -151,14 +151,5 @@ extension Communicator {
         "a message from another rank does not decode", at: "message passing", expected: "\(Value.self)",
         found: "\(error)", hint: "run the same version of the program on every node")
     }
-  }
-}
-
-extension Fault {
-  /// The same fault, telling which rank met it.
-  func naming(rank: Int) -> Fault {
-    var named = self
-    named.place += " (rank \(rank))"
-    return named
   }
 }

@@ -32,10 +32,11 @@ public final class Communicator: @unchecked Sendable {
   ///
   /// The first call initialises MPI (thread level `MPI_THREAD_SERIALIZED`) and is collective. `MPI_Finalize` runs
   /// when the process exits; a rank that exits with an error while the others go on ends the whole job instead.
-  /// - Throws: `Fault` when MPI cannot start or lacks the thread level.
+  /// - Throws: `Fault` when MPI cannot start, lacks the thread level, or sees one process where several were started.
   public static func world() throws -> Communicator { try started.get() }
 
   private static func start() throws(Fault) -> Communicator {
+    if let fault = Launcher.current?.contradictionAtSight { throw fault }
     var serialized = false
     try check(mp_initialize(&serialized), "MPI_Init_thread")
     guard serialized else {
@@ -46,7 +47,9 @@ public final class Communicator: @unchecked Sendable {
     }
     var handle: OpaquePointer?
     try check(mp_world(&handle), "MPI_COMM_WORLD")
-    return try Communicator(handle)
+    let world = try Communicator(handle)
+    if world.size == 1, let fault = Launcher.current?.contradiction { throw fault }
+    return world
   }
 
   /// Collective: finds out which ranks share a node.

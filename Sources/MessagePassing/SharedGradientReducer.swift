@@ -31,13 +31,39 @@ public final class SharedGradientReducer: GradientReducer {
   ///   - count: gradients of a rank.
   public static func isPossible(_ communicator: Communicator, count: Int) throws -> Bool {
     guard communicator.size > 1 else { return false }
-    // Open MPI keeps shared windows here; containers often have 64 MB of it.
-    var room = statvfs()
-    let isKnown = statvfs("/dev/shm", &room) == 0
     let bytes = communicator.size * count * MemoryLayout<Float>.stride
-    let fits = isKnown && Int(room.f_bavail) * Int(room.f_frsize) > bytes + bytes / 8
+    let fits = freeBytes.map { $0 > bytes + bytes / 8 } ?? false
     let isLocal = communicator.localSize == communicator.size
+    guard try communicator.allEqual(placeIdentity) else { return false }
     return try communicator.allReduce(fits && isLocal ? 1 : 0 as Int32, .minimum) == 1
+  }
+
+  /// Where Open MPI keeps memory that ranks share; containers often have 64 MB of it.
+  static var place: String { String(cString: mp_shared_place()) }
+
+  /// Tells one such place from another: containers may each have their own.
+  private static var placeIdentity: UInt64 {
+    var status = stat()
+    return stat(place, &status) == 0 ? stableHash(Array("\(status.st_dev) \(status.st_ino)".utf8)) : 0
+  }
+
+  private static var freeBytes: Int? {
+    var room = statvfs()
+    guard statvfs(place, &room) == 0 else { return nil }
+    return Int(clamping: room.f_bavail).multipliedReportingOverflow(by: Int(room.f_frsize)).partialValue
+  }
+
+  /// Throws where there is too little of it: Open MPI would let the other ranks wait for ever for the one that found out.
+  private static func requireRoom(ranks: Int, count: Int, buckets: Int) throws {
+    let page = 4096, reserve = 1 << 16
+    let floats = (count * MemoryLayout<Float>.stride + page - 1) / page * page
+    let needed = ranks * floats + 2 * buckets * 64 + page + reserve
+    guard let free = freeBytes, free < needed else { return }
+    func mebibytes(_ bytes: Int) -> String { String(format: "%.1f MiB", Double(bytes) / 1_048_576) }
+    throw Fault(
+      "there is too little memory that ranks share", at: place,
+      expected: "\(mebibytes(needed)) for the gradients of \(ranks) ranks", found: "\(mebibytes(free)) free",
+      hint: "`training.reducer=overlapped` needs none; a container is given more when it is started (Docker: shm-size)")
   }
 
   /// Collective: makes zeroed gradients on every rank.
@@ -56,6 +82,13 @@ public final class SharedGradientReducer: GradientReducer {
           hint: "choose the overlapped reducer")
       }
       try ReductionQueue.validate(count, buckets, 1)
+      try Self.requireRoom(ranks: communicator.size, count: count, buckets: buckets.count)
+    }
+    guard try communicator.allEqual(Self.placeIdentity) else {
+      throw Fault(
+        "the ranks share no memory", at: Self.place, expected: "one for all ranks",
+        found: "several: ranks in containers of their own",
+        hint: "`training.reducer=overlapped` needs none; or start mpirun inside one container")
     }
     self.communicator = communicator
     self.buckets = buckets

@@ -19,13 +19,13 @@ public enum ReconstructionInput: Sendable {
   /// The decimated maps of a data set.
   case dataSet(path: String, split: SplitChoice)
   /// Coarse maps alone: no truth needed. The options' spacing is that of the fine places; the first sample is at the first of
-  /// them.
-  case coarse(path: String, options: ImportOptions)
+  /// them. `conditions` are layers over the fine places that the run sees as well.
+  case coarse(path: String, options: ImportOptions, conditions: [ImportOptions.Layer] = [])
 
   /// The file or folder.
   public var path: String {
     switch self {
-    case .dataSet(let path, _), .coarse(let path, _): path
+    case .dataSet(let path, _), .coarse(let path, _, _): path
     }
   }
 }
@@ -34,7 +34,7 @@ public enum ReconstructionInput: Sendable {
 struct ReconstructionSource {
   private enum Maps {
     case fine(MapSetReader)
-    case coarse(ImportedMaps)
+    case coarse(ImportedMaps, FineLayers)
   }
   private let maps: Maps
   private let path: String
@@ -43,6 +43,8 @@ struct ReconstructionSource {
   let grid: SamplingGrid
   /// Where places lie.
   let area: Area
+  /// Layers that the model sees beside the maps.
+  private let conditions: [String]
 
   /// - Parameters:
   ///   - input: the file and which of its maps.
@@ -51,20 +53,25 @@ struct ReconstructionSource {
   /// - Throws: `Fault` when the file cannot be read, or its maps do not fit the magnification.
   init(_ input: ReconstructionInput, _ trained: (any TrainedModel)?, magnification: Int) throws {
     path = input.path
+    conditions = try trained?.state.conditions().map(\.name) ?? []
     switch input {
     case .dataSet(let path, let choice):
       let reader = try MapSetReader(path: path)
       grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
       samples = try Self.chosen(choice, reader, trained)
       area = reader.description.area
+      try reader.require(layers: conditions)
       maps = .fine(reader)
-    case .coarse(let path, let options):
+    case .coarse(let path, let options, let layers):
       let imported = try ImportedMaps(path: path, options: options.coarse(magnification))
       grid = try SamplingGrid(
         coarseRows: imported.rows, coarseColumns: imported.columns, magnification: magnification)
       samples = Array(0..<imported.count)
       area = imported.area.fine(magnification)
-      maps = .coarse(imported)
+      maps = .coarse(
+        imported,
+        try FineLayers(
+          layers, names: conditions, rows: grid.rows, columns: grid.columns, count: imported.count, options))
     }
   }
 
@@ -98,7 +105,7 @@ struct ReconstructionSource {
     case .fine(let reader):
       description = reader.description
       description.hasEnvironments = false
-    case .coarse(let imported):
+    case .coarse(let imported, _):
       description.hasStations = imported.hasStations
       description.hasValid = false
       description.area = area
@@ -125,8 +132,11 @@ struct ReconstructionSource {
   /// A map as its file has it.
   func known(of sample: Int) throws -> StationMap {
     switch maps {
-    case .fine(let reader): try reader.map(sample)
-    case .coarse(let imported): try imported.read(sample..<sample + 1)[0]
+    case .fine(let reader): return try reader.map(sample, conditions: conditions)
+    case .coarse(let imported, let layers):
+      var map = try imported.read(sample..<sample + 1)[0]
+      map.conditions = try layers.read(sample)
+      return map
     }
   }
 

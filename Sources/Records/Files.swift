@@ -109,6 +109,37 @@ public enum Files {
     }
   }
 
+  /// Throws where `makeDirectory`, or a first file in what it made, would fail for want of place or permission. Nothing is
+  /// written.
+  public static func requireWritable(directory path: String, what: String) throws {
+    var place = path, status = stat()
+    while stat(place, &status) != 0 {
+      guard errno == ENOENT else { throw systemFault(what, at: path) }
+      // A link that leads nowhere is there, and is no directory.
+      guard lstat(place, &status) != 0 else { throw systemFault(what, at: path, code: EEXIST) }
+      place = parentDirectory(of: place)
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw systemFault(what, at: path, code: ENOTDIR) }
+    guard access(place, W_OK | X_OK) == 0 else { throw systemFault(what, at: path) }
+  }
+
+  /// Throws where a file is there and may not be written.
+  public static func requireWritable(ifThere path: String, what: String) throws {
+    guard access(path, W_OK) != 0, errno != ENOENT else { return }
+    throw systemFault(what, at: path)
+  }
+
+  /// How many bytes are free where a directory is, or would be made; nil where the system does not say.
+  public static func freeBytes(at path: String) -> Int? {
+    var place = path, room = statvfs()
+    while statvfs(place, &room) != 0 {
+      guard errno == ENOENT, place != "." else { return nil }
+      place = parentDirectory(of: place)
+    }
+    let free = Int(clamping: room.f_bavail).multipliedReportingOverflow(by: Int(room.f_frsize))
+    return free.overflow ? Int.max : free.partialValue
+  }
+
   /// Waits until a file or a directory (its list of names) is on the disk.
   ///
   /// - Throws: `Fault` when it cannot be opened or synced.

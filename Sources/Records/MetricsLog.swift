@@ -34,10 +34,7 @@ public final class MetricsLog {
     descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Files.systemFault("cannot open the metrics log", at: path) }
     do {
-      let bytes = try Files.read(path, limit: Self.maximumFileSize, what: "cannot read the metrics log")
-      let end = try Self.wholeLines(bytes, path: path) { record in
-        keepingThrough.map { record.step <= $0 } ?? true
-      }
+      let (bytes, end) = try Self.kept(path, keepingThrough)
       if end < bytes.count, ftruncate(descriptor, off_t(end)) != 0 {
         throw Files.systemFault("cannot shorten the metrics log", at: path)
       }
@@ -48,6 +45,18 @@ public final class MetricsLog {
   }
 
   deinit { close(descriptor) }
+
+  /// Throws where `init` would; nothing is written.
+  public static func check(_ path: String, keepingThrough step: Int?) throws {
+    try Files.requireWritable(ifThere: path, what: "cannot open the metrics log")
+    if access(path, F_OK) == 0 { _ = try kept(path, step) }
+  }
+
+  /// What a log holds, and the length of what stays.
+  private static func kept(_ path: String, _ step: Int?) throws -> (bytes: [UInt8], end: Int) {
+    let bytes = try Files.read(path, limit: maximumFileSize, what: "cannot read the metrics log")
+    return (bytes, try wholeLines(bytes, path: path) { record in step.map { record.step <= $0 } ?? true })
+  }
 
   /// Appends a line.
   ///

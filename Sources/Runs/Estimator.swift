@@ -168,6 +168,8 @@ public protocol Estimator {
   var hasDeviation: Bool { get }
   /// How many draws come with each map.
   var keptDraws: Int { get }
+  /// Rows and columns [pixels] at which windows begin or end in which a network sees a map; none where it sees the whole.
+  var windowBorders: (rows: [Int], columns: [Int]) { get }
   /// Says in a file's record how its maps were made; what the observations were stands there already.
   func describe(_ record: inout ReconstructionRecord)
   /// The maps of some observations of the geometry that it was made for.
@@ -177,4 +179,9 @@ public protocol Estimator {
   ///   - keys: a number for each, which keys its random numbers.
   /// - Returns: for each observation a map, or of stations one for each target.
   func estimate(_ observations: [Observation], keys: [Int]) throws -> [[Estimate]]
+}
+
+extension Estimator {
+  /// The map as a whole.
+  public var windowBorders: (rows: [Int], columns: [Int]) { ([], []) }
 }

@@ -41,8 +41,11 @@ public struct FamilyRegistry: Sendable {
   /// - Parameters:
   ///   - preset: the preset that is asked for; nil for none.
   ///   - file: a YAML file; nil for none.
+  ///   - run: the family of the run that is to go on; nil for none.
   /// - Throws: `Fault` for names that are not known, or do not agree.
-  public func choose(preset: String?, file: String?) throws -> (family: any ModelFamily.Type, preset: String?) {
+  public func choose(
+    preset: String?, file: String?, resuming run: (any ModelFamily.Type)? = nil
+  ) throws -> (family: any ModelFamily.Type, preset: String?) {
     let heading = try file.map { try Configuration.heading(["preset", "family"], ofFile: $0) } ?? [:]
     let place = file ?? "preset"
     if let named = heading["preset"], let preset, named != preset {
@@ -52,7 +55,7 @@ public struct FamilyRegistry: Sendable {
     }
     let chosen = preset ?? heading["preset"]
     let family = try heading["family"].map { try self.family(named: $0, at: "\(place): family") }
-    guard let chosen else { return (family ?? families[0], nil) }
+    guard let chosen else { return (family ?? run ?? families[0], nil) }
     guard let owner = families.first(where: { Self.presetNames($0).contains(chosen) }) else {
       let known = presets.map(\.name)
       throw Fault(

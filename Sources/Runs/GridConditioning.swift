@@ -5,16 +5,30 @@ import Records
 extension GridSamples {
   /// How maps are normalised, with the training set's range where that matters: what use of the run needs.
   public var notes: JSONValue {
-    get throws { .members(["normaliser": try .encoding(conditioner.normaliser)]) }
+    get throws {
+      let normaliser = try JSONValue.encoding(conditioner.normaliser), scales = conditioner.conditions
+      return scales.isEmpty
+        ? .members(["normaliser": normaliser])
+        : .members(["normaliser": normaliser, "conditions": try .encoding(scales)])
+    }
   }
 
   /// Throws unless these are the maps that a run was begun with, seen as it saw them.
   ///
   /// - Parameter state: what the run's checkpoint has kept.
-  public func require(_ state: TrainingState) throws { try require(state.split, state.normaliser()) }
+  public func require(_ state: TrainingState) throws {
+    try require(state.split, state.normaliser(), state.conditions())
+  }
 }
 
 extension TrainingState {
+  /// The layers that a run sees beside the coarse maps; none of a run that does not say.
+  ///
+  /// - Throws: `Fault` when the state does not decode.
+  public func conditions() throws -> [ConditionScale] {
+    try hasNote("conditions") ? note("conditions", as: [ConditionScale].self) : []
+  }
+
   /// How a run that refines coarse maps normalises them.
   ///
   /// - Throws: `Fault` when the state does not say so.

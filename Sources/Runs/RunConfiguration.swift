@@ -60,6 +60,16 @@ public struct RunConfiguration<Family: ModelFamily>: ConfigurationSection, Equat
     return try Configuration.load(
       preset: Family.preset(preset ?? named).configuration, file: file, overrides: overrides, heading: ["preset"])
   }
+
+  /// The configuration that a run was begun with.
+  ///
+  /// - Parameters:
+  ///   - yaml: the text of its `config.resolved.yaml`.
+  ///   - name: the file, for messages.
+  /// - Throws: `Fault` naming file, line, column and key.
+  public static func read(run yaml: String, named name: String) throws -> Self {
+    try Configuration.read(yaml: yaml, named: name, preset: Self())
+  }
 }
 
 /// Which maps train and which test.

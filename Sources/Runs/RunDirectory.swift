@@ -60,17 +60,10 @@ public final class RunDirectory {
   /// - Throws: `Fault` when there is a run already, another one works there, or the place cannot be written.
   public static func create(at path: String, configuration: String) throws -> RunDirectory {
     let what = "cannot make the run directory"
-    guard !exists(at: path) else {
-      throw Fault(
-        what, at: path, expected: "a directory without a run", found: "config.resolved.yaml",
-        hint: "continue that run with `resume` latest, or give another directory")
-    }
     try requireCreatable(at: path)
     try Files.makeDirectory("\(path)/checkpoints", what: what)
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
-    guard run.steps.isEmpty else {
-      throw Fault(what, at: path, expected: "a directory without a run", found: "checkpoints")
-    }
+    try requireNoRun(at: path, what: what)
     try run.replaceConfiguration(configuration)
     try Files.synchronise(path, what: what)
     return run
@@ -80,44 +73,25 @@ public final class RunDirectory {
   ///
   /// - Throws: `Fault` when there is no run, another process works there, or the place cannot be written.
   public static func resume(at path: String) throws -> RunDirectory {
-    try check(path)
+    _ = try requireResumable(at: path)
     try Files.makeDirectory("\(path)/checkpoints", what: "cannot open the run")
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     try run.clearLeftovers()
     return run
   }
 
-  /// Throws what `create` would throw, as far as that shows without anything being written.
-  ///
-  /// - Throws: `Fault` where the place is no directory, cannot be written, or another process works there.
+  /// Throws where `create` would; nothing is written.
   public static func requireCreatable(at path: String) throws {
     let what = "cannot make the run directory"
-    try requireWritable(path, what)
-    guard FileManager.default.fileExists(atPath: path) else { return }
-    try RunLock.requireFree(directory: path)
-    guard RunDirectory(path: path, lock: nil).steps.isEmpty else {
-      throw Fault(what, at: path, expected: "a directory without a run", found: "checkpoints")
-    }
+    try requireNoRun(at: path, what: what)
+    try requireWritable(path, what: what)
   }
 
-  /// Throws what `resume` would throw, as far as that shows without anything being written.
-  public static func requireResumable(at path: String) throws {
+  /// Opens a run as `resume` does, and throws where it would; but nothing is written, locked or moved, and nothing can be.
+  public static func requireResumable(at path: String) throws -> RunDirectory {
     try check(path)
-    try requireWritable("\(path)/checkpoints", "cannot open the run")
-    try RunLock.requireFree(directory: path)
-  }
-
-  /// Throws unless a directory can be written, or made where it is not there yet.
-  private static func requireWritable(_ path: String, _ what: String) throws {
-    var isFolder = ObjCBool(false)
-    var place = URL(fileURLWithPath: path).path
-    while !FileManager.default.fileExists(atPath: place, isDirectory: &isFolder), place != "/" {
-      place = URL(fileURLWithPath: place).deletingLastPathComponent().path
-    }
-    guard isFolder.boolValue else {
-      throw Fault(what, at: path, expected: "a directory", found: "\(place) is a file")
-    }
-    guard access(place, W_OK | X_OK) == 0 else { throw Files.systemFault(what, at: place) }
+    try requireWritable(path, what: "cannot open the run")
+    return RunDirectory(path: path, lock: nil)
   }
 
   /// Opens a run to read from it only; one that is being trained, too.
@@ -228,6 +202,17 @@ public final class RunDirectory {
     return (nil, messages)
   }
 
+  /// The state of the newest checkpoint whose state can be read, its other files unseen; nil where there is none.
+  public var newestState: TrainingState? {
+    for step in steps.reversed() {
+      let directory = "\(checkpoints)/step-\(step)"
+      if let saved = try? StateFile.read(step: step, directory: directory), let state = try? TrainingState(saved) {
+        return state
+      }
+    }
+    return nil
+  }
+
   /// A certain checkpoint, verified.
   ///
   /// - Throws: `Fault` when there is none or it is damaged.
@@ -245,6 +230,22 @@ public final class RunDirectory {
 }
 
 extension RunDirectory {
+  private static func requireNoRun(at path: String, what: String) throws {
+    guard !exists(at: path) else {
+      throw Fault(
+        what, at: path, expected: "a directory without a run", found: "config.resolved.yaml",
+        hint: "continue that run with `resume` latest, or give another directory")
+    }
+    guard RunDirectory(path: path, lock: nil).steps.isEmpty else {
+      throw Fault(what, at: path, expected: "a directory without a run", found: "checkpoints")
+    }
+  }
+
+  private static func requireWritable(_ path: String, what: String) throws {
+    for directory in [path, "\(path)/checkpoints"] { try Files.requireWritable(directory: directory, what: what) }
+    try RunLock.requireFree(directory: path)
+  }
+
   private static func check(_ path: String) throws {
     guard exists(at: path) else {
       throw Fault(

@@ -24,7 +24,7 @@ package final class RunLock {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw Files.systemFault(what, at: directory) }
     do {
-      try Self.requireNotHeld(descriptor, directory, path)
+      try Self.take(LOCK_EX, of: descriptor, directory: directory)
       try Files.write(JSONEncoder().encode(Self.current), into: descriptor, path: path, what: what)
     } catch {
       close(descriptor)
@@ -32,23 +32,23 @@ package final class RunLock {
     }
   }
 
-  /// Throws where another run holds a directory; nothing is written.
-  ///
-  /// - Throws: as the initialiser, but for what only writing shows.
-  static func requireFree(directory: String) throws {
-    let path = "\(directory)/.lock"
+  /// Throws where another run holds the directory, or its lock could not be written; nothing is.
+  package static func requireFree(directory: String) throws {
+    let path = "\(directory)/.lock", what = "cannot lock the run directory"
+    try Files.requireWritable(ifThere: path, what: what)
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else {
-      guard errno == ENOENT else { throw Files.systemFault("cannot lock the run directory", at: directory) }
-      return
+      if errno == ENOENT { return }
+      throw Files.systemFault(what, at: directory)
     }
-    // Closing lets go of the lock again.
+    // Closed, and so given back, at once.
     defer { close(descriptor) }
-    try requireNotHeld(descriptor, directory, path)
+    try take(LOCK_SH, of: descriptor, directory: directory)
   }
 
-  private static func requireNotHeld(_ descriptor: Int32, _ directory: String, _ path: String) throws {
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+  private static func take(_ kind: Int32, of descriptor: Int32, directory: String) throws {
+    let path = "\(directory)/.lock"
+    if flock(descriptor, kind | LOCK_NB) != 0 {
       // Where locks are not to be had (ENOLCK, ENOSYS on some network file systems) the names must do.
       guard errno != EWOULDBLOCK else { throw isHeld(directory, by: holder(descriptor), lockFile: path) }
     }

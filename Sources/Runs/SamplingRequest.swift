@@ -27,6 +27,14 @@ public struct SamplingRequest: Sendable {
     case spacing = "sampler_spacing"
     case startTimestep = "start_timestep"
     case keepDraws = "keep_draws"
+    case tile
+  }
+  /// How a network is asked about maps of another size than it was trained at.
+  public enum Tiling: Equatable, Sendable {
+    /// About the whole map at once, whatever its size.
+    case whole
+    /// In windows of so many pixels on a side.
+    case windows(Int)
   }
   /// The way from noise to a map; nil for the family's usual one.
   public var sampler: SamplerKind?
@@ -49,6 +57,8 @@ public struct SamplingRequest: Sendable {
   public var keepsDraws = false
   /// Keys the noise; nil for the run's own seed.
   public var seed: UInt64?
+  /// How maps of another size than the network was trained at are divided; nil: larger ones in windows of that size.
+  public var tiling: Tiling?
 
   /// One draw of each map, as the family usually draws.
   public init() {}
@@ -58,7 +68,7 @@ public struct SamplingRequest: Sendable {
     let given: [Option: Bool] = [
       .sampler: sampler != nil, .steps: steps != nil, .spacing: spacing != nil, .startTimestep: startTimestep != nil,
       .eta: eta != nil, .draws: draws > 1, .estimate: estimate != nil, .symmetries: usesSymmetries,
-      .keepDraws: keepsDraws, .seed: seed != nil,
+      .keepDraws: keepsDraws, .seed: seed != nil, .tile: tiling != nil,
     ]
     return Option.allCases.filter { given[$0] == true }
   }

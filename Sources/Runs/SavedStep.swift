@@ -62,7 +62,22 @@ enum StateFile {
   ///
   /// - Throws: `Fault` naming the first file that is missing, cut, changed or unknown.
   static func verify(step: Int, directory: String) throws -> SavedStep {
-    let what = "the checkpoint is damaged"
+    let (saved, files) = try open(step: step, directory: directory)
+    for member in files { try verify(member, directory: directory, what: damaged) }
+    return saved
+  }
+
+  /// Reads a checkpoint's list and state; its files are not looked at.
+  ///
+  /// - Throws: `Fault` when the list is missing or damaged.
+  static func read(step: Int, directory: String) throws -> SavedStep {
+    try open(step: step, directory: directory).saved
+  }
+
+  private static let damaged = "the checkpoint is damaged"
+
+  private static func open(step: Int, directory: String) throws -> (saved: SavedStep, files: [JSONMember]) {
+    let what = damaged
     let place = "\(directory)/\(name)"
     let bytes = try Files.read(place, limit: maximumSize, what: what)
     let whole = try JSONValue.parse(bytes, at: place)
@@ -84,8 +99,7 @@ enum StateFile {
       throw Fault(
         what, at: place, expected: "step \(step) with its files and state", found: "another content")
     }
-    for member in files { try verify(member, directory: directory, what: what) }
-    return SavedStep(step: step, path: directory, state: state, fileNames: files.map(\.key))
+    return (SavedStep(step: step, path: directory, state: state, fileNames: files.map(\.key)), files)
   }
 
   private static func verify(_ member: JSONMember, directory: String, what: String) throws {

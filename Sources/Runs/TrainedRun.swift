@@ -20,7 +20,7 @@ public protocol TrainedModel {
   var seed: UInt64 { get }
   /// Which maps trained, which test.
   var split: SplitSection { get }
-  /// The state it was saved with.
+  /// The state it was saved with: also which layers it sees beside the maps.
   var state: TrainingState { get }
   /// The checkpoint's directory.
   var path: String { get }
@@ -93,8 +93,7 @@ public struct TrainedRun<Family: ModelFamily>: TrainedModel {
       step = saved
       return FoundRun(yaml: try directory.configuration(), state: try TrainingState(saved), path: saved.path)
     }
-    let configuration = try Configuration.read(
-      yaml: found.yaml, named: "\(path)/config.resolved.yaml", preset: RunConfiguration<Family>())
+    let configuration = try RunConfiguration<Family>.read(run: found.yaml, named: "\(path)/config.resolved.yaml")
     let model = try communicator.agree("make the networks") {
       try Family.makeModel(configuration, isTrained: false)
     }

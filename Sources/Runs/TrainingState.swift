@@ -17,6 +17,8 @@ public struct TrainingState: Codable, Equatable, Sendable {
   public var weightsHash: String
   /// The data set's file.
   public var data: String
+  /// The same one by one, as absolute paths: what a run that goes on takes where it is given none.
+  public var dataFiles: [String]
   /// Which maps were trained on.
   public var split: Split.Record
   /// What the family keeps for the use of the run, as JSON.
@@ -30,10 +32,12 @@ public struct TrainingState: Codable, Equatable, Sendable {
   ///   - ranks: how many ranks wrote it.
   ///   - weightsHash: XXH64 of all players' weights.
   ///   - data: the data set's file.
+  ///   - dataFiles: the same one by one, as absolute paths.
   ///   - split: which maps were trained on.
   ///   - notes: what the family keeps for the use of the run.
   public init(
-    step: Int, samples: Int, ranks: Int, weightsHash: UInt64, data: String, split: Split.Record, notes: JSONValue
+    step: Int, samples: Int, ranks: Int, weightsHash: UInt64, data: String, dataFiles: [String],
+    split: Split.Record, notes: JSONValue
   ) {
     self.step = step
     self.samples = samples
@@ -41,6 +45,7 @@ public struct TrainingState: Codable, Equatable, Sendable {
     processor = Self.thisProcessor()
     self.weightsHash = String(weightsHash, radix: 16)
     self.data = data
+    self.dataFiles = dataFiles
     self.split = split
     notesText = notes.serialised
   }
@@ -71,11 +76,17 @@ public struct TrainingState: Codable, Equatable, Sendable {
     return value
   }
 
+  /// Whether the family has noted something under a name.
+  func hasNote(_ name: String) throws -> Bool {
+    try JSONValue.parse(Array(notesText.utf8), at: "state.json: notes")[name] != nil
+  }
+
   /// As it stands in `state.json`.
   func json() throws -> JSONValue {
     .members([
       "step": .integer(step), "samples": .integer(samples), "ranks": .integer(ranks), "processor": .text(processor),
-      "weightsHash": .text(weightsHash), "data": .text(data), "split": try JSONValue.encoding(split),
+      "weightsHash": .text(weightsHash), "data": .text(data),
+      "dataFiles": .array(dataFiles.map(JSONValue.text)), "split": try JSONValue.encoding(split),
       "notes": try JSONValue.parse(Array(notesText.utf8), at: "notes"),
     ])
   }
@@ -104,6 +115,10 @@ public struct TrainingState: Codable, Equatable, Sendable {
     processor = try text("processor")
     weightsHash = try text("weightsHash")
     data = try text("data")
+    // Before they were kept one by one there was their joint name, as it was given.
+    dataFiles =
+      state["dataFiles"]?.arrayValue?.compactMap(\.textValue)
+      ?? (FileManager.default.fileExists(atPath: data) ? [data] : data.split(separator: ",").map(String.init))
     guard let record = state["split"]?.serialised,
       let split = try? JSONDecoder().decode(Split.Record.self, from: Data(record.utf8))
     else { throw wrong("split", "a split's record") }

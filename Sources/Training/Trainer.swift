@@ -1,6 +1,7 @@
 import Conditioning
 import Configuration
 import Essentials
+import Foundation
 import MessagePassing
 import Records
 import Runs
@@ -56,6 +57,9 @@ public final class Trainer<Family: ModelFamily> {
   let console: Console
   let data: MapData
   let learners: [Learner]
+  private let model: Family.Model
+  /// On rank 0: what the run that goes on was begun with; nil where one begins.
+  let earlier: RunConfiguration<Family>?
   private(set) var task: Family.Task
 
   /// Collective. Opens the data and makes the networks; nothing is written yet.
@@ -78,10 +82,14 @@ public final class Trainer<Family: ModelFamily> {
     self.communicator = communicator
     self.engine = engine
     self.console = console
+    // First: of data and networks that do not fit the wrong configuration would be complained.
+    var earlier: RunConfiguration<Family>?
+    try communicator.onRoot("look at the run") { earlier = try Self.earlier(request, configuration) }
+    self.earlier = earlier
     data = try MapData(
       paths: request.data, rule: configuration.split.rule, repeats: configuration.training.repeats,
       seed: configuration.seed, communicator: communicator)
-    let model = try communicator.agree("make the networks") {
+    model = try communicator.agree("make the networks") {
       try Family.makeModel(configuration, isTrained: true)
     }
     task = try makeTask(
@@ -105,22 +113,19 @@ public final class Trainer<Family: ModelFamily> {
     learners = players.map { Learner($0, communicator) }
   }
 
+  /// Collective. All that `run` does before its first step, and would fail in, on the same way; but nothing is written, locked
+  /// or moved.
+  ///
+  /// - Returns: the number of steps already done.
+  public func rehearse() throws -> Int { try getReady(isRehearsal: true).step }
+
   /// Collective. Trains until all steps are done, or a signal asks to stop.
   public func run() throws -> TrainingOutcome {
     // 1. Directory and starting point.
     let signals = try communicator.agree("watch signals") { try SignalFlag() }
-    let (directory, begin, state) = try start()
-    if let state {
-      try communicator.agree("compare the data with the run's") { try task.resume(from: state) }
-      try communicator.onRoot("write the run's configuration") {
-        try directory?.replaceConfiguration(Configuration.yaml(configuration))
-      }
-    }
+    let (directory, begin, validator) = try getReady(isRehearsal: false)
     let training = configuration.training, total = training.steps
-    guard begin < total else {
-      console.note("\(request.output): all \(total) steps are done already")
-      return .finished(step: begin)
-    }
+    guard begin < total, let validator else { return .finished(step: begin) }
     let records = try communicator.agree("open the logs") {
       try directory.map {
         try TrainingRecords(
@@ -133,8 +138,6 @@ public final class Trainer<Family: ModelFamily> {
     let loader = BatchLoader(
       task.source, sampler: sampler,
       share: Share.range(of: training.batch, rank: communicator.rank, size: communicator.size))
-    for learner in learners { try learner.prepare(training, hasSpareCore: request.hasSpareCore, communicator) }
-    let validator = try Validator(self)
 
     // 3. The steps: each player that is due learns in its turn, on the same samples.
     var signal: String?
@@ -182,6 +185,30 @@ public final class Trainer<Family: ModelFamily> {
     }
     return .finished(step: step)
   }
+
+  /// Collective. The run's directory on rank 0, the number of steps done, and what validates; nil where all are done.
+  private func getReady(
+    isRehearsal: Bool
+  ) throws -> (directory: RunDirectory?, step: Int, validator: Validator<Family>?) {
+    let training = configuration.training
+    // First: what the machines cannot do leaves no directory behind.
+    for learner in learners { try learner.prepare(training, hasSpareCore: request.hasSpareCore, communicator) }
+    let (directory, step, state) = try start(isRehearsal: isRehearsal)
+    if let state {
+      try communicator.agree("compare the data with the run's") { try task.resume(from: state) }
+      try communicator.onRoot("write the run's configuration") {
+        if !isRehearsal { try directory?.replaceConfiguration(Configuration.yaml(configuration)) }
+      }
+    }
+    guard step < training.steps else {
+      console.note("\(request.output): all \(training.steps) steps are done already")
+      return (directory, step, nil)
+    }
+    return (directory, step, try Validator(self))
+  }
+
+  /// What learns, as another configuration of the same networks has it.
+  func players(_ other: RunConfiguration<Family>) -> [Player] { Family.players(model, other) }
 
   /// The gradients of this rank's samples: each one's loss counts 1 / (global batch).
   private func accumulateGradients(
@@ -235,7 +262,9 @@ public final class Trainer<Family: ModelFamily> {
       try records?.synchronise()
       let state = TrainingState(
         step: step, samples: step * configuration.training.batch, ranks: communicator.size, weightsHash: hash,
-        data: data.maps.path, split: data.split.record, notes: try task.notes)
+        data: data.maps.path,
+        dataFiles: data.maps.readers.map { URL(fileURLWithPath: $0.path).standardizedFileURL.path },
+        split: data.split.record, notes: try task.notes)
       try TrainingCheckpoint.save(
         to: directory, state: state, players: learners.map(\.learnt), keeping: configuration.checkpoints)
     }

@@ -29,12 +29,18 @@ final class TrainingRecords {
 
   /// Lines of steps after `step` go: they belong to what is computed again.
   init(directory: RunDirectory, from step: Int, total: Int, batch: Int, players: [String]) throws {
-    metrics = try MetricsLog(path: directory.metricsPath, keepingThrough: step)
-    timing = try MetricsLog(path: directory.path + "/timing.jsonl", keepingThrough: step)
+    let logs = Self.logs(of: directory)
+    metrics = try MetricsLog(path: logs[0], keepingThrough: step)
+    timing = try MetricsLog(path: logs[1], keepingThrough: step)
     progress = ProgressDisplay("train", total: total, from: step, style: .automatic(isEnabled: true))
     self.batch = batch
     prefixes = players.count == 1 ? [""] : players.map { $0 + "_" }
     latest = (step, clock.now)
+  }
+
+  /// Metrics and timing.
+  static func logs(of directory: RunDirectory) -> [String] {
+    [directory.metricsPath, directory.path + "/timing.jsonl"]
   }
 
   func show(step: Int, _ lines: [PlayerLine], validation: Double?) {

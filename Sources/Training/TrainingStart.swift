@@ -1,26 +1,35 @@
 import Configuration
 import Essentials
+import MessagePassing
 import Records
 import Runs
 
 extension Trainer {
   /// Collective. Makes or opens the run's directory on rank 0 and brings weights and moments to all ranks.
   ///
+  /// - Parameter isRehearsal: whether everything is to be looked at only: then nothing is written, locked or moved.
   /// - Returns: the directory on rank 0, nil elsewhere; the number of steps already done; and what the newest checkpoint
   ///   has kept, nil where there is none.
-  func start() throws -> (directory: RunDirectory?, step: Int, state: TrainingState?) {
+  func start(isRehearsal: Bool) throws -> (directory: RunDirectory?, step: Int, state: TrainingState?) {
     var directory: RunDirectory?
     let state: TrainingState? = try communicator.onRoot("open the run's directory") {
-      let text = Configuration.yaml(configuration)
-      guard try goesOn() else {
+      warnOfLittleRoom()
+      guard let earlier else {
         try initialise()  // first: weights that cannot be read leave no directory behind
-        directory = try RunDirectory.create(at: request.output, configuration: text)
+        if isRehearsal {
+          try RunDirectory.requireCreatable(at: request.output)
+        } else {
+          directory = try RunDirectory.create(at: request.output, configuration: Configuration.yaml(configuration))
+        }
         return nil
       }
-      let opened = try RunDirectory.resume(at: request.output)
+      let opened =
+        isRehearsal
+        ? try RunDirectory.requireResumable(at: request.output) : try RunDirectory.resume(at: request.output)
       directory = opened
-      let state = try restore(opened)
-      if state == nil { try opened.replaceConfiguration(text) }
+      let state = try restore(opened, isRehearsal: isRehearsal)
+      tellChanges(from: earlier, after: state?.step ?? 0)
+      for log in TrainingRecords.logs(of: opened) { try MetricsLog.check(log, keepingThrough: state?.step ?? 0) }
       return state
     }
     let step = state?.step ?? 0
@@ -34,53 +43,18 @@ extension Trainer {
     return (directory, step, state)
   }
 
-  /// Collective. Throws what `run` would throw before its first step, and writes nothing.
-  ///
-  /// - Returns: from where the run would go on, in a line.
-  public func rehearse() throws -> String {
-    let state: TrainingState? = try communicator.onRoot("look at the run's directory") {
-      guard try goesOn() else {
-        try initialise()
-        try RunDirectory.requireCreatable(at: request.output)
-        return nil
-      }
-      try RunDirectory.requireResumable(at: request.output)
-      return try restore(RunDirectory.open(at: request.output))
-    }
-    guard let state else { return "start: at step 0, a new run" }
-    try communicator.agree("compare the data with the run's") {
-      var task = task
-      try task.resume(from: state)
-    }
-    let total = configuration.training.steps
-    return state.step < total
-      ? "start: after step \(state.step) of \(total), where the run was saved"
-      : "start: not at all, all \(total) steps are done already"
-  }
-
-  /// On rank 0: whether there is a run that is to go on; a run that is not to is a fault.
-  private func goesOn() throws -> Bool {
-    guard RunDirectory.exists(at: request.output) else { return false }
-    guard request.resume == .latest else {
-      throw Fault(
-        "there is a run already", at: request.output, expected: "a new directory",
-        found: "config.resolved.yaml", hint: "`resume` latest goes on with it")
-    }
-    return true
-  }
-
   /// On rank 0: the state of the newest whole checkpoint; nil, with weights to start from, where there is none.
-  private func restore(_ opened: RunDirectory) throws -> TrainingState? {
-    let earlier = try compatible(opened)
+  private func restore(_ opened: RunDirectory, isRehearsal: Bool) throws -> TrainingState? {
     let (saved, messages) = try opened.latestVerified()
     messages.forEach(console.warn)
     guard let saved else {
       guard messages.isEmpty else {
         throw Fault(
           "all checkpoints are damaged", at: "\(request.output)/checkpoints", expected: "a whole one",
-          found: "\(messages.count) damaged ones")
+          found: "\(messages.count) damaged" + (isRehearsal ? "" : ", moved aside"))
       }
       try initialise()
+      if !isRehearsal { try opened.replaceConfiguration(Configuration.yaml(configuration)) }
       return nil
     }
     let state = try TrainingCheckpoint.restore(saved, players: learners.map(\.learnt))
@@ -90,19 +64,7 @@ extension Trainer {
         "saved on \"\(state.processor)\", resumed on \"\(TrainingState.thisProcessor())\": bits may differ")
     }
     console.note("resuming after step \(state.step) of \(saved.path)")
-    tellChanges(since: earlier, at: state.step)
     return state
-  }
-
-  /// What goes on otherwise than it began, and what that does to the learning rate.
-  private func tellChanges(since earlier: RunConfiguration<Family>, at step: Int) {
-    let changes = Configuration.differences(earlier, configuration)
-    guard !changes.isEmpty else { return }
-    console.note("changed since: " + changes.map { "\($0.key) \($0.first) -> \($0.second)" }.joined(separator: ", "))
-    let before = earlier.training.rate(at: step), after = configuration.training.rate(at: step)
-    guard abs(after - before) > 1e-6 * max(before, after) else { return }
-    console.warn(
-      "the learning rate at step \(step) is \(Units.number(after)), where it was \(Units.number(before))")
   }
 
   private func initialise() throws {
@@ -117,17 +79,52 @@ extension Trainer {
     }
   }
 
-  /// What a run was begun with; where another value of a key would make it another run, that is a fault.
-  private func compatible(_ directory: RunDirectory) throws -> RunConfiguration<Family> {
-    let earlier = try Configuration.read(
-      yaml: directory.configuration(), named: directory.configurationPath, preset: RunConfiguration<Family>())
+  /// The configuration that the run was begun with, nil where there is none yet. It stays, where another value would make it
+  /// another run.
+  static func earlier(
+    _ request: TrainingRequest, _ configuration: RunConfiguration<Family>
+  ) throws -> RunConfiguration<Family>? {
+    guard RunDirectory.exists(at: request.output) else { return nil }
+    guard request.resume == .latest else {
+      throw Fault(
+        "there is a run already", at: request.output, expected: "a new directory",
+        found: "config.resolved.yaml", hint: "`resume` latest goes on with it")
+    }
+    let directory = try RunDirectory.open(at: request.output)
+    let earlier = try RunConfiguration<Family>.read(
+      run: directory.configuration(), named: directory.configurationPath)
     let differences = Configuration.differences(earlier, configuration).filter { !$0.tags.contains(.resumption) }
     guard let first = differences.first else { return earlier }
     throw Fault(
       "the run was begun with another configuration",
       at: "\(directory.configurationPath): \(differences.map(\.key).joined(separator: ", "))",
       expected: "\(first.key) = \(first.first)", found: "\(first.key) = \(first.second)",
-      hint:
-        "resume with the same configuration, or none, which takes the run's; or begin a new run in another directory")
+      hint: "resume with the same configuration, or begin a new run in another directory")
+  }
+
+  /// One line: which keys have other values than before, and what that does to the rates of the next step.
+  private func tellChanges(from earlier: RunConfiguration<Family>, after step: Int) {
+    let changes = Configuration.differences(earlier, configuration)
+    guard !changes.isEmpty else { return }
+    let rates = zip(players(earlier), learners.map(\.player)).map { before, now in
+      let (old, new) = (before.rate(step), now.rate(step))
+      let name = learners.count > 1 ? " of the \(now.name)" : ""
+      let change =
+        old == new
+        ? "stays \(Units.number(new))"
+        : "\(new > old ? "rises" : "falls") from \(Units.number(old)) to \(Units.number(new))"
+      return "the rate\(name) after step \(step) \(change)"
+    }
+    console.note(
+      changes.map { "\($0.key) \($0.first) -> \($0.second)" }.joined(separator: ", ") + ": "
+        + rates.joined(separator: ", "))
+  }
+
+  /// A full disk is met when a checkpoint is saved; until then there may be room.
+  private func warnOfLittleRoom() {
+    // Weights, their average and two moments.
+    let need = learners.reduce(0) { $0 + $1.arena.count * ($1.average == nil ? 3 : 4) * MemoryLayout<Float>.stride }
+    guard let free = Files.freeBytes(at: request.output), free < need else { return }
+    console.warn("\(request.output): a checkpoint takes \(Units.bytes(need)), \(Units.bytes(free)) are free")
   }
 }

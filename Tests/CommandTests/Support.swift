@@ -76,7 +76,7 @@ enum Command {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
     var all = ProcessInfo.processInfo.environment.filter { name, _ in
-      !["OMPI_", "PMIX_", "ORTE_", "OPAL_", "SLURM_"].contains { name.hasPrefix($0) }
+      !["OMPI_", "PMI_", "PMIX_", "ORTE_", "OPAL_", "SLURM_"].contains { name.hasPrefix($0) }
     }
     if getuid() == 0 {
       all["OMPI_ALLOW_RUN_AS_ROOT"] = "1"

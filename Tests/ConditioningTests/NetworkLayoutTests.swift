@@ -31,6 +31,22 @@ import Testing
     }
   }
 
+  /// Patches that do not divide a side are filled with the map's reflection, which is cut off again.
+  @Test(arguments: GridSymmetry.allCases, [(5, 7), (4, 5), (3, 3)])
+  func patchesThatDoNotDivideASide(symmetry: GridSymmetry, side: (rows: Int, columns: Int)) {
+    let layout = NetworkLayout(rows: side.rows, columns: side.columns, patch: 3, channels: 2, symmetry: symmetry)
+    let map = (0..<side.rows * side.columns).map { Float($0) }
+    let packed = layout.pack(map)
+    #expect(packed.count == layout.places * 18 && layout.places >= 1)
+    #expect(packed.withUnsafeBufferPointer(layout.unpack) == map)
+    #expect(packed.allSatisfy { map.contains($0) })
+  }
+
+  @Test func reflectionBeginsAtTheBorder() {
+    let layout = NetworkLayout(rows: 2, columns: 3, patch: 2, channels: 1)
+    #expect(layout.pack([0, 1, 2, 3, 4, 5]) == [0, 1, 3, 4, 2, 2, 5, 5])
+  }
+
   @Test func aViewIsTheMapTurned() {
     // 0 1 2    transposed, the grid's last row first: 3 0 / 4 1 / 5 2
     // 3 4 5

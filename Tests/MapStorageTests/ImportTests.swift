@@ -110,7 +110,7 @@ import TestSupport
 
   @Test(arguments: [
     ("NLOS/four", "the maps have the wrong shape"), ("NLOS/bs_xyz", "the file has no such data set"),
-    ("", "the file has no such data set"), ("NLOS", "cannot open the data set"),
+    ("", "the file has no such data set"), ("NLOS", "this is a group of data sets"),
     ("NLOS/text", "the data set holds no plain numbers"),
     ("outside/maps", "the link leads out of the file"),
     ("external", "external storage is refused"), ("virtual", "virtual data sets are refused"),

@@ -50,6 +50,11 @@ struct TrialSection: ConfigurationSection, Equatable {
 
   /// The generator adds to the upsampled map.
   func validate(_ places: ConfigurationPlaces) throws {
+    guard data.conditions.isEmpty else {
+      throw Fault(
+        "the trial sees coarse maps alone", at: places["data.conditions"], expected: "[]",
+        found: data.conditions.joined(separator: ", "))
+    }
     guard data.form == .map else {
       throw Fault("the trial draws maps", at: places["data.form"], expected: "map", found: data.form.rawValue)
     }

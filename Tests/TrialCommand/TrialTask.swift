@@ -19,7 +19,7 @@ struct TrialTask: TrainingTask {
 
   init(_ networks: TrialNetworks, _ configuration: RunConfiguration<TrialFamily>, _ context: TaskContext) throws {
     let numbers = configuration.own.model
-    try context.data.requireShape(rows: numbers.imageSize, columns: numbers.imageSize, key: "model.image_size")
+    try context.data.requireWindows(of: numbers.imageSize, step: 1, key: "model.image_size")
     source = try GridSamples(
       context.data, configuration.own.data,
       layout: NetworkLayout(rows: numbers.imageSize, columns: numbers.imageSize, patch: 1, channels: 1),

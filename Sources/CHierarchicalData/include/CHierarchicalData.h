@@ -66,6 +66,13 @@ void chd_type_text(hid_t type, char *text, size_t size);
 /// Reads the numbers of an attribute. Returns how many, or -1 where it holds none, or more than `limit`.
 long chd_read_numbers(hid_t object, const char *name, size_t limit, double *values);
 
+/// The number that stands where nothing was written, where it is not 0 and a numeric type has more than a byte. Returns 0
+/// where there is none.
+int chd_fill_value(hid_t dataset, double *value);
+
+/// The path of the first dimension scale of an axis, as netCDF-4 names its axes. Returns 0 where there is none.
+int chd_axis_name(hid_t dataset, unsigned axis, char *text, size_t size);
+
 /// The number that the HDF Group has given h5py's filter LZF.
 enum { chd_filter_lzf = 32000 };
 

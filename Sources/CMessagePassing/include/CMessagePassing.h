@@ -92,6 +92,8 @@ int mp_requests_test(mp_requests *requests, int *completed);
 // Memory that all ranks of a node see.
 
 typedef struct mp_shared mp_shared;
+/// The directory in which Open MPI keeps it.
+const char *mp_shared_place(void);
 /// Collective: `floats` floats, zeroed, on every rank of a communicator within one node, each rank's on pages of its own,
 /// and `counters` counters, zeroed, that all share. It lives until the process ends.
 int mp_shared_create(const mp_communicator *on, size_t floats, size_t counters, mp_shared **out);

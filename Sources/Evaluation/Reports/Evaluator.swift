@@ -29,6 +29,7 @@ public enum Evaluator {
   ) throws -> EvaluationReport {
     // Before the work, so that a directory that cannot be written shows at once.
     try communicator.onRoot("make the report's directory") { try ReportDirectory.make(outputDirectory) }
+    try communicator.requireSameFiles([dataPath] + reconstructionPaths)
     let (source, interpolations) = try communicator.agree("open the maps") {
       let source = try EvaluationSource(
         dataPath: dataPath, reconstructionPaths: reconstructionPaths, magnification: magnification)

@@ -105,6 +105,8 @@ public enum ProtocolEvaluation {
     options.stations = description.hasStations ? "station" : nil
     options.valid = description.hasValid ? "valid" : nil
     options.environments = description.hasEnvironments ? "environment" : nil
+    // What a model may see beside the maps comes along.
+    options.layers = description.layers.filter { $0.name != layer }.map { .init(name: $0.name, source: $0.name) }
     // What a layer of a data set of ours is, is known: it is taken as it is.
     options.units = .decibel
     options.ignoresAttributes = true

@@ -69,6 +69,11 @@ enum HierarchicalLibrary {
         hint: "write it again without libver='latest': python3 -c \"import h5py; "
           + "h5py.File('maps.h5', 'w')['maps'] = h5py.File('\(place)')['NAME'][()]\"")
     }
+    if reason.contains("not a dataset") {
+      return Fault(
+        "this is a group of data sets", at: place, expected: "the path of one of them, as GROUP/NAME", found: "a group",
+        hint: "h5ls -r lists them")
+    }
     let hint = reason.contains("truncated") ? "the file is cut short: copy or make it again" : nil
     return Fault(what, at: place, expected: expected, found: reason, hint: hint)
   }

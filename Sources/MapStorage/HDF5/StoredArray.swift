@@ -17,6 +17,8 @@ final class StoredArray {
   var units: String? { facts.units }
   /// Its `long_name` attribute.
   var longName: String? { facts.longName }
+  /// By axis, the path of its dimension scale; nil where it has none.
+  let axisNames: [String?]
   private let handle: HierarchicalHandle
   private let element: chd_element
   /// In which elements are read where they are no plain numbers; nil: as what is asked for.
@@ -49,6 +51,10 @@ final class StoredArray {
     facts = ArrayFacts(
       attributesOf: handle.identifier, type: name, isComplex: element == chd_element_complex,
       bits: 8 * H5Tget_size(type.identifier))
+    axisNames = shape.indices.map { axis in
+      var text = [CChar](repeating: 0, count: 1200)
+      return chd_axis_name(handle.identifier, UInt32(axis), &text, text.count) != 0 ? textOf(text) : nil
+    }
     chunks = try Self.requireCredible(
       handle, shape: shape, itemSize: H5Tget_size(type.identifier), fileSize: fileSize, at: place)
   }

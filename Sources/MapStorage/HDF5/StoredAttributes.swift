@@ -3,6 +3,13 @@ import Essentials
 import Foundation
 
 extension ArrayFacts {
+  /// CF's names first, then those of others.
+  private static let fillNames = [
+    "_FillValue", "missing_value", "nodata", "NoData", "NODATA", "nodata_value", "NODATA_value", "no_data",
+    "fill_value",
+    "FillValue",
+  ]
+
   /// The most numbers of an attribute that says something of a map's numbers.
   private static let mostNumbers = 16
 
@@ -28,11 +35,14 @@ extension ArrayFacts {
       if count < 0 { _ = HierarchicalLibrary.reason() }  // which forgets it
       return Array(values.prefix(max(0, count)))
     }
-    units = text("units")
-    longName = text("long_name") ?? text("standard_name")
+    func anyOf<Value>(_ names: [String], _ read: (String) -> Value?) -> Value? { names.lazy.compactMap(read).first }
+    units = anyOf(["units", "unit", "Units", "Unit", "UNITS", "UNIT"], text)
+    longName = anyOf(["long_name", "standard_name", "description", "Description"], text)
     scale = numbers("scale_factor").first
     offset = numbers("add_offset").first
-    fills = numbers("_FillValue") + numbers("missing_value")
+    fills = Self.fillNames.flatMap(numbers)
+    var unwritten = 0.0
+    if chd_fill_value(object, &unwritten) != 0, !fills.contains(where: { $0 == unwritten }) { fills.append(unwritten) }
     let range = numbers("valid_range")
     let ends =
       range.count == 2

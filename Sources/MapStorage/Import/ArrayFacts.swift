@@ -23,6 +23,8 @@ struct ArrayFacts: Equatable, Sendable {
   var validRange: ClosedRange<Double>?
   /// Whether MATLAB wrote the array, its axes in reverse.
   var isMATLAB = false
+  /// The order of the axes, where the file says another than the usual one.
+  var axes: AxisOrder?
   /// What stations' numbers are, where a table's header says so.
   var coordinates: StationCoordinates?
   /// Where the places lie, where the file says so.
@@ -45,7 +47,8 @@ struct ArrayFacts: Equatable, Sendable {
   /// Without what attributes say of the numbers; what an array is and where it lies stays.
   var bare: ArrayFacts {
     var bare = ArrayFacts(
-      type: type, isComplex: isComplex, isPicture: isPicture, isMATLAB: isMATLAB, coordinates: coordinates, place: place
+      type: type, isComplex: isComplex, isPicture: isPicture, isMATLAB: isMATLAB, axes: axes, coordinates: coordinates,
+      place: place
     )
     // A picture's scale is no attribute: the user gave it.
     if isPicture { (bare.scale, bare.offset) = (scale, offset) }

@@ -61,8 +61,7 @@ public enum FileKind: Equatable, Sendable {
   public func way(from path: String) -> String? {
     switch self {
     case .foreign(_, let way): way.map { $0.replacingOccurrences(of: "IN", with: path) }
-    case .table:
-      "maps as text: python3 -c \"import numpy; numpy.save('maps.npy', numpy.loadtxt('\(path)', delimiter=','))\""
+    case .table: MapText.way(from: path)
     default: nil
     }
   }
@@ -86,6 +85,10 @@ public enum FileKind: Equatable, Sendable {
     if begins([0x50, 0x4B, 3, 4]) || begins([0x50, 0x4B, 5, 6]) { return try zip(file) }
     if begins([0x89, 0x50, 0x4E, 0x47]) { return .png }
     if says("II*\0") || says("MM\0*") || says("II+\0") || says("MM\0+") { return .tiff }
+    if start.isEmpty { return .foreign(name: "an empty file", way: nil) }
+    if start.count > 262, start[257..<262].elementsEqual("ustar".utf8) {
+      return .foreign(name: "a tar archive", way: "tar xf IN, and give what was in it")
+    }
     if let known = FileSignature.all.first(where: { begins($0.bytes) }) {
       return .foreign(name: known.name, way: known.way)
     }
@@ -116,9 +119,5 @@ public enum FileKind: Equatable, Sendable {
       return .foreign(name: "a zip archive", way: "unzip IN, and give what was in it")
     }
     return .archive
-  }
-
-  private static func python(_ imports: String, _ statement: String) -> String {
-    "python3 -c \"\(imports); \(statement)\""
   }
 }

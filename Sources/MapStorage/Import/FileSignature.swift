@@ -18,7 +18,8 @@ struct FileSignature {
 
   private static let netCDF = "nccopy -k nc4 IN maps.nc"
   private static let pictures = "no picture of this kind keeps numbers as they are: export the numbers instead"
-  private static let pickle = python("pickle", "numpy.asarray(pickle.load(open('IN', 'rb')))")
+  // Masked arrays are pickled often; they become 1e20 where they hold nothing, which no channel has.
+  private static let pickle = python("pickle", "numpy.ma.filled(pickle.load(open('IN', 'rb')))")
 
   static let all: [FileSignature] = [
     FileSignature(

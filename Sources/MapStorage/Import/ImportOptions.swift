@@ -61,8 +61,13 @@ public struct ImportOptions: Sendable {
   public var units: PowerUnits?
   /// The power that was sent [dBm], to make gains of received powers; nil: maps stay in dBm.
   public var transmitPower: Float?
-  /// The values of black and white in pictures, in the maps' units.
+  /// The values of black and white in pictures, in the maps' units; in arrays of 0 to 1 of those, in arrays of uint8 and
+  /// uint16 of the least and greatest number.
   public var greyRange: GreyRange?
+  /// What stored numbers are multiplied by, whatever the file says; nil: as it says.
+  public var scale: Double?
+  /// What is added then, whatever the file says; nil: as it says.
+  public var offset: Double?
   /// What stands where a map holds nothing, beside what the file says itself.
   public var nodata: [NoData] = []
   /// Whether what attributes say of the numbers is not listened to.
@@ -165,6 +170,17 @@ public enum StationCoordinates: String, Codable, CaseIterable, Sendable {
   /// Degrees of WGS 84, latitude first.
   case latLon = "lat-lon"
 
+  /// The same with its axes in the other order.
+  var swapped: StationCoordinates {
+    switch self {
+    case .xy: .yx
+    case .yx: .xy
+    case .columnRow: .rowColumn
+    case .rowColumn: .columnRow
+    case .lonLat: .latLon
+    case .latLon: .lonLat
+    }
+  }
   /// Whether they are degrees.
   public var isGeographic: Bool { self == .lonLat || self == .latLon }
   /// Whether the second number belongs to the first axis.

@@ -44,7 +44,8 @@ struct ImportSources {
     guard let colon = source.lastIndex(of: ":") else { return try NumPyArray(ByteFile(source), at: source) }
     let path = String(source[..<colon]), name = String(source[source.index(after: colon)...])
     switch try FileKind(at: path) {
-    case .hierarchical: return try StoredFile(path, dataSets: [name], walkRoot: false).array(name)
+    case .hierarchical:
+      return try LocatedArray.open(StoredFile(path, dataSets: [name], walkRoot: false), name)
     case .archive: return try NamedArrays(path).open(name)
     case .table: return try TableColumn(path, name: name)
     case let kind: throw Fault("only HDF5 and .npz files have arrays with names", at: source, found: kind.name)
@@ -99,9 +100,7 @@ struct ImportSources {
       // A file of our own layout needs no names.
       if names.contains("maps") {
         options.maps = "maps"
-        if options.stations == nil, names.contains("station") { options.stations = "station" }
-        if options.valid == nil, options.holes == nil, names.contains("valid") { options.valid = "valid" }
-        if options.environments == nil, names.contains("environment") { options.environments = "environment" }
+        options.nameUsual(among: names)
       } else {
         options.maps = try onlyArray(of: file, names)
       }
@@ -115,8 +114,8 @@ struct ImportSources {
     let known = outside.isEmpty ? [] : try StoredFile(path, walkRoot: false).existing(among: Array(outside))
     let inside = others.filter { !outside.contains($0) || known.contains($0) }
     let file = try StoredFile(path, dataSets: [maps] + inside, walkRoot: false)
-    return try ImportSources(options, maps: located(file, maps)) { name in
-      inside.contains(name) ? try file.array(name) : try beside(name)
+    return try ImportSources(options, maps: LocatedArray.open(file, maps)) { name in
+      inside.contains(name) ? try LocatedArray.open(file, name) : try beside(name)
     }
   }
 
@@ -130,42 +129,29 @@ struct ImportSources {
   private static func onlyArray(of file: StoredFile, _ names: [String]) throws -> String {
     var found: [(name: String, shape: [Int])] = []
     var refusal: Fault?
+    var groups: [String] = []
     for name in names {
       do {
         let array = try file.array(name)
         if (2...4).contains(array.shape.count) { found.append((name, array.shape)) }
       } catch let fault as Fault {
         // A group is none; a data set that cannot be read may be the one.
-        refusal = refusal ?? fault
+        if fault.found == "a group" { groups.append(name) } else { refusal = refusal ?? fault }
       }
     }
     if found.isEmpty, names.count == 1, let refusal { throw refusal }
     // Tables of stations are arrays of two axes as well.
     let likely = found.filter { $0.shape.count > 2 || found.count == 1 }
     if likely.count == 1 { return likely[0].name }
+    let listed = found.map { "\($0.name) \($0.shape)" } + groups.map { "the group \($0)" }
     throw Fault(
-      "which data set has the maps is not known", at: file.path, expected: "`maps` NAME",
-      found: found.isEmpty ? "none in the root group" : found.map { "\($0.name) \($0.shape)" }.joined(separator: ", "),
-      hint: found.isEmpty ? "list the file's data sets with h5ls -r" : nil)
-  }
-
-  /// The maps' array, with the axes that stand beside it: x and y, evenly spaced, in metres.
-  private static func located(_ file: StoredFile, _ name: String) throws -> any MapSource {
-    let array = try file.array(name)
-    guard array.shape.count >= 2 else { return array }
-    let group = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
-    func lines(_ axis: String, count: Int) throws -> [Double]? {
-      guard try !file.existing(among: [group + axis]).isEmpty else { return nil }
-      let lines = try StoredFile(file.path, dataSets: [group + axis], walkRoot: false).array(group + axis)
-      guard lines.shape == [count], count > 1, ["m", "metre", "metres", "meter", "meters"].contains(lines.units ?? "m")
-      else { return nil }
-      return try lines.doubles(rows: Array(0..<count))
-    }
-    let (rows, columns) = (array.shape[array.shape.count - 2], array.shape[array.shape.count - 1])
-    guard !array.facts.isMATLAB, let x = try lines("x", count: columns), let y = try lines("y", count: rows) else {
-      return array
-    }
-    return LocatedArray(array, x: x, y: y)
+      "which data set has the maps is not known", at: file.path,
+      expected: groups.isEmpty ? "`maps` NAME" : "`maps` NAME, or GROUP/NAME",
+      found: listed.isEmpty ? "none in the root group" : listed.prefix(12).joined(separator: ", "),
+      hint: found.count > 2 && found.allSatisfy { $0.shape == found[0].shape && $0.shape.count == 2 }
+        ? "of one map each, in Python: f = h5py.File('\(file.path)'); numpy.save('maps.npy', "
+          + "numpy.stack([f[k] for k in sorted(f, key=lambda k: (len(k), k))]))"
+        : found.isEmpty ? "h5ls -r \(file.path) lists the file's data sets" : nil)
   }
 
   // MARK: - npz
@@ -173,12 +159,10 @@ struct ImportSources {
   private static func archive(_ path: String, _ options: ImportOptions) throws -> ImportSources {
     let arrays = try NamedArrays(path)
     var options = options
-    // An archive of our own layout needs no names.
     if options.maps == nil, arrays.has("maps") {
+      // Of our own names, as of an HDF5 file.
       options.maps = "maps"
-      if options.stations == nil, arrays.has("station") { options.stations = "station" }
-      if options.valid == nil, options.holes == nil, arrays.has("valid") { options.valid = "valid" }
-      if options.environments == nil, arrays.has("environment") { options.environments = "environment" }
+      options.nameUsual(among: ["station", "valid", "environment"].filter(arrays.has))
     }
     guard let name = options.maps ?? arrays.onlyName else {
       throw Fault(
@@ -193,12 +177,17 @@ struct ImportSources {
   /// The maps' array, with the axes that stand beside it.
   private static func located(_ arrays: NamedArrays, _ name: String) throws -> any MapSource {
     let array = try arrays.open(name)
-    guard array.shape.count >= 2, arrays.has("x"), arrays.has("y") else { return array }
-    let x = try arrays.open("x"), y = try arrays.open("y")
-    guard x.shape == [array.shape[array.shape.count - 1]], y.shape == [array.shape[array.shape.count - 2]],
-      x.shape[0] > 1, y.shape[0] > 1
-    else { return array }
-    return try LocatedArray(array, x: x.doubles(rows: 0..<x.shape[0]), y: y.doubles(rows: 0..<y.shape[0]))
+    guard arrays.has("x"), arrays.has("y") else { return array }
+    return try LocatedArray.open(array, x: arrays.open("x"), y: arrays.open("y"))
+  }
+}
+
+extension ImportOptions {
+  /// What belongs to maps of our own layout, where nothing else is named.
+  fileprivate mutating func nameUsual(among names: [String]) {
+    if stations == nil, names.contains("station") { stations = "station" }
+    if valid == nil, holes == nil, names.contains("valid") { valid = "valid" }
+    if environments == nil, names.contains("environment") { environments = "environment" }
   }
 }
 
@@ -231,48 +220,5 @@ private struct NamedArrays {
     }
     let (content, range) = try archive.open(archive.entries[index])
     return try NumPyArray(content, range: range, at: "\(path):\(name)")
-  }
-}
-
-/// An array with axes of its own beside it.
-private struct LocatedArray: MapSource {
-  private let array: any MapSource
-  let facts: ArrayFacts
-
-  var place: String { array.place }
-  var shape: [Int] { array.shape }
-
-  init(_ array: any MapSource, x: [Double], y: [Double]) {
-    self.array = array
-    var facts = array.facts
-    facts.place = ArrayFacts.Place(x: x, y: y)
-    self.facts = facts
-  }
-
-  func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
-    try array.read(rows: rows, into: out)
-  }
-}
-
-extension ArrayFacts.Place {
-  /// Of the lines of a grid [m], which may fall.
-  init(x: [Double], y: [Double]) {
-    func step(_ lines: [Double]) -> Double? {
-      let step = (lines[lines.count - 1] - lines[0]) / Double(lines.count - 1)
-      let isEven = lines.indices.allSatisfy { abs(lines[$0] - lines[0] - step * Double($0)) <= 1e-3 * abs(step) }
-      return isEven && step != 0 && step.isFinite ? step : nil
-    }
-    guard let across = step(x), let down = step(y) else {
-      objection = "its axes x and y are not evenly spaced"
-      return
-    }
-    guard abs(abs(across) - abs(down)) <= 1e-3 * abs(across) else {
-      objection = "its places are \(abs(across)) m apart in x and \(abs(down)) m in y"
-      return
-    }
-    spacing = abs(across)
-    origin = SIMD2(min(x[0], x[x.count - 1]), min(y[0], y[y.count - 1]))
-    isNorthUp = down < 0
-    isEastFirst = across < 0
   }
 }

@@ -30,6 +30,8 @@ public final class ImportedMaps: @unchecked Sendable {
   public var hasStations: Bool { stationArray != nil }
   /// Whether each map has a mask of valid places.
   public var hasValid: Bool { masks != nil || numbers.canHaveHoles }
+  /// Whether masks were given.
+  var hasMasks: Bool { masks != nil }
   /// Whether each map has the number of its environment.
   public var hasEnvironments: Bool { environmentSource != nil }
   /// The layers beside the maps, in the order of the options.
@@ -100,7 +102,8 @@ public final class ImportedMaps: @unchecked Sendable {
     // Pictures have no axes to be in another order.
     let order = source.facts.isPicture ? nil : options.axes
     let isOne = source.shape.count { $0 > 1 } <= 2 && maps.count > 1
-    let array = try MapArray(source, order: isOne ? order?.single : order, orientation: options.orientation)
+    let array = try MapArray(
+      source, order: isOne ? order?.single : order, orientation: options.orientation, like: maps)
     guard array.rows == maps.rows, array.columns == maps.columns, array.count == maps.count || array.count == 1 else {
       let expected =
         maps.count > 1 ? "[\(maps.count), \(maps.rows), \(maps.columns)], or one for all maps" : "\(maps.source.shape)"
@@ -121,19 +124,20 @@ public final class ImportedMaps: @unchecked Sendable {
 
   /// The same, keeping count of what was seen.
   func read(_ samples: Range<Int>, _ tally: inout ImportTally) throws -> [StationMap] {
-    let stations = try stationArray?.read(samples), environments = try environments(samples)
+    let stations = try stationArray?.read(samples), alternatives = try stationArray?.alternatives(samples) ?? [:]
+    let environments = try environments(samples)
     let stored = try maps.read(samples), masks = try masks?.read(samples)
     return try samples.enumerated().map { position, sample in
       let name = maps.source.name(ofSample: sample)
       var values = stored[position]
+      if numbers.facts.isPicture { tally.greatestGrey = max(tally.greatestGrey, values.max() ?? 0) }
       let mask = try numbers.decibels(
         &values, mask: masks?[position], transparent: try maps.transparent(sample), columns: columns, sample: name,
-        holes: &tally.holes)
-      tally.places += values.count
+        &tally)
       let map = StationMap(
         ChannelFingerprint(rows: rows, columns: columns, values: values), mask: mask, station: stations?[position],
         environment: environments?[position], at: "\(maps.source.place), sample \(name)")
-      tally.fit.add(map, area)
+      tally.fit.add(map, area, alternatives.mapValues { $0[position] })
       return map
     }
   }

@@ -56,7 +56,7 @@ public enum MapImporter {
     _ progress: (Int, Int) -> Void
   ) throws {
     let share = Share.range(of: source.count, rank: communicator.rank, size: communicator.size)
-    let length = source.maps.block(bytes: blockBytes)
+    let length = max(1, blockBytes / (4 * source.rows * source.columns))
     // Every rank takes part in every round, those with smaller shares with nothing in the last.
     let largest = Share.range(of: source.count, rank: 0, size: communicator.size).count
     progress(0, share.count)
@@ -95,6 +95,8 @@ extension ImportOptions {
       lines += layers.map { "    \($0.name): \(quoted($0.source))" }
     }
     if let range = greyRange { lines.append("  png_range: [\(range.black), \(range.white)]") }
+    if let scale { lines.append("  scale_factor: \(scale)") }
+    if let offset { lines.append("  add_offset: \(offset)") }
     if let power = transmitPower { lines.append("  transmit_power: \(power)") }
     if !nodata.isEmpty { lines.append("  nodata: \(quoted(nodata.map(\.text).joined(separator: " ")))") }
     if let limits { lines.append("  limits: [\(limits.minimum), \(limits.maximum)]") }

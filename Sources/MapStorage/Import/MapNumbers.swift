@@ -14,7 +14,10 @@ struct MapNumbers {
   /// Whether nothing says that they are decibels: then a map without any negative number is refused.
   private let isAssumed: Bool
   private let place: String
-  private let facts: ArrayFacts
+  /// What is listened to of what the file says, and what the user says instead.
+  let facts: ArrayFacts
+  /// The least and greatest stored number that has a meaning, where the user has said what they are.
+  private let greys: ClosedRange<Float>?
   /// Stored numbers of the file's own that stand for nothing.
   private let fills: [Float]
   /// What the user says stands for nothing.
@@ -26,13 +29,16 @@ struct MapNumbers {
   /// Places without a value, by the reason.
   typealias Holes = [String: Int]
 
+  /// Decibels that a gain can have which is none: more than ratios, parts of complex numbers and deviations have.
+  private static let smallest: Float = 10
+
   /// - Parameters:
   ///   - source: the array.
   ///   - options: what its user says of it.
   /// - Throws: `Fault` where file and user contradict each other, or what the numbers are cannot be known.
   init(_ source: any MapSource, _ options: ImportOptions) throws {
     place = source.place
-    facts = options.ignoresAttributes ? source.facts.bare : source.facts
+    (facts, greys) = try Self.heard(source, options)
     (units, reason, isAssumed) = try Self.units(facts, options, at: source.place)
     if let scale = facts.scale, scale == 0 || !scale.isFinite {
       throw Fault(
@@ -56,6 +62,43 @@ struct MapNumbers {
     transmitPower = options.transmitPower ?? 0
     stored = units.isReceived && options.transmitPower == nil ? "dBm" : "dB"
     limits = options.limits ?? ImportOptions.usualLimits(received: stored == "dBm")
+  }
+
+  /// What is said of the numbers, by the file or instead by the user.
+  private static func heard(
+    _ source: any MapSource, _ options: ImportOptions
+  ) throws -> (ArrayFacts, greys: ClosedRange<Float>?) {
+    var facts = options.ignoresAttributes ? source.facts.bare : source.facts
+    let isScaled = options.scale != nil || options.offset != nil
+    if let scale = options.scale { facts.scale = scale }
+    if let offset = options.offset { facts.offset = offset }
+    guard let range = options.greyRange, !facts.isPicture else {
+      guard !facts.isPicture || !isScaled else { throw twice(source.place) }
+      return (facts, nil)
+    }
+    guard !isScaled else { throw twice(source.place) }
+    let greatest: Float? =
+      switch facts.type {
+      case "uint8": 255
+      case "uint16": 65535
+      case "float16", "float32", "float64": 1
+      default: nil
+      }
+    guard let greatest else {
+      throw Fault(
+        "the range of values is for pictures, and arrays made of such", at: source.place,
+        expected: "uint8, uint16, or floats from 0 to 1 with `picture_range`", found: facts.type,
+        hint: "`scale_factor` and `add_offset` say what other numbers mean")
+    }
+    (facts.scale, facts.offset) = (Double((range.white - range.black) / greatest), Double(range.black))
+    return (facts, 0...greatest)
+  }
+
+  private static func twice(_ place: String) -> Fault {
+    Fault(
+      "what the numbers are is said twice", at: place,
+      expected: "either `picture_range`, or `scale_factor` and `add_offset`",
+      found: "both")
   }
 
   private static func units(
@@ -120,10 +163,11 @@ struct MapNumbers {
   ///   - transparent: which pixels of a picture are transparent; nil: none.
   ///   - columns: columns of the map.
   ///   - sample: what to call the map.
-  ///   - holes: counts places that hold nothing, beside those of the mask.
+  ///   - tally: counts places that hold nothing, and values that stand alone.
   /// - Returns: which places hold something; nil where there is no telling that any does not.
   func decibels(
-    _ values: inout [Float], mask: Mask?, transparent: [Bool]?, columns: Int, sample: String, holes: inout Holes
+    _ values: inout [Float], mask: Mask?, transparent: [Bool]?, columns: Int, sample: String,
+    _ tally: inout ImportTally
   ) throws -> Mask? {
     var flags = mask?.flags ?? (canHaveHoles ? [Bool](repeating: true, count: values.count) : [])
     func at(_ index: Int) -> String { "in sample \(sample), row \(index / columns), column \(index % columns)" }
@@ -131,7 +175,7 @@ struct MapNumbers {
       for index in values.indices where flags[index] {
         guard let reason = hole(values[index], isTransparent: transparent?[index] ?? false) else { continue }
         flags[index] = false
-        holes[reason, default: 0] += 1
+        tally.holes[reason, default: 0] += 1
       }
     }
     if let first = transparent?.firstIndex(of: true), flags.isEmpty || flags[first] {
@@ -141,6 +185,7 @@ struct MapNumbers {
     }
     try requireSign(values, flags, sample: sample)
     var isEmpty = true
+    var ends = LoneValue.Ends()
     for index in values.indices {
       let isValid = flags.isEmpty || flags[index]
       let stored = values[index]
@@ -155,9 +200,11 @@ struct MapNumbers {
         continue
       }
       isEmpty = false
+      if let greys, !greys.contains(stored) { throw beyond(greys, stored, at(index)) }
       if decibels < limits.minimum || decibels > limits.maximum || !decibels.isFinite {
         throw refusal(stored, number, decibels, at(index))
       }
+      ends.add(decibels, stored: stored)
     }
     guard !isEmpty else {
       throw Fault(
@@ -165,19 +212,38 @@ struct MapNumbers {
         found: "none in sample \(sample)",
         hint: "leave the map out")
     }
+    tally.places += values.count
+    tally.masked += mask?.flags.count { !$0 } ?? 0
+    ends.lone.forEach { tally.add($0) }
     return flags.isEmpty ? nil : Mask(flags)
   }
 
-  /// Gains are negative somewhere, unless somebody says that the numbers are gains.
+  /// Gains are negative somewhere, and not all small, unless somebody says that the numbers are gains.
   private func requireSign(_ stored: [Float], _ flags: [Bool], sample: String) throws {
     guard isAssumed else { return }
-    let valid = stored.indices.lazy.filter { flags.isEmpty || flags[$0] }
-    guard !valid.isEmpty, valid.allSatisfy({ !(unpacked(stored[$0]) < 0) }) else { return }
+    var least = Float.infinity, greatest = -Float.infinity
+    for index in stored.indices where flags.isEmpty || flags[index] {
+      let number = unpacked(stored[index])
+      (least, greatest) = (min(least, number), max(greatest, number))
+    }
+    let isSmall = least >= -Self.smallest && greatest <= Self.smallest
+    guard least <= greatest, least >= 0 || isSmall else { return }
     throw Fault(
       "it cannot be known what the numbers are", at: place,
       expected: "`units`, one of \(PowerUnits.allCases.map(\.rawValue).joined(separator: ", "))",
-      found: "no negative number in sample \(sample): no gains in dB",
-      hint: "losses are `units` pathloss, ratios linear; `units` dB takes the numbers for gains all the same")
+      found: "numbers from \(least) to \(greatest) in sample \(sample): hardly gains in dB",
+      hint: facts.isPicture
+        ? "losses are `units` pathloss; `units` dB takes the numbers for gains all the same"
+        : "losses are `units` pathloss, ratios linear, parts of complex numbers have to be put together; grey levels and "
+          + "numbers from 0 to 1 become values by `picture_range`, others by `scale_factor` and `add_offset`; `units` dB "
+          + "takes the numbers for gains all the same")
+  }
+
+  private func beyond(_ greys: ClosedRange<Float>, _ stored: Float, _ at: String) -> Fault {
+    Fault(
+      "a number is beyond those that `picture_range` is for", at: place,
+      expected: "\(Self.text(greys.lowerBound)) to \(Self.text(greys.upperBound)) in arrays of \(facts.type)",
+      found: "\(stored) \(at)", hint: "`scale_factor` and `add_offset` say what other numbers mean")
   }
 
   /// Why a stored number stands for nothing; nil where it does not.
@@ -197,7 +263,7 @@ struct MapNumbers {
     return nil
   }
 
-  private static func text(_ value: Float) -> String {
+  static func text(_ value: Float) -> String {
     value == value.rounded() && abs(value) < 1e7 ? "\(Int(value))" : "\(value)"
   }
 
@@ -205,7 +271,7 @@ struct MapNumbers {
     var number = stored
     if let bits = facts.unsignedBits, number < 0 { number += Float(UInt64(1) << bits) }
     // A picture's range is of floats: black and white stay what they were given as.
-    if facts.isPicture { return Float(facts.offset ?? 0) + Float(facts.scale ?? 1) * number }
+    if facts.isPicture || greys != nil { return Float(facts.offset ?? 0) + Float(facts.scale ?? 1) * number }
     guard facts.scale != nil || facts.offset != nil else { return number }
     return Float(Double(number) * (facts.scale ?? 1) + (facts.offset ?? 0))
   }
@@ -230,7 +296,9 @@ struct MapNumbers {
       found: "\(decibels) \(self.stored)"
         + (decibels == stored ? "" : " from \(Self.text(stored)) in \(units.rawValue)")
         + " \(at)",
-      hint: "if it stands for no data: `nodata` \(Self.text(stored)); if the numbers are something else: `units`; "
-        + "if they are right: `limits` LOW,HIGH")
+      hint: (stored == stored.rounded() ? "if it stands for no data: `nodata` \(Self.text(stored)); " : "")
+        + (units == .decibel && decibels > 0 ? "if the numbers are losses: `units` pathloss; " : "")
+        + "if the numbers are something else: `units`, or `scale_factor` and `add_offset`; if they are right: `limits` LOW,HIGH"
+    )
   }
 }

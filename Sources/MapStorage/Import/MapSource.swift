@@ -13,6 +13,8 @@ protocol MapSource {
   func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws
   /// Reads rows of the first axis in double precision: degrees, and metres from far away, need it.
   func doubles(rows: Range<Int>) throws -> [Double]
+  /// The same array with its axes in reverse, where it lies so in the file; nil where it does not.
+  var reversed: (any MapSource)? { get }
   /// What to call a sample in a message.
   func name(ofSample index: Int) -> String
   /// What the file says about the numbers.
@@ -27,6 +29,7 @@ extension MapSource {
     try values.withUnsafeMutableBufferPointer { try read(rows: rows, into: $0) }
     return values.map(Double.init)
   }
+  var reversed: (any MapSource)? { nil }
   func name(ofSample index: Int) -> String { "\(index)" }
   var facts: ArrayFacts { ArrayFacts() }
   func transparent(rows: Range<Int>) throws -> [Bool]? { nil }
@@ -43,7 +46,9 @@ extension StoredArray: MapSource {
   }
 }
 
-extension NumPyArray: MapSource {}
+extension NumPyArray: MapSource {
+  var reversed: (any MapSource)? { NumPyArray(reversing: self) }
+}
 
 /// Names in the order that people expect: map2 before map10.
 enum NaturalOrder {

@@ -34,6 +34,15 @@ final class NumPyArray {
     header = try NumPyHeader(file, start: range.lowerBound, end: range.upperBound, at: place)
   }
 
+  /// An array in Fortran order as one in C order with its axes in reverse; nil where it is in C order already.
+  init?(reversing array: NumPyArray) {
+    guard array.header.fortranOrder else { return nil }
+    var header = array.header
+    header.fortranOrder = false
+    header.shape.reverse()
+    (file, place, self.header) = (array.file, array.place, header)
+  }
+
   /// Reads rows of the first axis, converted to float32, rows one after the other.
   func read(rows: Range<Int>, into out: UnsafeMutableBufferPointer<Float>) throws {
     try read(rows) { out[$0] = Float($1) }

@@ -29,7 +29,7 @@ final class PictureSource: MapSource {
   init(_ path: String, scale: Scale) throws {
     paths = try Self.pictures(path)
     guard let first = paths.first else {
-      throw Fault("the folder has no pictures", at: path, expected: "8- or 16-bit grey PNG files (*.png)")
+      throw Self.noPictures(path)
     }
     let picture = try GreyImage.readWithTransparency(first).image
     var facts = ArrayFacts(type: "grey of \(picture.bitDepth) bits", isPicture: true)
@@ -58,6 +58,27 @@ final class PictureSource: MapSource {
     shape = [paths.count, picture.height, picture.width]
     try requireOneSize(first: (picture.width, picture.height))
     if let note { try requireOneNote(note, first) }
+  }
+
+  /// Says what there is instead.
+  private static func noPictures(_ path: String) -> Fault {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let endings = Dictionary(
+      grouping: names.filter { !$0.hasPrefix(".") },
+      by: { name in name.lastIndex(of: ".").map { name[$0...].lowercased() } ?? "no ending" })
+    let common = endings.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
+    let hint: String? =
+      switch common?.key {
+      case ".npy":
+        "arrays of a map each become one array: python3 -c \"import glob, numpy; numpy.save('maps.npy', "
+          + "numpy.stack([numpy.load(f) for f in sorted(glob.glob('\(path)/*.npy'), key=lambda f: (len(f), f))]))\""
+      case ".jpg", ".jpeg": "JPEG does not keep numbers as they are: export the numbers instead"
+      case "no ending": "give the folder that the pictures are in"
+      default: nil
+      }
+    return Fault(
+      "the folder has no pictures", at: path, expected: "grey PNG files (*.png)",
+      found: common.map { "\($0.value.count) of \($0.key)" } ?? "nothing", hint: hint)
   }
 
   private static func pictures(_ path: String) throws -> [String] {

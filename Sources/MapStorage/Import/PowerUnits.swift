@@ -117,7 +117,7 @@ extension PowerUnits {
   static func meaning(_ longName: String) -> Meaning? {
     let words = longName.lowercased().replacingOccurrences(of: "_", with: " ").replacingOccurrences(of: "-", with: " ")
     func has(_ list: [String]) -> Bool { list.contains { words.contains($0) } }
-    if has(["pathloss", "path loss", "propagation loss", "attenuation", "coupling loss"]) { return .loss }
+    if has(["loss", "attenuation"]) { return .loss }
     if has(["received power", "receive power", "rsrp", "rssi", "signal strength"]) { return .received }
     if has(["gain"]) { return .gain }
     if has(["power", "fading", "channel", "signal"]) { return nil }

@@ -29,7 +29,7 @@ struct StationArray {
     self.maps = maps
     self.area = area
     count = maps.count
-    orientation = options.orientation
+    orientation = maps.orientation
     height = options.stationHeight
     origin = options.geographicOrigin
     let told = options.stationCoordinates ?? source.facts.coordinates
@@ -45,10 +45,11 @@ struct StationArray {
     self.isTransposed = isTransposed
     guard fits || isTransposed else {
       let last = maps.source.shape.last ?? 0
+      let isOne = shape.first == 1 || shape.count == 1 && (2...3).contains(shape[0])
       throw Fault(
         "the stations have the wrong shape", at: source.place, expected: "[\(count), 2] or [\(count), 3]",
         found: "\(shape)",
-        hint: shape.first == 1
+        hint: isOne
           ? "one station for all maps has to be given for each of them"
           : shape.first == last && last != count ? "do the maps' last axes count maps? `axes` yxn" : nil)
     }
@@ -71,10 +72,25 @@ struct StationArray {
         "a station's position is no finite number", at: source.place,
         found: "\(values[bad]) in sample \(samples.lowerBound + bad / axes)")
     }
-    return samples.indices.map { index in
-      let at = (index - samples.startIndex) * axes
+    return places(values, as: coordinates)
+  }
+
+  /// Where they would stand if their numbers were something else than they are taken for.
+  func alternatives(_ samples: Range<Int>) throws -> [StationCoordinates: [SIMD3<Float>]] {
+    let others: [StationCoordinates] = isTold ? [coordinates.swapped] : [.yx, .columnRow, .rowColumn]
+    let values = try numbers(samples), taken = places(values, as: coordinates)
+    var alternatives: [StationCoordinates: [SIMD3<Float>]] = [:]
+    for other in others {
+      let places = places(values, as: other)
+      if places != taken, !alternatives.values.contains(places) { alternatives[other] = places }
+    }
+    return alternatives
+  }
+
+  private func places(_ values: [Double], as coordinates: StationCoordinates) -> [SIMD3<Float>] {
+    stride(from: 0, to: values.count, by: axes).map { at in
       let swapped = coordinates.isSwapped
-      let place = metres(values[swapped ? at + 1 : at], values[swapped ? at : at + 1])
+      let place = metres(values[swapped ? at + 1 : at], values[swapped ? at : at + 1], as: coordinates)
       return SIMD3(Float(place.x), Float(place.y), axes == 3 ? Float(values[at + 2]) : height)
     }
   }
@@ -86,7 +102,7 @@ struct StationArray {
     return samples.flatMap { sample in (0..<axes).map { values[$0 * count + sample] } }
   }
 
-  private func metres(_ first: Double, _ second: Double) -> SIMD2<Double> {
+  private func metres(_ first: Double, _ second: Double, as coordinates: StationCoordinates) -> SIMD2<Double> {
     switch coordinates {
     case .xy, .yx: return SIMD2(first, second)
     case .columnRow, .rowColumn:
@@ -102,8 +118,9 @@ struct StationArray {
   ///
   /// - Parameter samples: whose stations are looked at.
   func suspicion(_ samples: Range<Int>) throws -> Fault? {
-    guard !isTold else { return nil }
     let values = try numbers(samples)
+    if coordinates.isGeographic { return distance(values) }
+    guard !isTold else { return nil }
     let x = samples.indices.map { values[($0 - samples.lowerBound) * axes] }
     let y = samples.indices.map { values[($0 - samples.lowerBound) * axes + 1] }
     let isWithin = zip(x, y).allSatisfy { max(abs($0), abs($1)) <= 180 && min(abs($0), abs($1)) <= 90 }
@@ -124,6 +141,23 @@ struct StationArray {
       hint:
         "`station_coordinates` lat-lon (or lon-lat) and `geo_origin` take them as such, `station_coordinates` xy as metres"
     )
+  }
+}
+
+extension StationArray {
+  /// As far from the place that degrees are counted from [m], one of the two is wrong, or latitude is taken for longitude.
+  private static let farthest = 100_000.0
+
+  private func distance(_ values: [Double]) -> Fault? {
+    let distances = places(values, as: coordinates).map { Double(max(abs($0.x), abs($0.y))) }
+    guard let far = distances.firstIndex(where: { $0 > Self.farthest }) else { return nil }
+    let origin = origin ?? SIMD2(0, 0)
+    return Fault(
+      "a station lies far from the place that degrees are counted from", at: source.place,
+      expected:
+        "\(coordinates.rawValue) within \(Int(Self.farthest / 1000)) km of latitude \(origin.x), longitude \(origin.y)",
+      found: "\(values[far * axes]), \(values[far * axes + 1]): \(Int(distances[far] / 1000)) km away",
+      hint: "is it `station_coordinates` \(coordinates.swapped.rawValue)? `geo_origin` has the latitude first")
   }
 }
 

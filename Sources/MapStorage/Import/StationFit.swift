@@ -10,6 +10,8 @@ struct StationFit: Codable, Equatable {
   private static let places = 1024.0
   /// A mirror image has to fit by so much better to be spoken of.
   private static let margin = 0.1
+  /// Correlations that are as good as equal.
+  private static let equal = 0.01
   /// What it has to reach itself.
   private static let least = -0.3
 
@@ -24,12 +26,24 @@ struct StationFit: Codable, Equatable {
   /// By orientation, the sum of correlations with the logarithm of the distance.
   private(set) var correlations = [Double](repeating: 0, count: MapOrientation.all.count)
 
+  /// By orientation, how many maps fit better than as they lie.
+  private(set) var better = [Int](repeating: 0, count: MapOrientation.all.count)
+  /// By what the stations' numbers could be instead, the same sum.
+  private(set) var readings: [String: Double] = [:]
+
   /// Looks at a map that has a station.
-  mutating func add(_ map: StationMap, _ area: Area) {
+  ///
+  /// - Parameters:
+  ///   - map: the map.
+  ///   - area: where it lies.
+  ///   - alternatives: where the station would stand if its numbers were something else.
+  mutating func add(_ map: StationMap, _ area: Area, _ alternatives: [StationCoordinates: SIMD3<Float>] = [:]) {
     guard let station = map.station else { return }
     let rows = map.map.rows, columns = map.map.columns
-    let column = (Double(station.x) - area.originX) / area.spacing,
-      row = (Double(station.y) - area.originY) / area.spacing
+    func seat(_ station: SIMD3<Float>) -> (row: Double, column: Double) {
+      ((Double(station.y) - area.originY) / area.spacing, (Double(station.x) - area.originX) / area.spacing)
+    }
+    let (row, column) = seat(station)
     let off = max(-column, column - Double(columns - 1), -row, row - Double(rows - 1), 0)
     if off > 0.5 {
       offMap += 1
@@ -49,12 +63,22 @@ struct StationFit: Codable, Equatable {
     }
     let diagonal = hypot(Double(rows), Double(columns))
     if hypot(Double(strongest.row) - row, Double(strongest.column) - column) > diagonal / 4 { weak += 1 }
-    for (index, orientation) in MapOrientation.all.enumerated() where !orientation.transposes || rows == columns {
+    func fit(_ seat: (row: Double, column: Double), _ turn: MapOrientation) -> Double {
+      // A transposed map has as many rows as this one has columns.
+      let (height, width) = turn.transposes ? (columns, rows) : (rows, columns)
       let distances = seats.map { place in
-        let seen = orientation.place(row: place.row, column: place.column, rows: rows, columns: columns)
-        return log(max(1, hypot(Double(seen.row) - row, Double(seen.column) - column)))
+        let seen = turn.place(row: place.row, column: place.column, rows: height, columns: width)
+        return log(max(1, hypot(Double(seen.row) - seat.row, Double(seen.column) - seat.column)))
       }
-      correlations[index] += Self.correlation(values, distances)
+      return Self.correlation(values, distances)
+    }
+    let fits = MapOrientation.all.map { fit((row, column), $0) }
+    for (index, fit) in fits.enumerated() {
+      correlations[index] += fit
+      better[index] += fit < fits[0] ? 1 : 0
+    }
+    for (reading, station) in alternatives {
+      readings[reading.rawValue, default: 0] += fit(seat(station), MapOrientation())
     }
   }
 
@@ -79,14 +103,16 @@ struct StationFit: Codable, Equatable {
     farthest = max(farthest, other.farthest)
     weak += other.weak
     for index in correlations.indices { correlations[index] += other.correlations[index] }
+    for index in better.indices { better[index] += other.better[index] }
+    readings.merge(other.readings, uniquingKeysWith: +)
   }
 
   /// What a user should look at; empty where maps and stations belong together.
   ///
   /// - Parameters:
-  ///   - orientation: how the maps were turned already.
-  ///   - area: where they lie.
-  func warnings(_ orientation: MapOrientation, _ area: Area) -> [String] {
+  ///   - options: what was said of them.
+  ///   - area: where the maps lie.
+  func warnings(_ options: ImportOptions, _ area: Area) -> [String] {
     guard maps > 0 else { return [] }
     var warnings: [String] = []
     if offMap > 0 {
@@ -95,21 +121,49 @@ struct StationFit: Codable, Equatable {
           + "(\(Self.text(area.spacing)) m) say where the places lie, and `station_coordinates` what the stations' numbers are?"
       )
     }
-    let means = correlations.map { $0 / Double(maps) }
-    let best = means.indices.min { means[$0] < means[$1] } ?? 0
-    if means[best] < Self.least, means[best] < means[0] - Self.margin {
-      let mend = orientation.followed(by: MapOrientation.all[best]).parameters
+    if let mirrored = mirrored(options.orientation) {
+      warnings.append(mirrored)
+    } else if mean(0) > -Self.least, offMap == 0 {
       warnings.append(
-        "the maps fit their stations better when they are "
-          + (MapOrientation.all[best].transposes ? "transposed" : "mirrored")
-          + " (correlation of power and distance \(Self.text(means[best])) against \(Self.text(means[0])) as they lie): "
-          + (mend.isEmpty ? "leave out \(orientation.parameters)" : "\(mend) would mend it"))
+        "power rises with the distance from the stations (correlation \(Self.text(mean(0)))): are these losses, `units` "
+          + "pathloss, or is `picture_range` the wrong way about?")
     } else if weak * 2 > maps {
       warnings.append(
         "\(weak) of \(maps) maps are strongest far from their stations: are these the stations of these maps, in this "
           + "order, in metres?")
     }
     return warnings
+  }
+
+  private func mean(_ index: Int) -> Double { correlations[index] / Double(maps) }
+
+  /// What would mend maps that lie otherwise than their stations; nil where they do not.
+  private func mirrored(_ orientation: MapOrientation) -> String? {
+    // An image has to fit better in most maps; of stations off their maps nothing can be said.
+    let best =
+      offMap * 2 > maps
+      ? 0
+      : correlations.indices.filter { $0 == 0 || better[$0] * 4 >= maps * 3 }.min {
+        correlations[$0] < correlations[$1]
+      } ?? 0
+    let reading = readings.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.first
+    let least = min(mean(best), (reading?.value ?? 0) / Double(maps))
+    // Where they fit even better the other way about, power rises with the distance, and no image helps.
+    guard least < Self.least, least < mean(0) - Self.margin, mean(0) <= -least else { return nil }
+    var mends: [String] = []
+    if let reading, reading.value / Double(maps) <= least + Self.equal {
+      mends.append("`station_coordinates` \(reading.key)")
+    }
+    let turn = mean(best) <= least + Self.equal ? MapOrientation.all[best] : MapOrientation()
+    if turn != MapOrientation() {
+      let mend = orientation.followed(by: turn).parameters
+      mends.append(mend.isEmpty ? "leaving out \(orientation.parameters)" : mend)
+    }
+    return "the maps fit their stations better "
+      + (turn.transposes
+        ? "when they are transposed" : turn != MapOrientation() ? "when they are mirrored" : "with other coordinates")
+      + " (correlation of power and distance \(Self.text(least)) against \(Self.text(mean(0))) as they lie): "
+      + mends.joined(separator: " or ") + " would mend it"
   }
 
   private static func text(_ value: Double) -> String { String(format: "%.3g", value) }

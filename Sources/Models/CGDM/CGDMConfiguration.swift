@@ -11,6 +11,8 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
   public var channels = 1
   /// Channels that the network is conditioned on; nil: as many as `channels`, the upsampled coarse map in each.
   public var conditionChannels: Int?
+  /// Planes of further layers that the network is conditioned on: as many as `data.conditions` has, no key of its own.
+  var layers = 0
   /// Pixels on a side that enter and leave the network as channels of one place (space to depth): the first stage
   /// works on a grid so many times coarser, with as many times squared more to say about each place.
   public var patch = 1
@@ -78,10 +80,12 @@ public struct CGDMConfiguration: ConfigurationSection, Equatable {
     }
   }
 
+  /// What the sides of its first stage are multiples of.
+  public var coarsestStep: Int { 1 << (multipliers.count - 1) }
   /// Rows and columns of the first stage.
   public var networkSize: Int { imageSize / patch }
   /// Channels of the condition at a place of the first stage.
-  public var conditionWidth: Int { patch * patch * (conditionChannels ?? channels) }
+  public var conditionWidth: Int { patch * patch * ((conditionChannels ?? channels) + layers) }
   /// Channels of the map at a place of the first stage.
   public var mapWidth: Int { patch * patch * channels }
 }

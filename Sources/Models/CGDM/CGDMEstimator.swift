@@ -23,6 +23,8 @@ final class CGDMEstimator: Estimator {
   private let ranksOnNode: Int
   /// How the network is shown each map: direct estimates are averaged over all, draws take turns.
   private let views: [GridSymmetry]
+  /// Places on a side of the windows that the network is asked in; nil: about the whole map.
+  private let window: Int?
   private var prepared: PreparedWeights?
   /// Draws maps.
   private let driver: SamplingDriver
@@ -49,16 +51,16 @@ final class CGDMEstimator: Estimator {
     model = run.model
     path = run.path
     magnification = grid.magnification
-    let factor = section.model.patch << (section.model.multipliers.count - 1)
-    guard grid.rows % factor == 0, grid.columns % factor == 0 else {
+    window = try Self.window(request.tiling, section.model)
+    guard min(grid.rows, grid.columns) >= section.model.patch else {
       throw Fault(
-        "the fine map does not fit the network's \(section.model.multipliers.count) stages",
-        at: geometry.place, expected: "rows and columns that are multiples of \(factor)",
-        found: "\(grid.rows)x\(grid.columns)")
+        "the fine map is too small for the network", at: geometry.place,
+        expected: "\(section.model.patch) rows and columns at least", found: "\(grid.rows)x\(grid.columns)")
     }
     conditioner = try MapConditioner(
       section.data, layout: section.layout(rows: grid.rows, columns: grid.columns),
-      magnifications: [grid.magnification], normaliser: run.state.normaliser(), area: geometry.area)
+      magnifications: [grid.magnification], normaliser: run.state.normaliser(), area: geometry.area,
+      conditions: run.state.conditions())
     views = request.usesSymmetries ? GridSymmetry.allCases : [.identity]
     guard !request.usesSymmetries || section.data.symmetries else {
       throw Fault(
@@ -68,8 +70,43 @@ final class CGDMEstimator: Estimator {
     (driver, direct) = try Self.drivers(request, run)
   }
 
+  /// Places on a side of the windows.
+  private static func window(_ tiling: SamplingRequest.Tiling?, _ model: CGDMConfiguration) throws -> Int? {
+    switch tiling {
+    case nil: return model.networkSize
+    case .whole: return nil
+    case .windows(let side):
+      let factor = model.patch * model.coarsestStep
+      guard side % factor == 0 else {
+        throw Fault(
+          "the network cannot be asked in such windows", at: "`tile`", expected: "a multiple of \(factor)",
+          found: "\(side)")
+      }
+      return side / model.patch
+    }
+  }
+
+  /// How a grid of places is divided.
+  private func plan(_ layout: NetworkLayout) -> TilePlan {
+    TilePlan(
+      rows: layout.placeRows, columns: layout.placeColumns, size: window, step: model.configuration.coarsestStep)
+  }
+
+  var windowBorders: (rows: [Int], columns: [Int]) {
+    let plan = plan(conditioner.layout), patch = model.configuration.patch
+    func borders(_ starts: [Int], _ side: Int, _ extent: Int) -> [Int] {
+      Set(starts + starts.map { $0 + side }).filter { $0 > 0 && $0 < extent }.map { $0 * patch }.sorted()
+    }
+    return (
+      borders(plan.tiles.map(\.row), plan.tileRows, plan.rows),
+      borders(plan.tiles.map(\.column), plan.tileColumns, plan.columns)
+    )
+  }
+
   func describe(_ record: inout ReconstructionRecord) {
     let isDrawn = request.drawCount > 0
+    let plan = plan(conditioner.layout)
+    record.tile = plan.tiles.count > 1 ? plan.tileRows * model.configuration.patch : nil
     record.model = path
     record.sampler = isDrawn ? Self.sampler(request).rawValue : "direct"
     record.steps = isDrawn ? driver.sampler.timesteps.count : 1
@@ -166,23 +203,13 @@ final class CGDMEstimator: Estimator {
     let size = [layout.placeRows, layout.placeColumns]
     let start = engine.tensor([samples.count] + size + [width], conditioned.flatMap(\.start))
     let state = engine.tensor(start.shape)
-    let schedule = driver.schedule
+    let schedule = driver.schedule, plan = plan(layout)
     try driver.sample(
       samples, draw: draw, coarse: UnsafeBufferPointer(start: start.base, count: start.count),
       into: UnsafeMutableBufferPointer(start: state.base, count: state.count), threads: engine.threads
     ) { noisy, timestep, output in
-      let tape = Tape(engine: engine, prepared: prepared)
-      let input = engine.tensor([samples.count] + size + [model.configuration.conditionWidth + width])
-      let each = layout.places * width
-      engine.threads.run(samples.count) { n, _ in
-        NetworkInput.fill(
-          input.sample(n), condition: conditioned[n].condition,
-          state: UnsafeBufferPointer(rebasing: noisy[n * each..<(n + 1) * each]),
-          isInformative: schedule.alphaBar[timestep] > 0, places: layout.places)
-      }
-      let timesteps = [Float](repeating: Float(timestep), count: samples.count)
-      let estimate = model(tape.constant(input), timesteps: timesteps, tape)
-      output.baseAddress?.update(from: estimate.value.base, count: output.count)
+      let isInformative = schedule.alphaBar[timestep] > 0
+      try ask(conditioned, noisy, timestep, plan, isInformative: isInformative, into: output)
       // Every step of every map asks the same network. How much room there is for its transformed weights shows when
       // all other memory is taken: after one evaluation.
       let evaluations = driver.sampler.timesteps.count * max(request.drawCount, views.count)
@@ -192,6 +219,65 @@ final class CGDMEstimator: Estimator {
     }
     return conditioned.enumerated().map { place, map in
       map.decibels(UnsafeBufferPointer(start: state.sample(place), count: layout.places * width))
+    }
+  }
+
+  /// The network's answer to the states of some maps, window by window.
+  ///
+  /// - Parameters:
+  ///   - conditioned: the maps.
+  ///   - states: theirs, `[map, places, mapWidth]`.
+  ///   - timestep: of all.
+  ///   - plan: how the places are divided.
+  ///   - isInformative: whether anything of a map is left in its state.
+  ///   - output: receives `[map, places, mapWidth]`.
+  private func ask(
+    _ conditioned: [ConditionedMap], _ states: UnsafeBufferPointer<Float>, _ timestep: Int, _ plan: TilePlan,
+    isInformative: Bool, into output: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let width = model.configuration.mapWidth, before = model.configuration.conditionWidth
+    let each = plan.rows * plan.columns * width
+    // Windows of all maps, as many at a time as there are maps: memory does not grow with a map's size.
+    let windows = conditioned.indices.flatMap { map in plan.tiles.map { (map: map, tile: $0) } }
+    if !plan.isWhole { output.update(repeating: 0) }
+    for first in stride(from: 0, to: windows.count, by: max(1, conditioned.count)) {
+      let some = windows[first..<min(windows.count, first + max(1, conditioned.count))]
+      let tape = Tape(engine: engine, prepared: prepared)
+      let input = engine.tensor([some.count, plan.tileRows, plan.tileColumns, before + width])
+      engine.threads.run(some.count) { n, _ in
+        let (map, tile) = windows[first + n]
+        let own = UnsafeBufferPointer(rebasing: states[map * each..<(map + 1) * each])
+        let target = input.sample(n)
+        conditioned[map].condition.withUnsafeBufferPointer {
+          plan.gather(tile, $0, width: before, into: target, stride: before + width)
+        }
+        if isInformative {
+          plan.gather(tile, own, width: width, into: target + before, stride: before + width)
+        } else {
+          // As in training: noise of which nothing is the map's would only have to be ignored.
+          for place in 0..<plan.tileRows * plan.tileColumns {
+            (target + place * (before + width) + before).update(repeating: 0, count: width)
+          }
+        }
+      }
+      let timesteps = [Float](repeating: Float(timestep), count: some.count)
+      let answer = model(tape.constant(input), timesteps: timesteps, tape).value
+      guard !plan.isWhole else {
+        (output.baseAddress! + first * each).update(from: answer.base, count: some.count * each)
+        continue
+      }
+      // In order, whatever the threads: sums of floats depend on it.
+      for (n, window) in some.enumerated() {
+        let own = UnsafeMutableBufferPointer(rebasing: output[window.map * each..<(window.map + 1) * each])
+        plan.add(window.tile, answer.sample(n), width: width, to: own)
+      }
+    }
+    guard !plan.isWhole else { return }
+    let scale = plan.scale
+    for map in conditioned.indices {
+      for place in scale.indices {
+        for index in 0..<width { output[map * each + place * width + index] *= scale[place] }
+      }
     }
   }
 }

@@ -11,9 +11,9 @@ import Tensors
 /// The sections of CGDM's configuration.
 public struct CGDMSection: ConfigurationSection, Equatable {
   /// The network.
-  public var model = CGDMConfiguration()
+  public var model = CGDMConfiguration() { didSet { model.layers = data.conditions.count } }
   /// How maps become what the network sees.
-  public var data = GridSection()
+  public var data = GridSection() { didSet { model.layers = data.conditions.count } }
   /// The diffusion process and how it is sampled.
   public var diffusion = DiffusionSection()
   /// What a student learns from its teacher.

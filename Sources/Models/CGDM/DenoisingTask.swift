@@ -23,8 +23,9 @@ public struct DenoisingTask: TrainingTask {
   public init(
     _ model: CGDM, _ configuration: RunConfiguration<CGDMFamily>, _ context: TaskContext, teacher: CGDM? = nil
   ) throws {
-    let size = model.configuration.imageSize
-    try context.data.requireShape(rows: size, columns: size, key: "model.image_size")
+    let structure = model.configuration
+    try context.data.requireWindows(
+      of: structure.imageSize, step: structure.patch * structure.coarsestStep, key: "model.image_size")
     source = try GridSamples(
       context.data, configuration.own.data, layout: configuration.own.layout(), communicator: context.communicator)
     let loss = try DenoisingLoss(model: model, configuration: configuration, engine: context.engine)

@@ -52,6 +52,17 @@ h5("empty_units.h5", power=(gain, {"units": "", "long_name": ""}))
 h5("numeric_units.h5", power=(gain, {"units": 1.0}))
 h5("fill_unmarked.h5", power=(holes(gain, -9999), {}))
 
+h5("other_names.h5", power=(holes(gain, -199), {"Units": "dBm", "NODATA_value": -199.0}))
+with h5py.File("unwritten.h5", "w", libver=("earliest", "v110")) as file:  # as netCDF leaves what nobody wrote
+    array = file.create_dataset("power", gain.shape, "i2", fillvalue=-32767, track_times=False)
+    array.attrs["scale_factor"], array.attrs["add_offset"] = 0.002, -60.0
+    for block in np.ndindex(3, 4, 3):
+        place = (block[0], slice(2 * block[1], 2 * block[1] + 2), slice(2 * block[2], 2 * block[2] + 2))
+        if block[1:] != (1, 1):
+            array[place] = np.round((gain[place] + 60) / 0.002).astype("i2")
+np.save("lone.npy", holes(gain, 0))
+np.save("hundredths.npy", np.round(gain * 100).astype("i2"))
+
 # Masks.
 h5("boolean.h5", power=gain, outdoor=~hole, buildings=building)
 h5("classes.h5", power=gain, land=np.where(hole, 2, 1).astype("u1") * (x > 0))
@@ -115,6 +126,36 @@ np.save("stations_yx.npy", stations[:, [1, 0, 2]])
 np.save("stations_degrees.npy", np.array([[52.52001, 13.40501], [52.52002, 13.40502], [52.52004, 13.40503]]))
 np.save("stations_of_one.npy", stations[:1])
 
+
+
+def scaled(name, axes, **arrays):
+    """Arrays with dimension scales, as netCDF-4 and xarray write them; an axis without lines is a dimension alone."""
+    with h5py.File(name, "w", libver=("earliest", "v110")) as file:
+        for axis, (extent, lines, units) in axes.items():
+            if lines is None:
+                scale = file.create_dataset(axis, (extent,), "f4", track_times=False)
+                scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{extent:10}")
+                continue
+            scale = file.create_dataset(axis, data=lines, track_times=False)
+            scale.make_scale(axis)
+            if units:
+                scale.attrs["units"] = units
+        for key, (names, data) in arrays.items():
+            array = file.create_dataset(key, data=data, track_times=False)
+            for number, axis in enumerate(names):
+                array.dims[number].attach_scale(file[axis])
+
+
+east, north = 0.005 * np.arange(6), 0.005 * np.arange(8)
+scaled("scales_nxy.h5", {"map": (3, None, None), "Easting": (6, east + 0.1, "km"), "Northing": (8, north + 0.2, "km")},
+       power=(["map", "Easting", "Northing"], gain.transpose(0, 2, 1)))
+scaled("scales_xyn.h5", {"map": (3, None, None), "x": (6, None, None), "y": (8, None, None)},
+       power=(["x", "y", "map"], gain.transpose(2, 1, 0)))
+scaled("scales_degrees.h5", {"lat": (8, 52.5 + 1e-5 * np.arange(8), "degrees_north"), "lon": (6, 13.4 + 1e-5 * np.arange(6), "degrees_east")},
+       power=(["lat", "lon"], gain[0]))
+scaled("scales_north_up.h5", {"y": (8, north[::-1] * 1000, "m"), "x": (6, east * 1000, "m")},
+       power=(["y", "x"], gain[0, ::-1]), outdoor=(["y", "x"], ~building[::-1]), bare=([], ~building[::-1]))
+
 # Shape.
 np.save("channel.npy", gain[:, None])
 np.save("one_picture.npy", gain[0][:, :, None])
@@ -123,6 +164,19 @@ os.makedirs("mixed_sizes", exist_ok=True)
 for number, size in enumerate([(6, 8), (6, 8), (4, 4)]):
     Image.fromarray(np.full(size[::-1], 100, "u1")).save(f"mixed_sizes/{number}.png")
 np.save("all_holes.npy", np.where(sample == 1, np.nan, gain).astype("f4"))
+
+np.save("parts.npy", np.stack([10 ** (gain / 20), 0 * gain], -1).astype("f4"))
+h5("real_part.h5", power=(10 ** (gain / 20) * np.cos(sample + y)).astype("f4"))
+np.save("unit_range.npy", ((gain + 100) / 100).astype("f4"))
+np.save("grey_levels.npy", np.round((gain + 100) * 2.55 / 0.5).astype("u1"))
+os.makedirs("low_levels", exist_ok=True)
+for number in range(3):
+    Image.fromarray(np.round(gain[number] + 100).astype("u2")).save(f"low_levels/{number}.png")
+with h5py.File("one_map_each.h5", "w", libver=("earliest", "v110")) as file:
+    for number in range(3):
+        file.create_dataset(f"map{number}", data=gain[number], track_times=False)
+with h5py.File("grouped.h5", "w", libver=("earliest", "v110")) as file:
+    file.create_group("run").create_dataset("power", data=gain, track_times=False)
 
 # Element types and filters.
 np.save("half.npy", gain.astype("f2"))
