@@ -7,20 +7,8 @@ import TestSupport
 
 /// Files that could be taken for something else than they are (`Fixtures/brought/make.py`): what they say is listened to,
 /// and what they do not say is asked for, or told.
-@Suite struct BroughtDoubtsTests {
+@Suite struct BroughtDoubtsTests: BroughtFiles {
   let scratch = Scratch()
-
-  private func brought(_ name: String) -> String { fixture("brought/\(name)") }
-
-  private func bring(_ path: String, _ change: (inout ImportOptions) -> Void = { _ in }) throws -> ImportedMaps {
-    var options = ImportOptions()
-    change(&options)
-    return try ImportedMaps(path: path.hasPrefix("/") ? path : brought(path), options: options)
-  }
-
-  private func refusal(_ path: String, _ change: @escaping (inout ImportOptions) -> Void = { _ in }) -> Fault? {
-    fault { _ = try bring(path, change).read(0..<1) }
-  }
 
   private func report(_ path: String, _ change: (inout ImportOptions) -> Void = { _ in }) throws -> ImportReport {
     var options = ImportOptions()
@@ -30,13 +18,6 @@ import TestSupport
       communicator: try Communicator.world(), overwrite: true
     ).report
   }
-
-  /// What all files show unless their name says otherwise [dB].
-  private func truth(_ sample: Int, _ row: Int, _ column: Int) -> Float {
-    -60 - 3 * Float(sample) - Float(row) - 0.5 * Float(column)
-  }
-
-  private func isHole(_ row: Int, _ column: Int) -> Bool { (2..<4).contains(row) && (1..<3).contains(column) }
 
   /// The greatest error over valid places, and how many are not.
   private func compare(_ maps: ImportedMaps) throws -> (error: Float, invalid: Int) {

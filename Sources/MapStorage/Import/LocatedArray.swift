@@ -1,6 +1,6 @@
 import Essentials
 
-/// An array with the axes that its file gives it: dimension scales, as netCDF-4 and xarray write them, or arrays x and y
+/// An array with the axes that its file gives it: dimension scales of HDF5, as netCDF-4 and xarray write them, or arrays x and y
 /// beside it.
 struct LocatedArray: MapSource {
   private let array: any MapSource
@@ -8,6 +8,20 @@ struct LocatedArray: MapSource {
 
   var place: String { array.place }
   var shape: [Int] { array.shape }
+
+  private init(array: any MapSource, facts: ArrayFacts) { (self.array, self.facts) = (array, facts) }
+
+  /// An array whose last two axes are y and x.
+  ///
+  /// - Parameters:
+  ///   - array: the array.
+  ///   - x: the lines of its last axis [m].
+  ///   - y: the lines of the one before [m].
+  init(_ array: any MapSource, x: [Double], y: [Double]) {
+    var facts = array.facts
+    facts.place = ArrayFacts.Place(x: ArrayFacts.Lines(numbers: x), y: ArrayFacts.Lines(numbers: y))
+    self.init(array: array, facts: facts)
+  }
 
   /// Opens an array, and reads where its places lie if the file says so.
   static func open(_ file: StoredFile, _ name: String) throws -> any MapSource {
@@ -35,18 +49,6 @@ struct LocatedArray: MapSource {
     {
       facts.place = ArrayFacts.Place(x: x, y: y)
     }
-    return LocatedArray(array: array, facts: facts)
-  }
-
-  /// An array with arrays x and y beside it, where those are the lines of its last two axes.
-  static func open(_ array: NumPyArray, x: NumPyArray, y: NumPyArray) throws -> any MapSource {
-    let extents = Array(array.shape.suffix(2))
-    guard extents.count == 2, y.shape == [extents[0]], x.shape == [extents[1]], extents.allSatisfy({ $0 > 1 }) else {
-      return array
-    }
-    var facts = array.facts
-    facts.place = ArrayFacts.Place(
-      x: .init(numbers: try x.doubles(rows: 0..<extents[1])), y: .init(numbers: try y.doubles(rows: 0..<extents[0])))
     return LocatedArray(array: array, facts: facts)
   }
 
