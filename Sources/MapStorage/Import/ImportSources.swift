@@ -177,8 +177,12 @@ struct ImportSources {
   /// The maps' array, with the axes that stand beside it.
   private static func located(_ arrays: NamedArrays, _ name: String) throws -> any MapSource {
     let array = try arrays.open(name)
-    guard arrays.has("x"), arrays.has("y") else { return array }
-    return try LocatedArray.open(array, x: arrays.open("x"), y: arrays.open("y"))
+    guard array.shape.count >= 2, arrays.has("x"), arrays.has("y") else { return array }
+    let x = try arrays.open("x"), y = try arrays.open("y")
+    guard x.shape == [array.shape[array.shape.count - 1]], y.shape == [array.shape[array.shape.count - 2]],
+      x.shape[0] > 1, y.shape[0] > 1
+    else { return array }
+    return try LocatedArray(array, x: x.doubles(rows: 0..<x.shape[0]), y: y.doubles(rows: 0..<y.shape[0]))
   }
 }
 
