@@ -69,7 +69,7 @@ struct ImportCommand: ParsableCommand {
     report.notes.map(OptionNames.told).forEach(console.note)
     report.warnings.map(OptionNames.told).forEach(console.warn)
     if communicator.isRoot {
-      print("\(out): \(count) maps of \(description.rows) x \(description.columns), \(description.units)")
+      print("\(out): \(count) map\(count == 1 ? "" : "s") of \(description.rows) x \(description.columns), \(description.units)")
     }
   }
 

@@ -107,6 +107,11 @@ public struct MapConditioner: Sendable {
     condition.withUnsafeMutableBufferPointer { normaliser.normalise($0, range) }
     var target = fine?.map.values
     target?.withUnsafeMutableBufferPointer { normaliser.normalise($0, range, mask: fine?.mask) }
+    if let mask = fine?.mask {
+      // Where a map holds nothing there is nothing to learn: the interpolation is as good an answer as any, and one that the
+      // network can give. A value of its own there would have to be guessed.
+      for place in condition.indices where !mask[place] { target?[place] = condition[place] }
+    }
     let start = layout.pack(condition)
     let packed =
       layers.isEmpty ? start : layout.pack(Array(repeating: condition, count: layout.channels) + layers)

@@ -60,7 +60,7 @@ enum HierarchicalLibrary {
     if reason.contains("lock file") || reason.contains("already open for") {
       return Fault(
         "another process writes the file", at: place, expected: "one that its writer has closed", found: reason,
-        hint: "wait until it has ended; if it has died: h5clear -s FILE")
+        hint: "wait until it has ended; if it has died: h5clear -s \(place)")
     }
     if reason.contains("version number") || reason.contains("version out of bounds") || reason.contains("wrong version")
     {
