@@ -103,7 +103,7 @@ import TestSupport
       fault
         == Fault(
           "no such number of draws", at: "--samples", expected: "--samples 2 or --set sampler.steps=3",
-          found: "`ratio`", hint: "see `ls maps`"))
+          found: "--ratio", hint: "see `ls maps`"))
     #expect(OptionNames.told(Fault("a", at: "odd ` one")).place == "odd ` one")
   }
 }
