@@ -68,7 +68,7 @@ struct ExportCommand: ParsableCommand {
       display.update(step: done)
     }
     progress?.finish()
-    print("\(request.target): \(report.count) maps of \(report.rows) x \(report.columns), \(report.units)")
+    print("\(request.target): \(report.count) map\(report.count == 1 ? "" : "s") of \(report.rows) x \(report.columns), \(report.units)")
     if let range = report.greyRange {
       let stations = exporter.stationTable.map { " --stations \($0)" } ?? ""
       print(
