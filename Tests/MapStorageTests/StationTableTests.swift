@@ -77,6 +77,19 @@ import TestSupport
     #expect(fault?.place.contains(place) == true && fault?.found == found, "\(String(describing: fault))")
   }
 
+  /// Who says of named columns in which order the file has them is not to have them swapped.
+  @Test func orderIsNotSaidTwice() throws {
+    var options = ImportOptions()
+    options.stations = scratch.write("lat,lon\n52.0001,13\n52.0001,13\n", to: "degrees.csv")
+    options.geographicOrigin = SIMD2(52, 13)
+    let maps = scratch.write("maps.npy", numPy(shape: [2, 32, 32]) { -60 - Float($0 % 32) })
+    for coordinates: StationCoordinates? in [nil, .latLon, .lonLat] {
+      options.stationCoordinates = coordinates
+      let station = try #require(try ImportedMaps(path: maps, options: options).read(0..<1)[0].station)
+      #expect(station.x == 0 && abs(station.y - 11.1) < 0.1, "\(String(describing: coordinates))")
+    }
+  }
+
   /// A table beside maps, and environments out of the same file.
   @Test func besideMaps() throws {
     let maps = scratch.write("maps.npy", numPy(shape: [2, 8, 8]) { -60 - Float($0 % 8) })

@@ -12,6 +12,8 @@ struct StationArray {
   private let coordinates: StationCoordinates
   /// Whether somebody said so: the user, or the table's header.
   private let isTold: Bool
+  /// Whether a table's header says which number is which.
+  private let isNamed: Bool
   private let maps: MapArray
   private let area: Area
   private let orientation: MapOrientation
@@ -32,7 +34,10 @@ struct StationArray {
     orientation = maps.orientation
     height = options.stationHeight
     origin = options.geographicOrigin
-    let told = options.stationCoordinates ?? source.facts.coordinates
+    // Columns that have names are in order: who says that latitude stands first means the file, and is not to be swapped.
+    let named = source.facts.coordinates
+    isNamed = named != nil
+    let told = named.map { $0.swapped } == options.stationCoordinates ? named : options.stationCoordinates ?? named
     isTold = told != nil
     coordinates = told ?? .xy
     let shape = source.shape
@@ -77,7 +82,7 @@ struct StationArray {
 
   /// Where they would stand if their numbers were something else than they are taken for.
   func alternatives(_ samples: Range<Int>) throws -> [StationCoordinates: [SIMD3<Float>]] {
-    let others: [StationCoordinates] = isTold ? [coordinates.swapped] : [.yx, .columnRow, .rowColumn]
+    let others: [StationCoordinates] = isNamed ? [] : isTold ? [coordinates.swapped] : [.yx, .columnRow, .rowColumn]
     let values = try numbers(samples), taken = places(values, as: coordinates)
     var alternatives: [StationCoordinates: [SIMD3<Float>]] = [:]
     for other in others {
