@@ -25,9 +25,9 @@ extension BenchCommand {
     var data: String
     @Option(help: "What the run was trained at, pixels on a side: its model.image_size.")
     var window: Int
-    @Option(parsing: .upToNextOption, help: "Sizes, smallest first: 128 128x192 512.")
-    var size: [MapSize]
-    @Option(help: "Maps of each size.")
+    @Option(parsing: .upToNextOption, help: "Sizes of maps, smallest first: 128 128x192 512.")
+    var sizes: [MapSize]
+    @Option(help: "How many maps of each size.")
     var count = 8
     @Option(help: "Fine pixels from one coarse sample to the next.")
     var magnification = 4
@@ -37,8 +37,8 @@ extension BenchCommand {
     var json = false
 
     func validate() throws {
-      guard window > 0, count > 0, !size.isEmpty else {
-        throw ValidationError("--window, --count and --size must be given and at least 1.")
+      guard window > 0, count > 0, !sizes.isEmpty else {
+        throw ValidationError("--window, --count and --sizes must be given and at least 1.")
       }
       try SamplingGrid.validate([magnification])
     }
@@ -54,7 +54,7 @@ extension BenchCommand {
         run: model, weights: sampling.weights, communicator: world, console: console)
       let rows = try TilingTrial.run(
         TilingTrial.Request(
-          dataPath: data, model: trained, sizes: size.map { ($0.rows, $0.columns) }, count: count,
+          dataPath: data, model: trained, sizes: sizes.map { ($0.rows, $0.columns) }, count: count,
           magnification: magnification, sampling: sampling.request, batch: sampling.batch),
         window: window, communicator: world, engine: Engine(threads))
       guard !json else { return print(try JSONValue.encoding(rows, keys: .snakeCase).indented, terminator: "") }

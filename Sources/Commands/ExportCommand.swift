@@ -24,11 +24,11 @@ struct ExportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The file to write, or a folder: NAME/.")
   var out: String
 
-  @Option(help: "A layer in place of the maps: deviation.")
-  var layer: String?
+  @Option(help: ArgumentHelp("The layer to write in place of the maps: deviation.", valueName: "layer"))
+  var maps: String?
 
-  @Option(help: ArgumentHelp("The maps to write. Default: all.", valueName: "0,5,7-9"))
-  var samples: SampleNumbers?
+  @Option(help: ArgumentHelp("Which maps to write, by their numbers. Default: all.", valueName: "0,5,7-9"))
+  var select: SampleNumbers?
 
   @Option(help: "GeoTIFF: the code of the projected coordinate system, in metres, that the maps' x and y belong to.")
   var epsg: Int?
@@ -46,8 +46,8 @@ struct ExportCommand: ParsableCommand {
   func run() throws {
     try Launch.onRoot("export the maps") {
       var request = ExportRequest(source: source, target: out)
-      request.layer = layer
-      request.samples = samples?.numbers
+      request.layer = maps
+      request.samples = select?.numbers
       request.coordinateSystem = epsg
       request.greyRange = pngRange?.range
       request.overwrite = overwrite
@@ -68,7 +68,9 @@ struct ExportCommand: ParsableCommand {
       display.update(step: done)
     }
     progress?.finish()
-    print("\(request.target): \(report.count) map\(report.count == 1 ? "" : "s") of \(report.rows) x \(report.columns), \(report.units)")
+    print(
+      "\(request.target): \(report.count) map\(report.count == 1 ? "" : "s") of \(report.rows) x \(report.columns), \(report.units)"
+    )
     if let range = report.greyRange {
       let stations = exporter.stationTable.map { " --stations \($0)" } ?? ""
       print(

@@ -10,11 +10,11 @@ enum OptionNames {
     "add_offset": "--add-offset", "axes": "--axes", "condition": "--condition", "data": "--data",
     "draws": "--samples", "epsg": "--epsg", "estimate": "--estimate", "eta": "--eta", "flip": "--flip",
     "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
-    "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "layer": "--layer", "limits": "--limits",
+    "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
     "magnification": "--magnification", "maps": "--maps", "no_statistics": "--no-statistics", "nodata": "--nodata",
     "nodata_grey": "--nodata-grey", "origin": "--origin", "picture_range": "--png-range", "prunable": "--prunable",
     "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
-    "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "samples": "--samples",
+    "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "select": "--select",
     "scale_factor": "--scale-factor", "seed": "--seed", "spacing": "--spacing", "split": "--split",
     "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",
     "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
@@ -25,7 +25,7 @@ enum OptionNames {
   /// The same fault in the users' words.
   static func told(_ fault: Fault) -> Fault {
     Fault(
-      told(fault.what), at: told(fault.place), expected: fault.expected.map(told), found: fault.found,
+      told(fault.what), at: told(fault.place), expected: fault.expected.map(told), found: fault.found.map(told),
       hint: fault.hint.map(told))
   }
 

@@ -121,7 +121,7 @@ import Testing
     let trained = try train("run", ranks: 1)
     try #require(trained.code == 0, "\(trained.transcript)")
     let tried = try Command.run([
-      "bench", "tiles", "--model", folder.place("run"), "--data", maps, "--window", "16", "--size", "16", "20x28",
+      "bench", "tiles", "--model", folder.place("run"), "--data", maps, "--window", "16", "--sizes", "16", "20x28",
       "--count", "2", "--steps", "2", "--threads", "1",
     ])
     #expect(tried.code == 0, "\(tried.transcript)")

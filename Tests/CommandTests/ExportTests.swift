@@ -86,12 +86,12 @@ import Testing
     try succeed(words.dropLast() + [again, "--overwrite"])
     #expect(try difference(values(maps), values(again)) <= resolution)
     // A picture of another range beside them.
-    try succeed(["export", maps, "-o", pictures + "odd.png", "--samples", "1"])
+    try succeed(["export", maps, "-o", pictures + "odd.png", "--select", "1"])
     #expect(
       try failure(["import", pictures, "-o", again, "--overwrite"]).contains("say different things of themselves"))
     #expect(try failure(["export", maps, "-o", pictures, "--overwrite"]).contains("odd.png"))
     try FileManager.default.removeItem(atPath: pictures + "odd.png")
-    try succeed(["export", maps, "-o", pictures, "--overwrite", "--samples", "2,0", "--png-range", "0,-255"])
+    try succeed(["export", maps, "-o", pictures, "--overwrite", "--select", "2,0", "--png-range", "0,-255"])
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: pictures).sorted()
         == ["map-0.png", "map-1.png", "range.json", "stations.csv"])
@@ -101,7 +101,7 @@ import Testing
 
   @Test func layersAreWrittenAsTheyAre() throws {
     let file = folder.place("buildings.tif")
-    try succeed(["export", maps, "-o", file, "--layer", "buildings", "--samples", "0-1"])
+    try succeed(["export", maps, "-o", file, "--maps", "buildings", "--select", "0-1"])
     let again = folder.place("again.h5")
     try succeed(["import", file, "-o", again, "--ignore-attributes", "--units", "dB"])
     #expect(try values(again) == (0..<480).map { Float($0 % 2) })
@@ -126,12 +126,12 @@ import Testing
       (["-o", "maps.mat"], "found: .mat"), (["-o", "maps.jpg"], ".h5, .npy, .npz, .png (one map), .tif, or NAME/"),
       (["-o", "maps.png"], "at most 1"), (["-o", "maps.h5x"], "in this format already"),
       (["-o", "no/maps.npy"], "No such file"),
-      (["-o", "a.npy", "--layer", "deviation"], "expected: buildings"),
-      (["-o", "a.npy", "--samples", "1,3"], "found: 3"),
-      (["-o", "a.npz", "--layer", "buildings"], "no --layer"), (["-o", "a.npy", "--epsg", "25832"], "expected: .tif"),
+      (["-o", "a.npy", "--maps", "deviation"], "expected: buildings"),
+      (["-o", "a.npy", "--select", "1,3"], "found: 3"),
+      (["-o", "a.npz", "--maps", "buildings"], "no --maps"), (["-o", "a.npy", "--epsg", "25832"], "expected: .tif"),
       (["-o", "a.tif", "--epsg", "4326"], "a projected coordinate system"),
       (["-o", "a.tif", "--png-range", "-9,0"], "expected: .png"),
-      (["-o", "a.png", "--samples", "0", "--png-range", "-80,-60"], "outside the pictures' range"),
+      (["-o", "a.png", "--select", "0", "--png-range", "-80,-60"], "outside the pictures' range"),
       (["-o", "stations.csv/"], "no folder"),
       (["-o", "maps.npy"], "the file exists"),
     ] {
@@ -140,7 +140,7 @@ import Testing
       let errors = try failure(["export", maps] + arguments)
       #expect(errors.contains(text), "\(arguments): \(errors)")
     }
-    #expect(try Command.run(["export", maps, "-o", folder.place("a.npy"), "--samples", "1,1"]).code == 64)
+    #expect(try Command.run(["export", maps, "-o", folder.place("a.npy"), "--select", "1,1"]).code == 64)
     #expect(folder.contents == ["buildings.npy", "maps.h5", "maps.npy", "stations.csv"])
   }
 

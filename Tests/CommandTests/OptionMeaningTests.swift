@@ -69,6 +69,7 @@ import Testing
     "out": ["rite", "directory"],
     "overwrite": ["Replace"],
     "parameters": ["standard"],  // Whose numbers: the standard's, or those behind QuaDRiGa's maps.
+    "png-range": ["values of black and white", "values of grey levels"],
     "preset": ["configuration to start from", "The model."],
     "samples": ["Draws of"],
     "scenario": ["whether places see the base station", "Whether places see the base station"],
@@ -123,6 +124,8 @@ import Testing
     "evaluate": ["--data a --reconstruction b --out x"],
     "protocol": ["--data a=b --out x"],
     "plan-measurements": ["--data a --out x", "--coarse a --out x", "--out x", "--data a --trial --out x"],
+    "export": ["a.h5 --out x.png"],
+    "bench tiles": ["--model r --data a --window 16 --sizes 16"],
     "inspect model": [""], "inspect complexity": [""], "inspect run": ["r"], "config": [""],
     "inspect data": ["a.h5", "a.h5 --pathloss uma", "a.h5 --pathloss uma --scenario nlos"],
   ]
@@ -130,6 +133,7 @@ import Testing
   /// Values for options that do not list theirs: numbers, pairs, sizes, names.
   private static let samples = [
     "7", "0.7", "2.5", "-147,-47", "2,3", "4x2", "a=b", "training.steps=7", "uma", "nlos", "small", "coherent_power",
+    "xyn", "y",
     "x.h5",
   ]
 

@@ -43,7 +43,7 @@ public struct MapExporter {
           ? "no layer at all" : reader.description.layers.map(\.name).joined(separator: ", "))
     }
     if request.layer != nil, format == .archive {
-      throw Fault("an archive takes all layers", at: request.target, expected: "no `layer`", found: request.layer)
+      throw Fault("an archive takes all layers", at: request.target, expected: "no `maps`", found: request.layer)
     }
     if let code = request.coordinateSystem {
       guard format == .raster else {
