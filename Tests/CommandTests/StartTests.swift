@@ -86,7 +86,7 @@ import Testing
     try expectBothFail(begin("new") + ["--initial-weights", maps], "maps.h5")
     try expectBothFail(
       begin("new", "model.base_channels=16") + ["--initial-weights", weights], "model.safetensors", "expected: ")
-    try expectBothFail(begin("new", "model.image_size=32"), "do not fit the network")
+    try expectBothFail(begin("new", "model.image_size=32"), "smaller than what the network is trained at")
   }
 
   /// As root the modes of files say nothing; a read-only file system does.

@@ -81,6 +81,21 @@ import Testing
       magnifications: [2, 4], upsampling: .bicubic, normaliser: Normaliser(), area: Area())
   }
 
+  /// A value of its own at holes would have to be guessed: a network that cannot know where they are learns nothing else.
+  @Test func holesAreAnsweredByTheInterpolation() throws {
+    let flags = (0..<256).map { $0 / 16 < 5 || $0 % 16 != 7 }
+    let fine = StationMap(Self.map, mask: Mask(flags), at: "map")
+    let seen = try Self.plain.condition(fine, magnification: 4, training: true)
+    let target = try #require(seen.target)
+    let whole = try #require(
+      try Self.plain.condition(StationMap(Self.map, at: "map"), magnification: 4, training: true).target)
+    for place in 0..<256 {
+      if !flags[place] { #expect(target[place] == seen.condition[place] && target[place] != 0) }
+      // Columns 7 hold no sample: elsewhere nothing has changed.
+      if flags[place] { #expect(target[place] == whole[place]) }
+    }
+  }
+
   @Test(arguments: [1, 2], [2, 4])
   func theTargetIsWhatBringsTheInterpolationToTheMap(patch: Int, magnification: Int) throws {
     let conditioner = try Self.conditioner(patch)
