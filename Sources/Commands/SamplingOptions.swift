@@ -58,7 +58,8 @@ struct SamplingOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Show the network maps that are larger than it was trained at in overlapping windows of so many pixels on a side; whole: \
-      all at once. Default: windows of the size that it was trained at.
+      all at once. Default: windows of the size that it was trained at where all maps have one range (data.normalisation: \
+      dataset), else whole.
       """, valueName: "pixels|whole"))
   var tile: TilingArgument?
 

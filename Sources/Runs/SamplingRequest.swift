@@ -57,7 +57,8 @@ public struct SamplingRequest: Sendable {
   public var keepsDraws = false
   /// Keys the noise; nil for the run's own seed.
   public var seed: UInt64?
-  /// How maps of another size than the network was trained at are divided; nil: larger ones in windows of that size.
+  /// How maps of another size than the network was trained at are divided; nil: larger ones in windows of that
+  /// size where all have one range, else as a whole.
   public var tiling: Tiling?
 
   /// One draw of each map, as the family usually draws.

@@ -79,7 +79,7 @@ import Testing
     #expect(state.contains("\"heights\"") && state.contains("\"deviation\""))
 
     // 20 x 28 by a network of 16 x 16: by windows, the same on any ranks and batches.
-    let model = ["--model", folder.place("whole"), "--steps", "2", "--data", maps, "--split", "all"]
+    let model = ["--model", folder.place("whole"), "--steps", "2", "--data", maps, "--split", "all", "--tile", "16"]
     for (name, ranks, more) in [("one.h5", 1, ["--batch", "5"]), ("two.h5", 2, ["--batch", "1"])] {
       let made = try Command.launch(
         ranks: ranks, ["reconstruct"] + model + more + ["--out", folder.place(name)], patience: 60)

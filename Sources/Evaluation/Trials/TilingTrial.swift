@@ -146,7 +146,7 @@ private struct Trial {
   private func blended(_ map: ChannelFingerprint) throws -> (rows: [Int], columns: [Int]) {
     let grid = try SamplingGrid(rows: map.rows, columns: map.columns, magnification: request.magnification)
     var asked = request.sampling
-    asked.tiling = nil
+    asked.tiling = .windows(window)
     return try request.model.makeEstimator(
       ObservationGeometry(grid: grid, area: area, at: request.dataPath), asked, communicator: communicator,
       engine: engine
@@ -173,7 +173,7 @@ private struct Trial {
     var asked = ReconstructionRequest(input: .dataSet(path: data, split: .all), output: result)
     if case .model = method {
       asked.sampling = request.sampling
-      asked.sampling.tiling = whole ? .whole : nil
+      asked.sampling.tiling = whole ? .whole : .windows(window)
     }
     asked.magnification = request.magnification
     asked.batch = request.batch

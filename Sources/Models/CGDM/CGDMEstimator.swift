@@ -51,7 +51,7 @@ final class CGDMEstimator: Estimator {
     model = run.model
     path = run.path
     magnification = grid.magnification
-    window = try Self.window(request.tiling, section.model)
+    window = try Self.window(request.tiling, section)
     guard min(grid.rows, grid.columns) >= section.model.patch else {
       throw Fault(
         "the fine map is too small for the network", at: geometry.place,
@@ -70,10 +70,14 @@ final class CGDMEstimator: Estimator {
     (driver, direct) = try Self.drivers(request, run)
   }
 
-  /// Places on a side of the windows.
-  private static func window(_ tiling: SamplingRequest.Tiling?, _ model: CGDMConfiguration) throws -> Int? {
+  /// Places on a side of the windows; nil: the whole map.
+  ///
+  /// In training each window has its own range where the coarse map's is normalised: of a larger map's range it would see a
+  /// part only. Measured, the whole map is then the lesser evil.
+  private static func window(_ tiling: SamplingRequest.Tiling?, _ section: CGDMSection) throws -> Int? {
+    let model = section.model
     switch tiling {
-    case nil: return model.networkSize
+    case nil: return section.data.normalisation == .dataset ? model.networkSize : nil
     case .whole: return nil
     case .windows(let side):
       let factor = model.patch * model.coarsestStep
