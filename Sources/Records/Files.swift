@@ -52,15 +52,20 @@ public enum Files {
   /// - Throws: `Fault` when the directory is missing or unwritable or the disk is full, or what `body` throws; then
   ///   nothing is left behind and what was there stays.
   public static func write(to path: String, what: String, _ body: (FileSink) throws -> Void) throws {
+    try put(path, what: what) { temporary in
+      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw systemFault(what, at: path) }
+      defer { close(descriptor) }
+      try body(FileSink(descriptor: descriptor, path: path, what: what))
+      guard fsync(descriptor) == 0 else { throw systemFault(what, at: path) }
+    }
+  }
+
+  /// Gives a file its name once it is whole and on the disk; what was begun goes where it is not.
+  private static func put(_ path: String, what: String, _ make: (_ temporary: String) throws -> Void) throws {
     let temporary = "\(path).\(getpid()).partial"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw systemFault(what, at: path) }
     do {
-      do {
-        defer { close(descriptor) }
-        try body(FileSink(descriptor: descriptor, path: path, what: what))
-        guard fsync(descriptor) == 0 else { throw systemFault(what, at: path) }
-      }
+      try make(temporary)
       guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
     } catch {
       unlink(temporary)
@@ -83,14 +88,9 @@ public enum Files {
   ///   - body: writes the file that it is given the name of.
   /// - Throws: as the other `write`.
   public static func write(to path: String, what: String, by body: (String) throws -> Void) throws {
-    let temporary = "\(path).\(getpid()).partial"
-    do {
+    try put(path, what: what) { temporary in
       try body(temporary)
       try synchronise(temporary, what: what)
-      guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
-    } catch {
-      unlink(temporary)
-      throw error
     }
   }
 

@@ -41,7 +41,7 @@ struct DiskRoom {
     guard code == EOPNOTSUPP || code == ENOSYS else {
       throw Files.systemFault("there is no room for the file", at: target, code: code)
     }
-    try requireSpace(descriptor, bytes)
+    try requireSpace(bytes)
   }
 
   /// The system does not hold blocks that are set aside against the process's limit (ulimit -f), but writes it does.
@@ -54,15 +54,11 @@ struct DiskRoom {
   }
 
   /// For file systems that cannot set room aside: at least look whether there is some.
-  private func requireSpace(_ descriptor: Int32, _ bytes: Int) throws {
-    var system = statvfs()
-    guard fstatvfs(descriptor, &system) == 0 else { return }
-    let free = Int(clamping: system.f_bavail).multipliedReportingOverflow(by: Int(system.f_frsize))
-    guard free.overflow || free.partialValue >= bytes else {
-      throw Fault(
-        "there is no room for the file", at: target, expected: Units.bytes(bytes),
-        found: "\(Units.bytes(free.partialValue)) free", hint: "free some space, or give another place")
-    }
+  private func requireSpace(_ bytes: Int) throws {
+    guard let free = Files.freeBytes(at: path), free < bytes else { return }
+    throw Fault(
+      "there is no room for the file", at: target, expected: Units.bytes(bytes),
+      found: "\(Units.bytes(free)) free", hint: "free some space, or give another place")
   }
 
   /// Waits until the file is on the disk, and gives back what it did not need.

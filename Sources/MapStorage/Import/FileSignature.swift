@@ -11,9 +11,14 @@ struct FileSignature {
 
   private init(_ text: String, _ name: String, _ way: String?) { self.init(Array(text.utf8), name, way) }
 
+  /// A line of Python for the shell.
+  static func python(imports: String, _ statement: String) -> String {
+    "python3 -c \"import \(imports); \(statement)\""
+  }
+
   /// Saves an array with Python.
   static func python(_ module: String, _ array: String) -> String {
-    "python3 -c \"import numpy, \(module); numpy.save('maps.npy', \(array))\""
+    python(imports: "numpy, \(module)", "numpy.save('maps.npy', \(array))")
   }
 
   private static let netCDF = "nccopy -k nc4 IN maps.nc"

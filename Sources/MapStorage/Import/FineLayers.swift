@@ -4,7 +4,7 @@ import Essentials
 /// for all.
 public struct FineLayers {
   private let arrays: [(name: String, array: MapArray)]
-  private let ignoresAttributes: Bool
+  private let options: ImportOptions
 
   /// Opens layers.
   ///
@@ -26,14 +26,11 @@ public struct FineLayers {
         expected: names.isEmpty ? "none" : names.map { "\($0)=SOURCE" }.joined(separator: ", "),
         found: layers.isEmpty ? "none" : layers.map(\.name).joined(separator: ", "))
     }
-    ignoresAttributes = options.ignoresAttributes
+    self.options = options
     arrays = try names.map { name in
       let source = try ImportSources.beside(layers.first { $0.name == name }?.source ?? "")
-      let isOne = source.shape.count { $0 > 1 } <= 2 && count > 1
-      let order = source.facts.isPicture ? nil : options.axes
-      let array = try MapArray(source, order: isOne ? order?.single : order, orientation: options.orientation)
-      guard array.rows == rows, array.columns == columns, array.count == count || array.count == 1 else {
-        throw Fault(
+      let array = try MapArray(beside: source, rows: rows, columns: columns, count: count, options) {
+        Fault(
           "a layer has the wrong shape", at: source.place,
           expected: "\(rows)x\(columns), as the fine maps, one for each of \(count) or one for all",
           found: "\(source.shape)")
@@ -47,8 +44,7 @@ public struct FineLayers {
   /// - Throws: `Fault` for a value that is no finite number.
   public func read(_ sample: Int) throws -> [[Float]] {
     try arrays.map { name, array in
-      let facts = ignoresAttributes ? array.source.facts.bare : array.source.facts
-      let values = facts.unpacked(try array.readForAll(sample..<sample + 1)[0])
+      let values = try array.readLayer(sample..<sample + 1, options)[0]
       try values.withUnsafeBufferPointer {
         try requireFinite($0, samples: ["\(sample)"], columns: array.columns, masks: nil, at: array.source.place)
       }

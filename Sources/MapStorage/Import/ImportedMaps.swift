@@ -60,7 +60,14 @@ public final class ImportedMaps: @unchecked Sendable {
     let area = try Self.area(sources.maps, options)
     self.area = area
     func companion(_ source: any MapSource, _ what: String) throws -> MapArray {
-      try Self.companion(source, of: maps, what, options)
+      try MapArray(
+        beside: source, rows: maps.rows, columns: maps.columns, count: maps.count, options, like: maps
+      ) {
+        let expected =
+          maps.count > 1
+          ? "[\(maps.count), \(maps.rows), \(maps.columns)], or one for all maps" : "\(maps.source.shape)"
+        return Fault("\(what) the wrong shape", at: source.place, expected: expected, found: "\(source.shape)")
+      }
     }
     guard sources.valid == nil || sources.holes == nil else {
       throw Fault("masks are given twice", at: sources.holes?.place ?? path, expected: "either `valid` or `holes`")
@@ -95,23 +102,6 @@ public final class ImportedMaps: @unchecked Sendable {
     return area
   }
 
-  /// Masks and layers: one for each map, or one for all.
-  private static func companion(
-    _ source: any MapSource, of maps: MapArray, _ what: String, _ options: ImportOptions
-  ) throws -> MapArray {
-    // Pictures have no axes to be in another order.
-    let order = source.facts.isPicture ? nil : options.axes
-    let isOne = source.shape.count { $0 > 1 } <= 2 && maps.count > 1
-    let array = try MapArray(
-      source, order: isOne ? order?.single : order, orientation: options.orientation, like: maps)
-    guard array.rows == maps.rows, array.columns == maps.columns, array.count == maps.count || array.count == 1 else {
-      let expected =
-        maps.count > 1 ? "[\(maps.count), \(maps.rows), \(maps.columns)], or one for all maps" : "\(maps.source.shape)"
-      throw Fault("\(what) the wrong shape", at: source.place, expected: expected, found: "\(source.shape)")
-    }
-    return array
-  }
-
   /// Reads maps with all that the file says of them.
   ///
   /// - Parameter samples: which ones.
@@ -124,8 +114,7 @@ public final class ImportedMaps: @unchecked Sendable {
 
   /// The same, keeping count of what was seen.
   func read(_ samples: Range<Int>, _ tally: inout ImportTally) throws -> [StationMap] {
-    let stations = try stationArray?.read(samples), alternatives = try stationArray?.alternatives(samples) ?? [:]
-    let environments = try environments(samples)
+    let stations = try stationArray?.read(samples), environments = try environments(samples)
     let stored = try maps.read(samples), masks = try masks?.read(samples)
     return try samples.enumerated().map { position, sample in
       let name = maps.source.name(ofSample: sample)
@@ -134,21 +123,29 @@ public final class ImportedMaps: @unchecked Sendable {
       let mask = try numbers.decibels(
         &values, mask: masks?[position], transparent: try maps.transparent(sample), columns: columns, sample: name,
         &tally)
-      let map = StationMap(
+      return StationMap(
         ChannelFingerprint(rows: rows, columns: columns, values: values), mask: mask, station: stations?[position],
         environment: environments?[position], at: "\(maps.source.place), sample \(name)")
-      tally.fit.add(map, area, alternatives.mapValues { $0[position] })
-      return map
     }
+  }
+
+  /// Looks at how maps and their stations belong together.
+  ///
+  /// - Parameters:
+  ///   - read: what was read of the samples.
+  ///   - samples: which ones.
+  ///   - fit: is told.
+  func compare(_ read: [StationMap], _ samples: Range<Int>, _ fit: inout StationFit) throws {
+    let alternatives = try stationArray?.alternatives(samples) ?? [:]
+    for (position, map) in read.enumerated() { fit.add(map, area, alternatives.mapValues { $0[position] }) }
   }
 
   /// The layers of samples by their names, as they are, what attributes say of their numbers aside.
   public func layers(_ samples: Range<Int>) throws -> [String: [ChannelFingerprint]] {
     var layers: [String: [ChannelFingerprint]] = [:]
     for (layer, array) in zip(options.layers, layerArrays) {
-      let facts = options.ignoresAttributes ? array.source.facts.bare : array.source.facts
-      layers[layer.name] = try array.readForAll(samples).map { values in
-        ChannelFingerprint(rows: rows, columns: columns, values: facts.unpacked(values))
+      layers[layer.name] = try array.readLayer(samples, options).map { values in
+        ChannelFingerprint(rows: rows, columns: columns, values: values)
       }
     }
     return layers
@@ -172,6 +169,33 @@ public final class ImportedMaps: @unchecked Sendable {
 }
 
 extension MapArray {
+  /// What stands beside maps, such as masks and layers: one for each map, or one for all.
+  ///
+  /// - Parameters:
+  ///   - source: the array.
+  ///   - rows: rows of the maps.
+  ///   - columns: columns of the maps.
+  ///   - count: the number of maps.
+  ///   - options: how rows and columns of files become those of maps.
+  ///   - maps: whose places an array has that does not say where its own lie; nil: it has no such.
+  ///   - misfit: the fault of another shape.
+  init(
+    beside source: any MapSource, rows: Int, columns: Int, count: Int, _ options: ImportOptions,
+    like maps: MapArray? = nil, misfit: () -> Fault
+  ) throws {
+    // Pictures have no axes to be in another order.
+    let order = source.facts.isPicture ? nil : options.axes
+    let isOne = source.shape.count { $0 > 1 } <= 2 && count > 1
+    try self.init(source, order: isOne ? order?.single : order, orientation: options.orientation, like: maps)
+    guard self.rows == rows, self.columns == columns, self.count == count || self.count == 1 else { throw misfit() }
+  }
+
+  /// Reads a layer of samples as it is, what attributes say of its numbers aside.
+  func readLayer(_ samples: Range<Int>, _ options: ImportOptions) throws -> [[Float]] {
+    let facts = options.ignoresAttributes ? source.facts.bare : source.facts
+    return try readForAll(samples).map(facts.unpacked)
+  }
+
   /// Reads the maps of samples where each has its own, and the one where there is one for all.
   func readForAll(_ samples: Range<Int>) throws -> [[Float]] {
     guard count == 1 else { return try read(samples) }

@@ -74,6 +74,7 @@ public enum MapImporter {
   ) throws -> MapBlock? {
     guard !samples.isEmpty else { return nil }
     let maps = try source.read(samples, &tally)
+    try source.compare(maps, samples, &tally.fit)
     return MapBlock(
       first: samples.lowerBound, maps: maps.map(\.map), stations: maps.compactMap(\.station),
       environments: maps.compactMap(\.environment), masks: maps.compactMap(\.mask),

@@ -52,6 +52,23 @@ extension NumPyArray: MapSource {
 
 /// Names in the order that people expect: map2 before map10.
 enum NaturalOrder {
+  /// Files of a folder with one of some endings, in order; the path itself where it is no folder.
+  ///
+  /// - Parameters:
+  ///   - path: the folder.
+  ///   - endings: in small letters: ".png".
+  static func files(at path: String, _ endings: [String]) throws -> [String] {
+    var isFolder = ObjCBool(false)
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      return [path]
+    }
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+      throw Files.systemFault("cannot list the folder", at: path)
+    }
+    return names.filter { name in !name.hasPrefix(".") && endings.contains { name.lowercased().hasSuffix($0) } }
+      .sorted(by: precedes).map { path + "/" + $0 }
+  }
+
   static func precedes(_ left: String, _ right: String) -> Bool {
     let (first, second) = (parts(left), parts(right))
     for (one, other) in zip(first, second) where one != other {

@@ -10,7 +10,8 @@ enum MapText {
     }
     guard let first = lines.first(where: { !$0.isEmpty && !$0.hasPrefix("#") }) else { return load(path, "") }
     if first.hasPrefix("{") || first.hasPrefix("[") {
-      return python("json, numpy", "numpy.save('maps.npy', numpy.array(json.load(open('\(path)'))))")
+      return FileSignature.python(
+        imports: "json, numpy", "numpy.save('maps.npy', numpy.array(json.load(open('\(path)'))))")
     }
     if first.lowercased().hasPrefix("ncols") {
       return "an ASCII grid of Esri: gdal_translate -of GTiff \(path) maps.tif"
@@ -24,18 +25,14 @@ enum MapText {
       (delimiter.map { ", delimiter='\($0 == "\t" ? "\\t" : $0)'" } ?? "") + (hasHeader ? ", skiprows=1" : "")
     guard words.count == 3 else { return "a map as text: " + load(path, options) }
     return "places one by one, as x, y and value: "
-      + python(
-        "numpy as n",
+      + FileSignature.python(
+        imports: "numpy as n",
         "t = n.loadtxt('\(path)'\(options)); x, y = (n.unique(t[:, k], return_inverse=True)[1] for k in (0, 1)); "
           + "m = n.full((y.max() + 1, x.max() + 1), n.nan); m[y, x] = t[:, 2]; n.save('maps.npy', m)")
       + " and then with `nodata` nan"
   }
 
   private static func load(_ path: String, _ options: String) -> String {
-    python("numpy", "numpy.save('maps.npy', numpy.loadtxt('\(path)'\(options)))")
-  }
-
-  private static func python(_ imports: String, _ statement: String) -> String {
-    "python3 -c \"import \(imports); \(statement)\""
+    FileSignature.python(imports: "numpy", "numpy.save('maps.npy', numpy.loadtxt('\(path)'\(options)))")
   }
 }

@@ -27,7 +27,7 @@ final class PictureSource: MapSource {
   ///   - path: a folder of PNG files, or one of them.
   ///   - scale: what grey levels become.
   init(_ path: String, scale: Scale) throws {
-    paths = try Self.pictures(path)
+    paths = try NaturalOrder.files(at: path, [".png"])
     guard let first = paths.first else {
       throw Self.noPictures(path)
     }
@@ -79,18 +79,6 @@ final class PictureSource: MapSource {
     return Fault(
       "the folder has no pictures", at: path, expected: "grey PNG files (*.png)",
       found: common.map { "\($0.value.count) of \($0.key)" } ?? "nothing", hint: hint)
-  }
-
-  private static func pictures(_ path: String) throws -> [String] {
-    var isFolder = ObjCBool(false)
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-      return [path]
-    }
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-      throw Files.systemFault("cannot list the folder", at: path)
-    }
-    return names.filter { $0.lowercased().hasSuffix(".png") && !$0.hasPrefix(".") }
-      .sorted(by: NaturalOrder.precedes).map { path + "/" + $0 }
   }
 
   /// All sizes are told at once, and where the first other one is.

@@ -7,6 +7,7 @@ import Synchronization
 final class TIFFSource: MapSource {
   /// Bands that lie together are unpacked together: so many bytes of them are kept.
   private static let kept = 64 << 20
+  private static let endings = [".tif", ".tiff"]
 
   let place: String
   let shape: [Int]
@@ -37,7 +38,7 @@ final class TIFFSource: MapSource {
   /// - Throws: `Fault` for what is no raster of numbers, or rasters of several sizes or kinds.
   init(_ path: String, greyRange: ImportOptions.GreyRange? = nil) throws {
     place = path
-    let paths = try Self.rasters(path)
+    let paths = try NaturalOrder.files(at: path, Self.endings)
     guard let first = paths.first else { throw Fault("the folder has no rasters", at: path, expected: "*.tif") }
     var maps: [Map] = []
     for path in paths {
@@ -57,28 +58,11 @@ final class TIFFSource: MapSource {
     facts = try Self.facts(page, greyRange, at: path)
   }
 
-  /// TIFF files of a folder, in order; the file itself where it is one.
-  private static func rasters(_ path: String) throws -> [String] {
-    var isFolder = ObjCBool(false)
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-      return [path]
-    }
-    return try files(of: path, [".tif", ".tiff"])
-  }
-
-  private static func files(of folder: String, _ endings: [String]) throws -> [String] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-      throw Files.systemFault("cannot list the folder", at: folder)
-    }
-    return names.filter { name in !name.hasPrefix(".") && endings.contains { name.lowercased().hasSuffix($0) } }
-      .sorted(by: NaturalOrder.precedes).map { folder + "/" + $0 }
-  }
-
   /// Whether a folder holds rasters, and not pictures.
   ///
   /// - Throws: `Fault` where it holds both.
   static func isFolder(_ path: String) throws -> Bool {
-    let rasters = try files(of: path, [".tif", ".tiff"]), pictures = try files(of: path, [".png"])
+    let rasters = try NaturalOrder.files(at: path, endings), pictures = try NaturalOrder.files(at: path, [".png"])
     guard rasters.isEmpty || pictures.isEmpty else {
       throw Fault(
         "the folder holds two kinds of maps", at: path, expected: "PNG or TIFF files",
