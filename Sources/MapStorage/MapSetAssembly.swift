@@ -153,6 +153,7 @@ public final class MapSetAssembly: @unchecked Sendable {
         progress(covered)
       }
       try merged.close()
+      try merged.verify()
       try file.complete(removing: parts.map(\.name) + [AssemblyManifest.name])
     } catch {
       try? file.startOver()

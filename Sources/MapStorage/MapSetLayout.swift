@@ -14,41 +14,46 @@ struct MapSetLayout {
   /// Creates the file, replacing what is there.
   func create() throws {
     try HierarchicalLibrary.serialised {
-      let file = try HierarchicalHandle(
-        H5Fcreate(path, chd_flag_truncate(), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)),
-        "cannot create the file", at: path, close: H5Fclose)
-      try writeRootAttributes(file)
-      try writeAxis(file, "x", lines: (0..<description.columns).map(description.area.x))
-      try writeAxis(file, "y", lines: (0..<description.rows).map(description.area.y))
-      try createMaps(
-        file, MapLayer(name: "maps", longName: description.longName, units: description.units),
-        type: chd_file_float())
-      for layer in description.layers { try createMaps(file, layer, type: chd_file_float()) }
-      if description.hasValid {
-        let layer = MapLayer(name: "valid", longName: "1 where the map is valid", units: "1")
-        try createMaps(file, layer, type: chd_file_uint8())
-      }
-      if description.hasStations {
-        try createList(
-          file, "station", [count, 3], chd_file_float(), units: "m",
-          longName: "position of the station (x, y, z)")
-      }
-      if description.hasEnvironments {
-        try createList(
-          file, "environment", [count], chd_file_int32(), units: "1", longName: "number of the environment")
-      }
-      if description.reconstruction != nil {
-        try createList(
-          file, ReconstructionRecord.indexName, [count], chd_file_int32(), units: "1",
-          longName: "number of the sample in the data")
-      }
-      if description.draws > 0 {
-        let layer = MapLayer(
-          name: ReconstructionRecord.drawsName, longName: "draws of " + description.longName,
-          units: description.units)
-        try createMaps(file, layer, type: chd_file_float(), draws: description.draws)
-      }
-      try check(H5Fflush(file.identifier, H5F_SCOPE_LOCAL), "cannot write the file")
+      let output = try HierarchicalOutput(
+        H5Fcreate(path, chd_flag_truncate(), hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)), "cannot create the file", at: path
+      )
+      try layOut(output)
+      try output.finish()
+    }
+  }
+
+  /// Makes the content of an empty file. Inside `HierarchicalLibrary.serialised`.
+  func layOut(_ file: HierarchicalOutput) throws {
+    try writeRootAttributes(file.file)
+    try writeAxis(file, "x", lines: (0..<description.columns).map(description.area.x))
+    try writeAxis(file, "y", lines: (0..<description.rows).map(description.area.y))
+    try createMaps(
+      file, MapLayer(name: "maps", longName: description.longName, units: description.units),
+      type: chd_file_float())
+    for layer in description.layers { try createMaps(file, layer, type: chd_file_float()) }
+    if description.hasValid {
+      let layer = MapLayer(name: "valid", longName: "1 where the map is valid", units: "1")
+      try createMaps(file, layer, type: chd_file_uint8())
+    }
+    if description.hasStations {
+      try createList(
+        file, "station", [count, 3], chd_file_float(), units: "m",
+        longName: "position of the station (x, y, z)")
+    }
+    if description.hasEnvironments {
+      try createList(
+        file, "environment", [count], chd_file_int32(), units: "1", longName: "number of the environment")
+    }
+    if description.reconstruction != nil {
+      try createList(
+        file, ReconstructionRecord.indexName, [count], chd_file_int32(), units: "1",
+        longName: "number of the sample in the data")
+    }
+    if description.draws > 0 {
+      let layer = MapLayer(
+        name: ReconstructionRecord.drawsName, longName: "draws of " + description.longName,
+        units: description.units)
+      try createMaps(file, layer, type: chd_file_float(), draws: description.draws)
     }
   }
 
@@ -58,6 +63,13 @@ struct MapSetLayout {
 
   private func handle(_ identifier: hid_t, close: @escaping (hid_t) -> herr_t) throws -> HierarchicalHandle {
     try HierarchicalHandle(identifier, "cannot lay out the file", at: path, close: close)
+  }
+
+  /// Of what is written, which is closed with the file.
+  private func keep(_ file: HierarchicalOutput, _ identifier: hid_t, close: @escaping (hid_t) -> herr_t) throws
+    -> HierarchicalHandle
+  {
+    try file.keep(identifier, "cannot lay out the file", at: path, close: close)
   }
 
   private func writeRootAttributes(_ file: HierarchicalHandle) throws {
@@ -92,6 +104,7 @@ struct MapSetLayout {
       var pointer: UnsafePointer<CChar>? = bytes
       try check(H5Awrite(attribute.identifier, type.identifier, &pointer), "cannot write @\(name)")
     }
+    try attribute.close("cannot write @\(name)", at: path)
   }
 
   private func writeNumber(_ object: HierarchicalHandle, _ name: String, _ number: UInt64) throws {
@@ -112,10 +125,11 @@ struct MapSetLayout {
       H5Acreate2(object.identifier, name, type, space.identifier, hid_t(H5P_DEFAULT), hid_t(H5P_DEFAULT)),
       close: H5Aclose)
     try check(H5Awrite(attribute.identifier, memory, value), "cannot write @\(name)")
+    try attribute.close("cannot write @\(name)", at: path)
   }
 
   /// A dimension scale: the grid lines of one axis [m].
-  private func writeAxis(_ file: HierarchicalHandle, _ name: String, lines: [Double]) throws {
+  private func writeAxis(_ file: HierarchicalOutput, _ name: String, lines: [Double]) throws {
     let array = try createList(
       file, name, [lines.count], chd_file_double(), units: "m", longName: "\(name) of the grid lines")
     try check(
@@ -128,7 +142,7 @@ struct MapSetLayout {
   /// A small data set in one piece.
   @discardableResult
   private func createList(
-    _ file: HierarchicalHandle, _ name: String, _ shape: [Int], _ type: hid_t, units: String, longName: String
+    _ file: HierarchicalOutput, _ name: String, _ shape: [Int], _ type: hid_t, units: String, longName: String
   ) throws -> HierarchicalHandle {
     let creation = try handle(H5Pcreate(chd_class_dataset_create()), close: H5Pclose)
     try check(H5Pset_alloc_time(creation.identifier, H5D_ALLOC_TIME_EARLY), "cannot lay out /\(name)")
@@ -137,7 +151,7 @@ struct MapSetLayout {
 
   /// A data set `[sample, y, x]`, or `[sample, draw, y, x]` where there are draws; one sample a chunk, packed and checked.
   private func createMaps(
-    _ file: HierarchicalHandle, _ layer: MapLayer, type: hid_t, draws: Int? = nil
+    _ file: HierarchicalOutput, _ layer: MapLayer, type: hid_t, draws: Int? = nil
   ) throws {
     let row = (draws.map { [$0] } ?? []) + [description.rows, description.columns]
     let creation = try handle(H5Pcreate(chd_class_dataset_create()), close: H5Pclose)
@@ -151,7 +165,8 @@ struct MapSetLayout {
     let array = try create(
       file, layer.name, [count] + row, type, creation, units: layer.units, longName: layer.longName)
     for (axis, name) in [(UInt32(row.count - 1), "y"), (UInt32(row.count), "x")] {
-      let scale = try handle(H5Dopen2(file.identifier, name, hid_t(H5P_DEFAULT)), close: H5Dclose)
+      let scale = try keep(
+        file, H5Dopen2(file.file.identifier, name, hid_t(H5P_DEFAULT)), close: H5Dclose)
       try check(
         H5DSattach_scale(array.identifier, scale.identifier, axis), "cannot attach /\(name) to /\(layer.name)"
       )
@@ -161,16 +176,17 @@ struct MapSetLayout {
   }
 
   private func create(
-    _ file: HierarchicalHandle, _ name: String, _ shape: [Int], _ type: hid_t, _ creation: HierarchicalHandle,
+    _ file: HierarchicalOutput, _ name: String, _ shape: [Int], _ type: hid_t, _ creation: HierarchicalHandle,
     units: String, longName: String
   ) throws -> HierarchicalHandle {
     // A time of creation is no content: it would only tell two equal files apart.
     try check(H5Pset_obj_track_times(creation.identifier, false), "cannot lay out /\(name)")
     var extent = shape.map { hsize_t($0) }
     let space = try handle(H5Screate_simple(Int32(extent.count), &extent, nil), close: H5Sclose)
-    let array = try handle(
+    let array = try keep(
+      file,
       H5Dcreate2(
-        file.identifier, name, type, space.identifier, hid_t(H5P_DEFAULT), creation.identifier,
+        file.file.identifier, name, type, space.identifier, hid_t(H5P_DEFAULT), creation.identifier,
         hid_t(H5P_DEFAULT)),
       close: H5Dclose)
     try writeText(array, "units", units)

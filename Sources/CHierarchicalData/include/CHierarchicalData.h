@@ -27,7 +27,6 @@ hid_t chd_file_uint64(void);
 hid_t chd_file_uint8(void);
 hid_t chd_class_file_access(void);
 hid_t chd_class_dataset_create(void);
-hid_t chd_class_dataset_transfer(void);
 unsigned chd_flag_read_only(void);
 unsigned chd_flag_read_write(void);
 unsigned chd_flag_truncate(void);
@@ -35,11 +34,8 @@ unsigned chd_flag_truncate(void);
 /// A variable-length UTF-8 string type (close it with H5Tclose).
 hid_t chd_string_type(void);
 
-/// Lets a file access list use MPI-IO. `communicator` points to an `MPI_Comm`.
-int chd_set_fapl_mpio(hid_t access, const void *communicator);
-
-/// Makes transfers collective.
-int chd_set_collective(hid_t transfer);
+/// Lets an open file that is given up write into nowhere from here on, so that it can be closed whatever its disk does.
+void chd_divert(hid_t file);
 
 /// What kind of numbers a data set holds: plain little- or big-endian integers of 1 to 8 bytes, or IEEE binary32
 /// and binary64. Anything else (compound, strings, bit fields, odd floats) is `chd_other`.

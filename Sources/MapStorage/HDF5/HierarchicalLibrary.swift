@@ -89,6 +89,7 @@ enum HierarchicalLibrary {
 final class HierarchicalHandle: @unchecked Sendable {
   let identifier: hid_t
   private let function: (hid_t) -> herr_t
+  private var isOpen = true
 
   /// Takes over an identifier; a negative one is a failure.
   init(_ identifier: hid_t, _ what: String, at place: String, close function: @escaping (hid_t) -> herr_t)
@@ -98,5 +99,12 @@ final class HierarchicalHandle: @unchecked Sendable {
     self.function = function
   }
 
-  deinit { HierarchicalLibrary.close(identifier, function) }
+  /// Closes it now, where a failure can be told. Inside `HierarchicalLibrary.serialised`.
+  func close(_ what: String, at place: String) throws {
+    guard isOpen else { return }
+    isOpen = false
+    _ = try HierarchicalLibrary.check(function(identifier), what, at: place)
+  }
+
+  deinit { if isOpen { HierarchicalLibrary.close(identifier, function) } }
 }

@@ -1,6 +1,6 @@
 import CHierarchicalData
 import Essentials
-import MessagePassing
+import Records
 
 /// A data set of a file of maps with one row for each sample.
 struct SampleArray {
@@ -53,73 +53,119 @@ extension MapSetDescription {
 }
 
 /// An open file that `MapSetLayout` has laid out, into which samples are written.
+///
+/// One process writes a file. Other ranks pack their samples into images, files in memory, out of which they are copied.
 final class SampleFile {
+  /// How much an image grows at a time [byte].
+  private static let imageGrowth = 1 << 20
+
   private let path: String
   private let description: MapSetDescription
-  /// Nil for the POSIX driver.
-  private let communicator: Communicator?
-  private var file: HierarchicalHandle?
-  private var handles: [(array: SampleArray, handle: HierarchicalHandle)] = []
+  private let output: HierarchicalOutput
+  private let handles: [(array: SampleArray, handle: HierarchicalHandle)]
+  /// What has been copied into it.
+  private var copied: [Copied] = []
 
-  /// Opens a file; collective where a communicator is given.
+  /// Rows of a data set, with the check sum of their bytes: a chunk's as it is packed, or plain rows.
+  private struct Copied {
+    let array: Int
+    let rows: Range<Int>
+    let sum: UInt64
+  }
+
+  /// Opens a file.
   ///
   /// - Parameters:
   ///   - path: the file.
   ///   - description: what it was laid out for.
-  ///   - communicator: the ranks that write together, or nil for one process alone.
   ///   - readOnly: whether it is only copied from.
-  init(
-    path: String, description: MapSetDescription, communicator: Communicator? = nil, readOnly: Bool = false
-  ) throws {
-    self.path = path
-    self.description = description
-    self.communicator = communicator
-    try HierarchicalLibrary.serialised {
-      let access = try HierarchicalHandle(
-        H5Pcreate(chd_class_file_access()), "cannot open the file", at: path, close: H5Pclose)
-      if let communicator {
-        let status = communicator.withRawCommunicator { chd_set_fapl_mpio(access.identifier, $0) }
-        _ = try HierarchicalLibrary.check(status, "cannot use parallel HDF5", at: path)
-      }
-      let flags = readOnly ? chd_flag_read_only() : chd_flag_read_write()
-      let file = try HierarchicalHandle(
-        H5Fopen(path, flags, access.identifier), "cannot open the file", at: path, close: H5Fclose)
-      self.file = file
-      handles = try description.sampleArrays.map { array in
-        let handle = try HierarchicalHandle(
-          H5Dopen2(file.identifier, array.name, hid_t(H5P_DEFAULT)), "cannot open the data set",
-          at: "\(path):/\(array.name)", close: H5Dclose)
-        return (array, handle)
-      }
+  convenience init(path: String, description: MapSetDescription, readOnly: Bool = false) throws {
+    try self.init(path, description) {
+      try HierarchicalOutput(
+        H5Fopen(path, readOnly ? chd_flag_read_only() : chd_flag_read_write(), hid_t(H5P_DEFAULT)),
+        "cannot open the file", at: path)
     }
   }
 
-  /// Writes a block; collective where the file is, with nil for a rank that has none.
+  /// Opens an image, to be copied from.
   ///
-  /// Every rank calls H5Dwrite for every data set, with an empty selection if it has nothing: filtered collective
-  /// writes hang or fail otherwise.
+  /// - Parameters:
+  ///   - image: as `image` makes it.
+  ///   - path: what to call it in messages.
+  ///   - description: what it was laid out for.
+  convenience init(image: [UInt8], for path: String, description: MapSetDescription) throws {
+    var image = image
+    try self.init(path, description) {
+      try HierarchicalOutput(H5LTopen_file_image(&image, image.count, 0), "cannot open packed samples", at: path)
+    }
+  }
+
+  private init(_ path: String, _ description: MapSetDescription, _ open: () throws -> HierarchicalOutput) throws {
+    self.path = path
+    self.description = description
+    (output, handles) = try HierarchicalLibrary.serialised {
+      let output = try open()
+      let handles = try description.sampleArrays.map { array in
+        let handle = try output.keep(
+          H5Dopen2(output.file.identifier, array.name, hid_t(H5P_DEFAULT)), "cannot open the data set",
+          at: "\(path):/\(array.name)", close: H5Dclose)
+        return (array, handle)
+      }
+      return (output, handles)
+    }
+  }
+
+  /// Packs a block into a file in memory.
+  ///
+  /// - Parameters:
+  ///   - block: samples that fit the description.
+  ///   - description: what the data set holds.
+  ///   - path: the data set's name, for messages.
+  static func image(of block: MapBlock, _ description: MapSetDescription, for path: String) throws -> [UInt8] {
+    try HierarchicalLibrary.serialised {
+      let access = try HierarchicalHandle(
+        H5Pcreate(chd_class_file_access()), "cannot pack samples", at: path, close: H5Pclose)
+      _ = try HierarchicalLibrary.check(
+        H5Pset_fapl_core(access.identifier, imageGrowth, false), "cannot pack samples", at: path)
+      // libhdf5 looks first whether there is a file of this name, and would read it.
+      let name = path + ".partial/packed samples"
+      let output = try HierarchicalOutput(
+        H5Fcreate(name, chd_flag_truncate(), hid_t(H5P_DEFAULT), access.identifier), "cannot pack samples", at: path)
+      try MapSetLayout(path: path, description: description, count: block.maps.count).layOut(output)
+      try SampleFile(path, description) { output }.write(block, at: 0)
+      try output.flush()
+      let size = try HierarchicalLibrary.check(
+        H5Fget_file_image(output.file.identifier, nil, 0), "cannot pack samples", at: path)
+      var image = [UInt8](repeating: 0, count: size)
+      _ = try HierarchicalLibrary.check(
+        H5Fget_file_image(output.file.identifier, &image, size), "cannot pack samples", at: path)
+      return image
+    }
+  }
+
+  /// Writes a block.
   ///
   /// - Parameters:
   ///   - block: samples that fit the description.
   ///   - first: where in the file its first sample goes.
-  func write(_ block: MapBlock?, at first: Int) throws {
+  func write(_ block: MapBlock, at first: Int) throws {
     try HierarchicalLibrary.serialised {
       for (array, handle) in handles {
         let place = "\(path):/\(array.name)"
-        let count = block?.maps.count ?? 0
         func write<Element>(_ values: [Element]) throws {
           try values.withUnsafeBytes {
-            try transfer(handle, array, rows: first..<first + count, at: place, memory: $0.baseAddress, H5Dwrite)
+            try transfer(
+              handle, array, rows: first..<first + block.maps.count, at: place, memory: $0.baseAddress, H5Dwrite)
           }
         }
         switch array.name {
-        case "maps": try write(block?.maps.flatMap(\.values) ?? [])
-        case "valid": try write(block?.masks.flatMap(\.bytes) ?? [])
-        case "station": try write(block?.stations.flatMap { [$0.x, $0.y, $0.z] } ?? [])
-        case "environment": try write(block?.environments ?? [])
-        case ReconstructionRecord.indexName: try write(block?.sampleIndices ?? [])
-        case ReconstructionRecord.drawsName: try write(block?.draws.flatMap { $0.flatMap(\.values) } ?? [])
-        default: try write(block?.layers[array.name]?.flatMap(\.values) ?? [])
+        case "maps": try write(block.maps.flatMap(\.values))
+        case "valid": try write(block.masks.flatMap(\.bytes))
+        case "station": try write(block.stations.flatMap { [$0.x, $0.y, $0.z] })
+        case "environment": try write(block.environments)
+        case ReconstructionRecord.indexName: try write(block.sampleIndices)
+        case ReconstructionRecord.drawsName: try write(block.draws.flatMap { $0.flatMap(\.values) })
+        default: try write(block.layers[array.name]?.flatMap(\.values) ?? [])
         }
       }
     }
@@ -130,27 +176,19 @@ final class SampleFile {
     _ handle: HierarchicalHandle, _ array: SampleArray, rows: Range<Int>, at place: String, memory: Pointer,
     _ move: (hid_t, hid_t, hid_t, hid_t, hid_t, Pointer) -> herr_t
   ) throws {
+    guard !rows.isEmpty else { return }
     let space = try HierarchicalHandle(
       H5Dget_space(handle.identifier), "cannot select samples", at: place, close: H5Sclose)
     var start = [hsize_t](repeating: 0, count: array.row.count + 1)
-    var extent = ([max(rows.count, 1)] + array.row).map { hsize_t($0) }
+    var extent = ([rows.count] + array.row).map { hsize_t($0) }
     start[0] = hsize_t(rows.lowerBound)
     let room = try HierarchicalHandle(
-      H5Screate_simple(Int32(extent.count), &extent, nil), "cannot select samples", at: place, close: H5Sclose
-    )
-    let selected =
-      rows.isEmpty
-      ? min(H5Sselect_none(space.identifier), H5Sselect_none(room.identifier))
-      : H5Sselect_hyperslab(space.identifier, H5S_SELECT_SET, &start, nil, &extent, nil)
-    _ = try HierarchicalLibrary.check(selected, "cannot select samples", at: place)
-    let list = try HierarchicalHandle(
-      H5Pcreate(chd_class_dataset_transfer()), "cannot transfer samples", at: place, close: H5Pclose)
-    if communicator != nil {
-      _ = try HierarchicalLibrary.check(
-        chd_set_collective(list.identifier), "cannot transfer samples", at: place)
-    }
+      H5Screate_simple(Int32(extent.count), &extent, nil), "cannot select samples", at: place, close: H5Sclose)
+    _ = try HierarchicalLibrary.check(
+      H5Sselect_hyperslab(space.identifier, H5S_SELECT_SET, &start, nil, &extent, nil), "cannot select samples",
+      at: place)
     let status = move(
-      handle.identifier, array.type, room.identifier, space.identifier, list.identifier, memory)
+      handle.identifier, array.type, room.identifier, space.identifier, hid_t(H5P_DEFAULT), memory)
     _ = try HierarchicalLibrary.check(status, "cannot transfer the samples", at: place)
   }
 
@@ -164,7 +202,9 @@ final class SampleFile {
   ///   - first: where in this file they go.
   func copy(_ source: SampleFile, rows: Range<Int>, to first: Int) throws {
     try HierarchicalLibrary.serialised {
-      let pairs = zip(handles, source.handles).map { (array: $0.array, own: $0.handle, other: $1.handle) }
+      let pairs = zip(handles, source.handles).enumerated().map { number, pair in
+        (number: number, array: pair.0.array, own: pair.0.handle, other: pair.1.handle)
+      }
       for pair in pairs {
         try source.requireRoom(pair.array, pair.other, upTo: rows.upperBound)
         guard pair.array.isPacked else { continue }
@@ -179,13 +219,16 @@ final class SampleFile {
       var chunk: [UInt8] = []
       for row in rows {
         for pair in pairs where pair.array.isPacked {
-          try Self.copyChunk(
-            from: pair.other, row, to: pair.own, first + row - rows.lowerBound, axes: pair.array.row.count + 1,
-            &chunk, at: "\(source.path):/\(pair.array.name)")
+          let target = first + row - rows.lowerBound
+          let sum = try Self.copyChunk(
+            from: pair.other, row, to: pair.own, target, axes: pair.array.row.count + 1, &chunk,
+            at: "\(source.path):/\(pair.array.name)")
+          copied.append(Copied(array: pair.number, rows: target..<target + 1, sum: sum))
         }
       }
       for pair in pairs where !pair.array.isPacked {
-        try copyRows(source, pair.array, from: pair.other, rows: rows, to: pair.own, first)
+        let sum = try copyRows(source, pair.array, from: pair.other, rows: rows, to: pair.own, first)
+        copied.append(Copied(array: pair.number, rows: first..<first + rows.count, sum: sum))
       }
     }
   }
@@ -226,10 +269,24 @@ final class SampleFile {
     }
   }
 
+  /// The check sum of what was copied.
   private static func copyChunk(
     from source: HierarchicalHandle, _ row: Int, to target: HierarchicalHandle, _ targetRow: Int, axes: Int,
     _ chunk: inout [UInt8], at place: String
-  ) throws {
+  ) throws -> UInt64 {
+    let (length, skipped) = try readChunk(source, row, axes: axes, &chunk, at: place)
+    var offset = [hsize_t](repeating: 0, count: axes)
+    offset[0] = hsize_t(targetRow)
+    _ = try HierarchicalLibrary.check(
+      H5Dwrite_chunk(target.identifier, hid_t(H5P_DEFAULT), skipped, &offset, length, chunk),
+      "cannot write sample \(targetRow)", at: place)
+    return sum(chunk, length)
+  }
+
+  /// Reads a sample as it is packed into the first bytes of `chunk`; how many, and which filters do not hold.
+  private static func readChunk(
+    _ source: HierarchicalHandle, _ row: Int, axes: Int, _ chunk: inout [UInt8], at place: String
+  ) throws -> (length: Int, skipped: UInt32) {
     var offset = [hsize_t](repeating: 0, count: axes)
     offset[0] = hsize_t(row)
     var length: hsize_t = 0
@@ -241,36 +298,70 @@ final class SampleFile {
     _ = try HierarchicalLibrary.check(
       H5Dread_chunk(source.identifier, hid_t(H5P_DEFAULT), &offset, &skipped, &chunk),
       "cannot read sample \(row)", at: place)
-    offset[0] = hsize_t(targetRow)
-    _ = try HierarchicalLibrary.check(
-      H5Dwrite_chunk(target.identifier, hid_t(H5P_DEFAULT), skipped, &offset, Int(length), chunk),
-      "cannot write sample \(targetRow)", at: place)
+    return (Int(length), skipped)
   }
 
+  private static func sum(_ bytes: [UInt8], _ length: Int) -> UInt64 {
+    bytes.withUnsafeBytes { Checksum.value(of: UnsafeRawBufferPointer(rebasing: $0[..<length])) }
+  }
+
+  private func readRows(_ array: SampleArray, _ handle: HierarchicalHandle, _ rows: Range<Int>) throws -> [UInt8] {
+    var values = [UInt8](repeating: 0, count: rows.count * H5Tget_size(array.type) * array.row.reduce(1, *))
+    try values.withUnsafeMutableBytes {
+      try transfer(handle, array, rows: rows, at: "\(path):/\(array.name)", memory: $0.baseAddress, H5Dread)
+    }
+    return values
+  }
+
+  /// The check sum of what was copied.
   private func copyRows(
     _ source: SampleFile, _ array: SampleArray, from other: HierarchicalHandle, rows: Range<Int>,
     to own: HierarchicalHandle, _ first: Int
-  ) throws {
-    var values = [UInt8](repeating: 0, count: rows.count * H5Tget_size(array.type) * array.row.reduce(1, *))
-    try values.withUnsafeMutableBytes {
-      try transfer(
-        other, array, rows: rows, at: "\(source.path):/\(array.name)", memory: $0.baseAddress, H5Dread)
-    }
+  ) throws -> UInt64 {
+    let values = try source.readRows(array, other, rows)
     try values.withUnsafeBytes {
       try transfer(
         own, array, rows: first..<first + rows.count, at: "\(path):/\(array.name)", memory: $0.baseAddress,
         H5Dwrite)
     }
+    return Self.sum(values, values.count)
   }
 
   /// Writes what libhdf5 still holds, and closes the file; explicitly, because what cannot be written shows here.
   func close() throws {
+    try HierarchicalLibrary.serialised { try output.finish() }
+  }
+
+  /// Gives the file up.
+  func abandon() { output.abandon() }
+
+  /// Reads what was copied into the file, which has been closed, and holds it against what it was.
+  ///
+  /// - Throws: `Fault` where the disk gives back something else.
+  func verify() throws {
+    let again = try SampleFile(path: path, description: description, readOnly: true)
     try HierarchicalLibrary.serialised {
-      handles = []
-      guard let file else { return }
-      let status = H5Fflush(file.identifier, H5F_SCOPE_LOCAL)
-      self.file = nil
-      _ = try HierarchicalLibrary.check(status, "cannot end the file", at: path)
+      var chunk: [UInt8] = []
+      for part in copied {
+        let (array, handle) = again.handles[part.array]
+        let place = "\(path):/\(array.name)"
+        let sum: UInt64
+        if array.isPacked {
+          let (length, _) = try Self.readChunk(
+            handle, part.rows.lowerBound, axes: array.row.count + 1, &chunk, at: place)
+          sum = Self.sum(chunk, length)
+        } else {
+          let rows = try again.readRows(array, handle, part.rows)
+          sum = Self.sum(rows, rows.count)
+        }
+        guard sum == part.sum else {
+          throw Fault(
+            "the disk does not give back what was written", at: place, expected: "the same bytes",
+            found: "others in \(part.rows.count == 1 ? "sample" : "samples from") \(part.rows.lowerBound)",
+            hint: "the disk or its connection fails: look at the system's log")
+        }
+      }
     }
+    try again.close()
   }
 }
