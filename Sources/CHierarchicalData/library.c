@@ -10,9 +10,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+static int opened = -1;
+
+// Before MPI starts: else libhdf5 would end itself when MPI ends, as it does when the process ends, and would try once more
+// to write files whose writing failed, out of what it has freed by then.
+__attribute__((constructor)) static void open_early(void) {
+  if (H5dont_atexit() >= 0 && H5open() >= 0) opened = 0;
+}
+
 int chd_start(void) {
-  // A file that could not be written is not tried again when the process ends.
-  if (H5dont_atexit() < 0 || H5open() < 0) return -1;
+  if (opened < 0) return -1;
   if (H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0) return -1;
   if (H5PLset_loading_state(0) < 0) return -1;
   if (chd_register_lzf() < 0) return -1;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /// Starts the library: automatic error printing off, plug-in filters off, external links never followed.
-/// Negative on failure. To be called after MPI_Init where MPI is used at all.
+/// Negative on failure.
 int chd_start(void);
 
 /// Writes the error stack as one line (the deepest cause, then what was asked), and clears it.

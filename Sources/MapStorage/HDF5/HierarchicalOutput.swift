@@ -36,19 +36,20 @@ final class HierarchicalOutput {
 
   /// Writes what libhdf5 still holds, and closes everything.
   ///
-  /// - Throws: `Fault` when anything of it failed; the file is closed all the same.
+  /// - Throws: `Fault` when anything of it failed; then the file is given up.
   func finish() throws {
     guard isOpen else { return }
     do {
       try flush()
       for member in members.reversed() { try member.close("cannot write the file", at: path) }
       members = []
-      try file.close("cannot end the file", at: path)
-      isOpen = false
     } catch {
       abandon()
       throw error
     }
+    isOpen = false
+    // Where this fails, libhdf5 has freed half of what it knows of the file, which is not to be touched again.
+    try file.close("cannot end the file", at: path)
   }
 
   /// Closes everything without writing any more.
