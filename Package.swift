@@ -55,6 +55,8 @@ let package = Package(
     shim("CKernels", ["COpenBLAS"]),
     shim("CRasters", ["CTIFF"]),
     shim("CSignals", []),
+    .target(
+      name: "CYAML", dependencies: [yams], cSettings: strictC + [.define("YAML_DECLARE_STATIC")]),
 
     // Libraries, floor by floor.
     // Floor 1.
@@ -62,7 +64,7 @@ let package = Package(
     library("Computing", ["CKernels"]),
     library("MessagePassing", ["CMessagePassing", "Essentials"]),
     library("Records", ["CSignals", "CXXHash", "Essentials"]),
-    library("Configuration", ["Essentials", "Records", yams]),
+    library("Configuration", ["CYAML", "Essentials", "Records", yams]),
     library("Pictures", ["CImages", "Essentials", "Records"]),
 
     // Floor 2.

@@ -68,7 +68,7 @@ public enum Pruner {
     let notes = request.output + "/scan"
     var lock: RunLock?
     try communicator.onRoot("make the student's directory") {
-      try Files.makeDirectory(notes, what: "cannot make the student's directory")
+      try Files.makeOwnDirectory(notes, what: "cannot make the student's directory")
       lock = try RunLock(directory: notes)
     }
     defer { withExtendedLifetime(lock) {} }

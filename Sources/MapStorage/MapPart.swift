@@ -48,6 +48,8 @@ struct MapPart: Codable, Equatable {
   ) throws -> MapPart {
     let path = "\(directory)/\(unfinishedPrefix)\(rank)-\(getpid()).h5"
     do {
+      // What a killed process of this number has left, or a link.
+      unlink(path)
       let count = block.maps.count
       let bytes = count * description.bytesPerSample + description.tableBytes(count)
       // Twice, since creating the file empties it: first whether there is room at all.

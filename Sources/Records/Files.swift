@@ -53,7 +53,7 @@ public enum Files {
   ///   nothing is left behind and what was there stays.
   public static func write(to path: String, what: String, _ body: (FileSink) throws -> Void) throws {
     try put(path, what: what) { temporary in
-      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      let descriptor = open(temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
       guard descriptor >= 0 else { throw systemFault(what, at: path) }
       defer { close(descriptor) }
       try body(FileSink(descriptor: descriptor, path: path, what: what))
@@ -63,7 +63,11 @@ public enum Files {
 
   /// Gives a file its name once it is whole and on the disk; what was begun goes where it is not.
   private static func put(_ path: String, what: String, _ make: (_ temporary: String) throws -> Void) throws {
-    let temporary = "\(path).\(getpid()).partial"
+    // A name that nobody can foresee, and a file that was not there: else a link of that name would be written through.
+    let temporary = "\(path).\(getpid())-\(String(UInt64.random(in: 0 ... .max), radix: 36))\(partialSuffix)"
+    let made = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    guard made >= 0 else { throw systemFault(what, at: path) }
+    close(made)
     do {
       try make(temporary)
       guard rename(temporary, path) == 0 else { throw systemFault(what, at: path) }
@@ -71,7 +75,11 @@ public enum Files {
       unlink(temporary)
       throw error
     }
+    try synchronise(parentDirectory(of: path), what: what)
   }
+
+  /// How the names of files end that are being written.
+  public static let partialSuffix = ".partial"
 
   /// Writes a whole file out of bytes; otherwise as the other `write`.
   public static func write(_ bytes: some Sequence<UInt8>, to path: String, what: String) throws {
@@ -94,18 +102,43 @@ public enum Files {
     }
   }
 
-  /// Makes a directory, and those that it lies in, where they are missing.
+  /// Makes a directory, and those that it lies in, where they are missing; their names are on the disk then.
   ///
   /// - Throws: `Fault` when the place cannot be written.
   public static func makeDirectory(_ path: String, what: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      if let system, system.domain == NSPOSIXErrorDomain {
-        throw systemFault(what, at: path, code: Int32(system.code))
-      }
-      throw Fault(what, at: path, found: error.localizedDescription, hint: "give another place")
+    if mkdir(path, 0o777) == 0 { return try synchronise(parentDirectory(of: path), what: what) }
+    let code = errno
+    switch code {
+    case ENOENT where parentDirectory(of: path) != path:
+      try makeDirectory(parentDirectory(of: path), what: what)
+      try makeDirectory(path, what: what)
+    case EEXIST:
+      var status = stat()
+      guard stat(path, &status) == 0 else { throw systemFault(what, at: path) }
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw systemFault(what, at: path, code: EEXIST) }
+    default: throw systemFault(what, at: path, code: code)
+    }
+  }
+
+  /// Makes a directory within one that a command works in; a link that has its name is not followed.
+  ///
+  /// - Throws: `Fault` when the place cannot be written, or something else has the name.
+  public static func makeOwnDirectory(_ path: String, what: String) throws {
+    try makeDirectory(path, what: what)
+    try requireOwnDirectory(path, what: what)
+  }
+
+  /// Throws where something that is no directory has the name, such as a link to one.
+  public static func requireOwnDirectory(_ path: String, what: String) throws {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      guard errno == ENOENT else { throw systemFault(what, at: path) }
+      return
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw Fault(
+        what, at: path, expected: "a directory", found: status.st_mode & S_IFMT == S_IFLNK ? "a link" : "no directory",
+        hint: "what lies behind a link may be somebody else's: put the directory itself there")
     }
   }
 
@@ -158,6 +191,7 @@ public enum Files {
       case ENOENT: "check the path; a relative one starts at \(FileManager.default.currentDirectoryPath)"
       case EACCES, EPERM, EROFS: "check the permissions, or give another place"
       case ENOSPC, EDQUOT: "free some space, or give another place"
+      case ELOOP: "a link has this name, and is not written through: remove it"
       default: nil
       }
     return Fault(what, at: place, found: String(cString: strerror(code)), hint: hint)

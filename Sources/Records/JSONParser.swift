@@ -154,7 +154,13 @@ private struct JSONParser {
   private mutating func parseString() throws -> String {
     let start = index
     index += 1
-    var text = [UInt8]()
+    // Most strings are as they stand.
+    var end = index
+    while end < bytes.count, bytes[end] >= 0x20, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\") {
+      end += 1
+    }
+    var text = Array(bytes[index..<end])
+    index = end
     while let byte = current {
       switch byte {
       case UInt8(ascii: "\""):

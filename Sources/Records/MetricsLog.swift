@@ -31,7 +31,7 @@ public final class MetricsLog {
   /// - Throws: `Fault` when the place cannot be written, or a line before the last is damaged.
   public init(path: String, keepingThrough: Int? = nil) throws {
     self.path = path
-    descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Files.systemFault("cannot open the metrics log", at: path) }
     do {
       let (bytes, end) = try Self.kept(path, keepingThrough)

@@ -39,7 +39,7 @@ public final class RunDirectory {
 
   private var checkpoints: String { "\(path)/checkpoints" }
   private let lock: RunLock?
-  static let partialSuffix = ".partial"
+  static let partialSuffix = Files.partialSuffix
   static let replacedSuffix = ".replaced"
 
   private init(path: String, lock: RunLock?) {
@@ -61,7 +61,7 @@ public final class RunDirectory {
   public static func create(at path: String, configuration: String) throws -> RunDirectory {
     let what = "cannot make the run directory"
     try requireCreatable(at: path)
-    try Files.makeDirectory("\(path)/checkpoints", what: what)
+    try Files.makeOwnDirectory("\(path)/checkpoints", what: what)
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     try requireNoRun(at: path, what: what)
     try run.replaceConfiguration(configuration)
@@ -74,7 +74,7 @@ public final class RunDirectory {
   /// - Throws: `Fault` when there is no run, another process works there, or the place cannot be written.
   public static func resume(at path: String) throws -> RunDirectory {
     _ = try requireResumable(at: path)
-    try Files.makeDirectory("\(path)/checkpoints", what: "cannot open the run")
+    try Files.makeOwnDirectory("\(path)/checkpoints", what: "cannot open the run")
     let run = RunDirectory(path: path, lock: try RunLock(directory: path))
     try run.clearLeftovers()
     return run
@@ -191,7 +191,8 @@ public final class RunDirectory {
       let directory = "\(checkpoints)/step-\(step)"
       do {
         let saved = try StateFile.verify(step: step, directory: directory)
-        if !messages.isEmpty, lock != nil { try point(to: step) }
+        // A kill may have come between a checkpoint and what points to it.
+        if lock != nil { try point(to: step) }
         return (saved, messages)
       } catch let fault as Fault {
         let remedy =
@@ -243,6 +244,7 @@ extension RunDirectory {
 
   private static func requireWritable(_ path: String, what: String) throws {
     for directory in [path, "\(path)/checkpoints"] { try Files.requireWritable(directory: directory, what: what) }
+    try Files.requireOwnDirectory("\(path)/checkpoints", what: what)
     try RunLock.requireFree(directory: path)
   }
 
@@ -274,8 +276,9 @@ extension RunDirectory {
   }
 
   private func point(to step: Int) throws {
-    try Files.write(
-      "checkpoints/step-\(step)\n".utf8, to: "\(path)/latest", what: "cannot point to the newest checkpoint")
+    let text = "checkpoints/step-\(step)\n", target = "\(path)/latest", what = "cannot point to the newest checkpoint"
+    if (try? Files.readText(target, limit: 1 << 10, what: what)) == text { return }
+    try Files.write(text.utf8, to: target, what: what)
   }
 
   private func prune(_ retention: CheckpointRetention) throws {

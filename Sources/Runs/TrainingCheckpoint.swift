@@ -1,3 +1,4 @@
+import Essentials
 import Records
 import Tensors
 
@@ -66,6 +67,12 @@ public enum TrainingCheckpoint {
       let moments = try saved.file(player.optimiserFile)
       try ModelFile.read(moments, arena, into: learnt.first, prefix: "first.", allowsOthers: true)
       try ModelFile.read(moments, arena, into: learnt.second, prefix: "second.", allowsOthers: true)
+    }
+    let found = String(hash(players.map(\.player)), radix: 16)
+    guard found == state.weightsHash else {
+      throw Fault(
+        "the weights are others than those that were saved", at: saved.path, expected: "XXH64 \(state.weightsHash)",
+        found: found, hint: "resume from another checkpoint, or another copy of the run")
     }
     return state
   }

@@ -101,26 +101,31 @@ public struct TrainingState: Codable, Equatable, Sendable {
         "the state does not decode", at: "\(place): \(key)", expected: expected,
         found: state[key]?.serialised ?? "nothing")
     }
-    func number(_ key: String) throws -> Int {
-      guard let value = state[key]?.integerValue else { throw wrong(key, "a whole number") }
+    func number(_ key: String, from least: Int) throws -> Int {
+      guard let value = state[key]?.integerValue, value >= least else {
+        throw wrong(key, "a whole number, \(least) at least")
+      }
       return value
     }
     func text(_ key: String) throws -> String {
       guard let value = state[key]?.textValue else { throw wrong(key, "a text") }
       return value
     }
-    step = try number("step")
-    samples = try number("samples")
-    ranks = try number("ranks")
+    step = try number("step", from: 0)
+    guard step == saved.step else { throw wrong("step", "\(saved.step), as the checkpoint's name has it") }
+    samples = try number("samples", from: 0)
+    ranks = try number("ranks", from: 1)
     processor = try text("processor")
     weightsHash = try text("weightsHash")
+    guard UInt64(weightsHash, radix: 16) != nil else { throw wrong("weightsHash", "a hexadecimal number of 64 bits") }
     data = try text("data")
     // Before they were kept one by one there was their joint name, as it was given.
     dataFiles =
       state["dataFiles"]?.arrayValue?.compactMap(\.textValue)
       ?? (FileManager.default.fileExists(atPath: data) ? [data] : data.split(separator: ",").map(String.init))
     guard let record = state["split"]?.serialised,
-      let split = try? JSONDecoder().decode(Split.Record.self, from: Data(record.utf8))
+      let split = try? JSONDecoder().decode(Split.Record.self, from: Data(record.utf8)),
+      split.trainingCount >= 1, split.testCount >= 0
     else { throw wrong("split", "a split's record") }
     self.split = split
     // Before there were several families a normaliser stood in the state itself.

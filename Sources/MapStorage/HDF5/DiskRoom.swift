@@ -23,7 +23,7 @@ struct DiskRoom {
 
   /// Sets room aside for `bytes` more than the file has.
   mutating func reserve(_ bytes: Int) throws {
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw Files.systemFault("cannot write the file", at: path) }
     defer { close(descriptor) }
     var status = stat()
@@ -63,7 +63,7 @@ struct DiskRoom {
 
   /// Waits until the file is on the disk, and gives back what it did not need.
   func settle() throws {
-    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    let descriptor = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { throw Files.systemFault("cannot write the file", at: path) }
     defer { close(descriptor) }
     var status = stat()

@@ -28,11 +28,16 @@ final class PartialFile {
     path = directory + "/maps.h5"
     room = DiskRoom(path: path, target: target)
     try requireFree()
-    guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
-      throw Files.systemFault("cannot write in the directory", at: directory)
+    let what = "cannot write in the directory"
+    let isOurs = mkdir(directory, 0o777) == 0
+    guard isOurs || errno == EEXIST else { throw Files.systemFault(what, at: directory) }
+    do {
+      lock = try Self.openLock(directory, what: what)
+      if isOurs { try Files.synchronise(parentDirectory(of: directory), what: what) }
+    } catch {
+      if isOurs { removeDirectory() }
+      throw error
     }
-    lock = open(directory + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard lock >= 0 else { throw Files.systemFault("cannot write in the directory", at: directory) }
     // A file system without locks says so; then there is nothing to be asked.
     if flock(lock, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       close(lock)
@@ -43,6 +48,19 @@ final class PartialFile {
   }
 
   deinit { release() }
+
+  private static func openLock(_ directory: String, what: String) throws -> Int32 {
+    let folder = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard folder >= 0 else {
+      // What a link is to something else is ENOTDIR here.
+      try Files.requireOwnDirectory(directory, what: what)
+      throw Files.systemFault(what, at: directory)
+    }
+    defer { close(folder) }
+    let lock = openat(folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+    guard lock >= 0 else { throw Files.systemFault(what, at: directory + "/lock") }
+    return lock
+  }
 
   /// Lets go of the directory, with what is in it.
   func release() {
@@ -80,8 +98,7 @@ final class PartialFile {
     try room.settle()
     try requireFree()
     guard rename(path, target) == 0 else { throw Files.systemFault("cannot name the file", at: target) }
-    let parent = URL(fileURLWithPath: target).deletingLastPathComponent().path
-    try Files.synchronise(parent, what: "cannot write the directory")
+    try Files.synchronise(parentDirectory(of: target), what: "cannot write the directory")
     for name in parts { unlink("\(directory)/\(name)") }
     removeDirectory()
   }

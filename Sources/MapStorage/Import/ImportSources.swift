@@ -222,7 +222,8 @@ private struct NamedArrays {
     guard let index = index(of: name) else {
       throw Fault("the archive has no such array", at: "\(path):\(name)", expected: listed)
     }
-    let (content, range) = try archive.open(archive.entries[index])
-    return try NumPyArray(content, range: range, at: "\(path):\(name)")
+    let place = "\(path):\(name)"
+    let (content, range) = try archive.open(archive.entries[index]) { _ = try NumPyHeader($0, size: $1, at: place) }
+    return try NumPyArray(content, range: range, at: place)
   }
 }

@@ -48,6 +48,8 @@ struct NumPyHeader: Equatable {
 
   /// A longer header is none: real ones have some hundred bytes.
   private static let longest = 1 << 16
+  /// A header has no more bytes than these, with what stands before it.
+  static let mostBytes = longest + 12
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
   /// Reads the header of an array.
@@ -58,7 +60,21 @@ struct NumPyHeader: Equatable {
   ///   - end: where in the file it ends: what the header claims must end there.
   ///   - place: the file and array, for messages.
   init(_ file: ByteFile, start: Int, end: Int, at place: String) throws {
-    let preamble = try file.bytes(start..<min(start + 12, end))
+    try self.init(start: start, end: end, at: place, bytes: file.bytes)
+  }
+
+  /// Reads the header of an array of which only the beginning is there.
+  ///
+  /// - Parameters:
+  ///   - beginning: the first `mostBytes` bytes, or all.
+  ///   - size: how many bytes the array has with its header.
+  ///   - place: the file and array, for messages.
+  init(_ beginning: [UInt8], size: Int, at place: String) throws {
+    try self.init(start: 0, end: size, at: place) { Array(beginning[$0]) }
+  }
+
+  private init(start: Int, end: Int, at place: String, bytes: (Range<Int>) throws -> [UInt8]) throws {
+    let preamble = try bytes(start..<min(start + 12, end))
     guard preamble.count >= 10, Array(preamble.prefix(6)) == Self.magic else {
       throw Fault("this is no NumPy array", at: place, expected: "a file that begins with \\x93NUMPY")
     }
@@ -74,7 +90,7 @@ struct NumPyHeader: Equatable {
         "the NumPy header is damaged", at: place, expected: "a header of at most \(Self.longest) bytes",
         found: "\(length)")
     }
-    let text = try file.bytes(start + fixed..<start + fixed + length)
+    let text = try bytes(start + fixed..<start + fixed + length)
     guard let text = String(validating: text, as: UTF8.self) else {
       throw Fault("the NumPy header is damaged", at: place, expected: "text")
     }

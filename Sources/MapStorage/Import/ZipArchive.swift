@@ -1,5 +1,7 @@
 import CZlib
 import Essentials
+import Foundation
+import Records
 
 /// A zip archive as NumPy writes it (`.npz`): entries stored or deflated, with zip64 where NumPy uses it.
 ///
@@ -119,7 +121,14 @@ final class ZipArchive {
 
   /// An entry's content as (a part of) a file: the archive itself where it is stored, a nameless unpacked file where it
   /// is deflated.
-  func open(_ entry: Entry) throws -> (file: ByteFile, range: Range<Int>) {
+  ///
+  /// - Parameters:
+  ///   - entry: which one.
+  ///   - look: is given what an entry begins with before the rest is unpacked, and the size that it claims; throws where
+  ///     that cannot be right.
+  func open(_ entry: Entry, _ look: (_ beginning: [UInt8], _ size: Int) throws -> Void) throws -> (
+    file: ByteFile, range: Range<Int>
+  ) {
     let place = "\(file.path):\(entry.name)"
     let damaged = Self.damaged(place, "an entry that does not lie within the file")
     guard entry.headerOffset <= file.size - 30 else { throw damaged }
@@ -131,6 +140,7 @@ final class ZipArchive {
     switch entry.method {
     case 0:
       guard entry.size == entry.packedSize else { throw damaged }
+      try requireChecksum(entry, from: start, at: place)
       return (file, start..<start + entry.size)
     case 8:
       guard entry.size / Self.largestRatio <= entry.packedSize else {
@@ -139,8 +149,17 @@ final class ZipArchive {
           expected: "at most \(Self.largestRatio) times \(entry.packedSize) bytes",
           found: "\(entry.size) bytes")
       }
+      var beginning: [UInt8]? = []
       let unpacked = try ByteFile(temporaryFor: place) { write in
-        try inflate(entry, from: start, at: place, write)
+        try inflate(entry, from: start, at: place) { bytes in
+          beginning?.append(contentsOf: bytes)
+          if let known = beginning, known.count >= min(NumPyHeader.mostBytes, entry.size) {
+            try look(known, entry.size)
+            try Self.requireRoom(entry.size, at: place)
+            beginning = nil
+          }
+          try write(bytes)
+        }
       }
       return (unpacked, 0..<unpacked.size)
     default:
@@ -148,6 +167,24 @@ final class ZipArchive {
         "the archive's packing is not supported", at: place, expected: "stored or deflated, not encrypted",
         found: "method \(entry.method)", hint: "write it with numpy.savez or numpy.savez_compressed")
     }
+  }
+
+  private static func requireRoom(_ bytes: Int, at place: String) throws {
+    let folder = NSTemporaryDirectory()
+    guard let free = Files.freeBytes(at: folder), free < bytes else { return }
+    throw Fault(
+      "there is no room to unpack the archive", at: place, expected: "\(Units.bytes(bytes)) in \(folder)",
+      found: Units.bytes(free), hint: "give another folder in TMPDIR, or write it with numpy.savez")
+  }
+
+  private func requireChecksum(_ entry: Entry, from start: Int, at place: String) throws {
+    var (done, checksum) = (0, crc32(0, nil, 0))
+    while done < entry.size {
+      let bytes = try file.bytes(start + done..<start + min(done + Self.piece, entry.size))
+      checksum = crc32(checksum, bytes, UInt32(bytes.count))
+      done += bytes.count
+    }
+    guard checksum == entry.checksum else { throw Self.damaged(place, "content that differs from its checksum") }
   }
 
   /// Unpacks an entry piece by piece; size and checksum must be what the directory says.
