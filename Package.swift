@@ -96,7 +96,8 @@ let package = Package(
     library(
       "Runs",
       [
-        "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage", "MessagePassing",
+        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage",
+        "MessagePassing",
         "NeuralNetworks", "Records", "Tensors",
       ]),
 

@@ -25,7 +25,7 @@ public struct BenchmarkSubject {
     multiplyAccumulates = outlines.flatMap(\.layers).total.multiplyAccumulates
     convolutions = outlines.flatMap(\.layers).compactMap(\.convolution)
     makeArena = {
-      let model = try Family.makeModel(configuration, isTrained: true)
+      let model = try Family.makeFittingModel(configuration, isTrained: true)
       return Family.players(model, configuration)[0].arena
     }
     makeTrial = { batch, isTrained, seed, engine in

@@ -14,7 +14,7 @@ struct Student<Family: PrunableFamily> {
   ///   - layers: names of its prunable layers that go.
   init(of trained: TrainedRun<Family>, without layers: Set<String>) throws {
     configuration = try Family.pruned(trained.configuration, without: layers)
-    model = try Family.makeModel(configuration, isTrained: false)
+    model = try Family.makeFittingModel(configuration, isTrained: false)
     let teachers = Family.players(trained.model, trained.configuration)
     for (own, teacher) in zip(Family.players(model, configuration), teachers) {
       let (from, to) = (teacher.arena, own.arena)

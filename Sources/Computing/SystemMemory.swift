@@ -2,14 +2,26 @@ import Foundation
 
 /// How much memory a process can still get.
 public enum SystemMemory {
-  /// What the system has available without swapping, or what this process's control group still allows, whichever is
-  /// less [bytes]; 0 where the system does not say.
+  /// What the system has available without swapping, what this process's control group still allows or what its own
+  /// limit (ulimit -v) leaves, whichever is least [bytes]; 0 where the system does not say.
   public static func availableBytes() -> Int {
     let system = meminfo("MemAvailable") ?? 0
-    return controlGroups().reduce(system) { least, folder in
+    let group = controlGroups().reduce(system) { least, folder in
       guard let room = room(in: folder) else { return least }
       return min(least, room)
     }
+    return min(group, limitLeft() ?? group)
+  }
+
+  /// What the limit on this process's addresses leaves; nil where there is none.
+  private static func limitLeft() -> Int? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != .max,
+      let pages = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ").first,
+      let used = Int(pages)
+    else { return nil }
+    // 1 and not 0, which says that nothing is known.
+    return max(1, Int(clamping: limit.rlim_cur) - used * Int(sysconf(Int32(_SC_PAGESIZE))))
   }
 
   private static func meminfo(_ key: String) -> Int? {

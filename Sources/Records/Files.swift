@@ -106,17 +106,16 @@ public enum Files {
   ///
   /// - Throws: `Fault` when the place cannot be written.
   public static func makeDirectory(_ path: String, what: String) throws {
-    if mkdir(path, 0o777) == 0 { return try synchronise(parentDirectory(of: path), what: what) }
-    let code = errno
-    switch code {
-    case ENOENT where parentDirectory(of: path) != path:
-      try makeDirectory(parentDirectory(of: path), what: what)
-      try makeDirectory(path, what: what)
-    case EEXIST:
-      var status = stat()
-      guard stat(path, &status) == 0 else { throw systemFault(what, at: path) }
-      guard status.st_mode & S_IFMT == S_IFDIR else { throw systemFault(what, at: path, code: EEXIST) }
-    default: throw systemFault(what, at: path, code: code)
+    let parent = parentDirectory(of: path)
+    var code = mkdir(path, 0o777) == 0 ? 0 : errno
+    if code == ENOENT, parent != path {
+      try makeDirectory(parent, what: what)
+      code = mkdir(path, 0o777) == 0 ? 0 : errno
+    }
+    if code == 0 { return try synchronise(parent, what: what) }
+    var status = stat()
+    guard code == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      throw systemFault(what, at: path, code: code)
     }
   }
 

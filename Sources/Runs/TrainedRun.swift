@@ -94,8 +94,11 @@ public struct TrainedRun<Family: ModelFamily>: TrainedModel {
       return FoundRun(yaml: try directory.configuration(), state: try TrainingState(saved), path: saved.path)
     }
     let configuration = try RunConfiguration<Family>.read(run: found.yaml, named: "\(path)/config.resolved.yaml")
+    try communicator.onRoot("look at the weights") {
+      if let step { try Family.requireWeights(in: step, for: configuration) }
+    }
     let model = try communicator.agree("make the networks") {
-      try Family.makeModel(configuration, isTrained: false)
+      try Family.makeFittingModel(configuration, isTrained: false)
     }
     let players = Family.players(model, configuration)
     try communicator.onRoot("read the weights") {

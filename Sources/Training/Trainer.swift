@@ -90,7 +90,7 @@ public final class Trainer<Family: ModelFamily> {
       paths: request.data, rule: configuration.split.rule, repeats: configuration.training.repeats,
       seed: configuration.seed, communicator: communicator)
     model = try communicator.agree("make the networks") {
-      try Family.makeModel(configuration, isTrained: true)
+      try Family.makeFittingModel(configuration, isTrained: true)
     }
     task = try makeTask(
       model, configuration, TaskContext(data: data, communicator: communicator, engine: engine))

@@ -1,6 +1,14 @@
 import Essentials
 
-/// Throws at the first value that is no finite number at a valid place.
+/// No map has a larger value, and no station lies farther away: what has is damaged, and would overflow in sums of squares.
+enum LargestCredible {
+  /// In any unit; gains lie within some hundred dB.
+  static let value: Float = 1e6
+  /// Of a station's coordinate [m]; those of map projections have eight digits at most.
+  static let coordinate: Float = 1e8
+}
+
+/// Throws at the first value that is no finite number, or no credible one, at a valid place.
 ///
 /// - Parameters:
 ///   - values: the maps `[sample, y, x]`.
@@ -16,10 +24,19 @@ func requireFinite(
   for (position, sample) in samples.enumerated() {
     let map = UnsafeBufferPointer(rebasing: values[position * size..<(position + 1) * size])
     // Not finite times zero is not a number: one sum tells of them all.
-    var trace: Float = 0
-    for value in map { trace += value * 0 }
-    if trace == 0 { continue }
-    for index in map.indices where !map[index].isFinite && masks?[position][index] != false {
+    var trace: Float = 0, largest: Float = 0
+    for value in map {
+      trace += value * 0
+      largest = max(largest, abs(value))
+    }
+    if trace == 0, largest <= LargestCredible.value { continue }
+    for index in map.indices where !(abs(map[index]) <= LargestCredible.value) && masks?[position][index] != false {
+      guard !map[index].isFinite else {
+        throw Fault(
+          "a map has a value that no channel has", at: place, expected: "numbers below \(LargestCredible.value)",
+          found: "\(map[index]) in sample \(sample), row \(index / columns), column \(index % columns)",
+          hint: "the file is damaged, or holds something else")
+      }
       throw Fault(
         "a map has a value that is no finite number", at: place,
         expected: "numbers, or a mask of valid places",
