@@ -179,7 +179,7 @@ let package = Package(
       ]),
     tests("GoldenTests", ["ckm"]),
     tests("InterpolationTests", ["Computing", "Essentials", "Interpolation", "TestSupport"]),
-    tests("MapStorageTests", ["Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
+    tests("MapStorageTests", ["CZlib", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
     tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics", "TestSupport"]),
     tests(

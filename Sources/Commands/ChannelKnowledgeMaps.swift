@@ -49,6 +49,7 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      try Ending.requireTold()
     } catch {
       Ending.end(after: error)
     }

@@ -1,10 +1,16 @@
 import ArgumentParser
 import Essentials
-import Foundation
+@preconcurrency import Foundation
 import MessagePassing
+import Records
 
 /// The one place where errors end: the message once, the exit code on every rank, and no rank left waiting.
 enum Ending {
+  /// Throws unless all that was said on standard output has arrived there: on a full disk it would be lost in silence.
+  static func requireTold() throws {
+    guard fflush(stdout) == 0, ferror(stdout) == 0 else { throw Files.systemFault("cannot write the output", at: "standard output") }
+  }
+
   /// Ends the process after what `main` caught.
   static func end(after error: any Error) -> Never {
     // A command that has told what there was to tell, such as a run that saved and stopped.
@@ -21,6 +27,7 @@ enum Ending {
     let message = ChannelKnowledgeMaps.fullMessage(for: error)
     guard !code.isSuccess else {
       if Launch.isRoot { print(message) }
+      do { try requireTold() } catch { fail(with: "\(error)", 1) }
       exit(code.rawValue)
     }
     fail(with: message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message, code.rawValue)
@@ -31,7 +38,7 @@ enum Ending {
     if Launch.size > 1, let world = try? Communicator.world() {
       world.leave(after: Message(text: message), exitCode: code)
     }
-    FileHandle.standardError.write(Data("Error: \(message)\n".utf8))
+    Communicator.printError(message)
     exit(code)
   }
 

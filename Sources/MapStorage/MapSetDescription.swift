@@ -236,6 +236,7 @@ extension MapBlock {
     for mask in masks where mask.count != places {
       throw Fault("a mask has the wrong size", at: path, expected: "\(places)", found: "\(mask.count)")
     }
+    try requireCredible(stations: stations, at: "\(path):/station") { first + $0 }
     for (position, map) in maps.enumerated() {
       try map.values.withUnsafeBufferPointer {
         try requireFinite(

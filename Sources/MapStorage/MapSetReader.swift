@@ -256,13 +256,9 @@ public final class MapSetReader: @unchecked Sendable {
   public func stations(indices: [Int]) throws -> [SIMD3<Float>]? {
     guard let station else { return nil }
     let values = try station.floats(rows: indices)
-    if let wrong = values.firstIndex(where: { !(abs($0) <= LargestCredible.coordinate) }) {
-      throw Fault(
-        "a station lies nowhere", at: station.place,
-        expected: "x, y and z in m, numbers below \(LargestCredible.coordinate)",
-        found: "\(values[wrong]) in sample \(indices[wrong / 3])", hint: "the file is damaged: make it again")
-    }
-    return indices.indices.map { SIMD3(values[3 * $0], values[3 * $0 + 1], values[3 * $0 + 2]) }
+    let stations = indices.indices.map { SIMD3(values[3 * $0], values[3 * $0 + 1], values[3 * $0 + 2]) }
+    try requireCredible(stations: stations, at: station.place) { indices[$0] }
+    return stations
   }
 
   /// The environments of samples, or nil where the data set has none.

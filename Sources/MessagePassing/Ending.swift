@@ -37,7 +37,20 @@ extension Communicator {
     try Communicator(mp_last_words()).allGather(value: message)
   }
 
+  /// Tells an error on standard error; where that cannot be written, there is nobody to tell.
+  public static func printError(_ message: String) {
+    Array("Error: \(message)\n".utf8).withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let wrote = write(STDERR_FILENO, bytes.baseAddress! + done, bytes.count - done)
+        if wrote < 0, errno == EINTR { continue }
+        guard wrote > 0 else { return }
+        done += wrote
+      }
+    }
+  }
+
   private static func print(_ messages: [String]) {
-    for message in messages { FileHandle.standardError.write(Data("Error: \(message)\n".utf8)) }
+    for message in messages { printError(message) }
   }
 }

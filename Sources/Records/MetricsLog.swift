@@ -55,7 +55,7 @@ public final class MetricsLog {
   /// What a log holds, and the length of what stays.
   private static func kept(_ path: String, _ step: Int?) throws -> (bytes: [UInt8], end: Int) {
     let bytes = try Files.read(path, limit: maximumFileSize, what: "cannot read the metrics log")
-    return (bytes, try wholeLines(bytes, path: path) { record in step.map { record.step <= $0 } ?? true })
+    return (bytes, try wholeLines(bytes, path: path, through: step))
   }
 
   /// Appends a line.
@@ -86,31 +86,31 @@ public final class MetricsLog {
   public static func read(_ path: String) throws -> [MetricsRecord] {
     let bytes = try Files.read(path, limit: maximumFileSize, what: "cannot read the metrics log")
     var records = [MetricsRecord]()
-    _ = try wholeLines(bytes, path: path) { record in
-      records.append(record)
-      return true
-    }
+    _ = try wholeLines(bytes, path: path, through: nil) { records.append($0) }
     return records
   }
 
-  /// Hands out the records of whole lines while they are wanted; returns the length of what was wanted.
+  /// Hands out the records of whole lines up to a step; returns the length of their lines.
+  ///
+  /// A crash of the machine may leave rubbish in place of what had not been synced, but only after what had been: so damage
+  /// ends the log where nothing that is wanted comes after it, and is a fault elsewhere.
   private static func wholeLines(
-    _ bytes: [UInt8], path: String, wanting isWanted: (MetricsRecord) -> Bool
+    _ bytes: [UInt8], path: String, through last: Int?, _ take: (MetricsRecord) -> Void = { _ in }
   ) throws -> Int {
     var (start, number) = (0, 0)
+    var damage: (start: Int, error: any Error)?
     while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
       number += 1
-      do {
-        let record = try record(bytes[start..<end], at: "\(path):\(number)")
-        guard isWanted(record) else { break }
-      } catch {
-        // A crash of the machine may leave rubbish, but only at the end.
-        if end + 1 == bytes.count { break }
-        throw error
+      switch Result(catching: { try record(bytes[start..<end], at: "\(path):\(number)") }) {
+      case .failure(let error): damage = damage ?? (start, error)
+      case .success(let record) where last.map { record.step <= $0 } ?? true:
+        if let damage { throw damage.error }
+        take(record)
+      case .success: if damage == nil { return start }
       }
       start = end + 1
     }
-    return start
+    return damage?.start ?? start
   }
 
   private static func record(_ line: ArraySlice<UInt8>, at place: String) throws -> MetricsRecord {

@@ -72,6 +72,9 @@ final class TrainingRecords {
     latest = (step, now)
   }
 
-  func synchronise() throws { try metrics.synchronise() }
+  func synchronise() throws {
+    try metrics.synchronise()
+    try timing.synchronise()
+  }
   func finish() { progress.finish() }
 }

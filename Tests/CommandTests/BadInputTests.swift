@@ -37,6 +37,35 @@ import Testing
     #expect(folder.contents.isEmpty)
   }
 
+  /// What goes to standard output is a result: a full disk there is told. One behind standard error is not a crash.
+  @Test func outputThatCannotBeWritten() throws {
+    func run(_ redirection: String, _ arguments: [String]) throws -> Command.Outcome {
+      try Command.start(
+        ["timeout", "60", "sh", "-c", "exec \"$0\" \"$@\" \(redirection)", Command.program] + arguments)
+    }
+    for arguments in [["config"], ["config", "--help"]] {
+      let lost = try run("> /dev/full", arguments)
+      #expect(lost.code == 1 && lost.errors.contains("standard output"), "\(lost.transcript)")
+    }
+    let silent = try run("2> /dev/full", ["inspect", "data", "nowhere.h5"])
+    #expect(silent.code == 1, "\(silent.transcript)")
+  }
+
+  /// Every key at its greatest: counted, and held against memory, before any of it is taken.
+  @Test func aNetworkThatNoMachineHolds() throws {
+    let greatest = [
+      "model.image_size=4096", "model.channels=16", "model.patch=8", "model.base_channels=1024", "model.blocks=16",
+      "model.multipliers=[256,256,256,256,256,256,256,256,256,256]",
+      "model.attention_resolutions=[512,256,128,64,32,16,8]",
+    ].flatMap { ["--set", $0] }
+    try expectFailure(
+      ["train"] + greatest + [
+        "--data", Command.fixtures + "/maps/layout.h5", "--out", folder.place("run"), "--dry-run",
+      ],
+      telling: ["do not fit into memory", "expected: ", "found: "])
+    #expect(folder.contents.isEmpty)
+  }
+
   @Test func truncatedHDF5() throws {
     let whole = try layout()
     let file = try folder.file("cut.h5", Array(whole[..<(whole.count / 2)]))

@@ -158,6 +158,30 @@ private struct WholeConfiguration: ConfigurationSection, Equatable {
     #expect(message?.place.hasPrefix("my.yaml") == true)
   }
 
+  /// What a guard that reads the text in its own way lets pass.
+  @Test(arguments: [
+    "note: |\n  it's\nseed: &a 1\ntitle: *a", "# comment\rseed: &a 1", "# comment\u{85}seed: &a 1", "seed: !!int 1",
+    "? &a [1]\n: 2", "a: \"\\\"\"\nseed: &a 1",
+  ])
+  func anchorsAndTagsAreFoundWhereverTheyHide(yaml: String) {
+    let message = fault { try read(yaml) }
+    #expect(message?.hint == "write the value out; put text that begins so in quotes")
+  }
+
+  /// Ten to the ninth values, as a key.
+  @Test func aliasesThatMultiplyAreRefusedAtOnce() {
+    let levels = (1...9).map { level in
+      "a\(level): &a\(level) [" + repeatElement(level == 1 ? "x" : "*a\(level - 1)", count: 10).joined(separator: ", ")
+        + "]"
+    }
+    #expect(fault { try read(levels.joined(separator: "\n") + "\n? *a9\n: 1") }?.place == "my.yaml:1:5")
+  }
+
+  @Test func tooManyValuesAreAFault() {
+    let list = "title: [" + repeatElement("1", count: 200_000).joined(separator: ",") + "]"
+    #expect(fault { try read(list) }?.expected == "at most 100000 values")
+  }
+
   @Test func deepBlockNestingIsAFault() {
     let text = (0..<600).map { String(repeating: " ", count: $0) + "training:" }.joined(separator: "\n")
     #expect(fault { try read(text) } != nil)

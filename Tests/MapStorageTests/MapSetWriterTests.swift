@@ -175,4 +175,29 @@ import TestSupport
       }?.found == "\"maps\"")
     #expect(scratch.names.isEmpty)
   }
+
+  /// What no channel has is neither written nor read.
+  @Test(arguments: [Float(3e38), -.infinity, .nan])
+  func nonsenseIsRefused(value: Float) throws {
+    var wild = block(0..<1)
+    wild.maps[0].values[19] = value
+    #expect(fault { try create(scratch.file("maps.h5")).write(wild) } != nil)
+    wild = block(0..<1)
+    wild.stations[0].y = value
+    #expect(fault { try create(scratch.file("stations.h5")).write(wild) }?.what == "a station lies nowhere")
+  }
+
+  @Test func aLinkIsNotWrittenThrough() throws {
+    let path = scratch.file("maps.h5"), elsewhere = scratch.file("elsewhere")
+    try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(atPath: path + ".partial", withDestinationPath: elsewhere)
+    #expect(fault { _ = try create(path) }?.found == "a link")
+    try FileManager.default.removeItem(atPath: path + ".partial")
+    try FileManager.default.createDirectory(atPath: path + ".partial", withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(
+      atPath: path + ".partial/lock", withDestinationPath: scratch.file("made"))
+    #expect(fault { _ = try create(path) }?.hint?.contains("link") == true)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere).isEmpty)
+    #expect(!FileManager.default.fileExists(atPath: scratch.file("made")))
+  }
 }

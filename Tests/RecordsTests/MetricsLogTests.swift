@@ -23,6 +23,23 @@ import TestSupport
     try log.synchronise()
   }
 
+  /// A power cut leaves rubbish where nothing had been synced: after the step that is kept, and nowhere else.
+  @Test func rubbishAfterWhatIsKeptGoes() throws {
+    let hole = String(repeating: "\0", count: 30)
+    _ = scratch.write("{\"step\":1}\n{\"step\":2}\n\(hole)\n{\"st\n{\"step\":5}\n{\"step\":6", to: "metrics.jsonl")
+    #expect(fault { _ = try MetricsLog(path: path, keepingThrough: 5) }?.place.hasSuffix("metrics.jsonl:3") == true)
+    #expect(fault { _ = try MetricsLog.read(path) } != nil)
+    _ = try MetricsLog(path: path, keepingThrough: 3)
+    #expect(try content == "{\"step\":1}\n{\"step\":2}\n")
+  }
+
+  @Test func aLinkIsNotWrittenThrough() throws {
+    let secret = scratch.write("secret", [1, 2, 3])
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: secret)
+    #expect(fault { _ = try MetricsLog(path: path, keepingThrough: 0) }?.hint?.contains("link") == true)
+    #expect(FileManager.default.contents(atPath: secret) == Data([1, 2, 3]))
+  }
+
   private var content: String { get throws { try String(contentsOfFile: path, encoding: .utf8) } }
 
   @Test func aResumedLogEqualsTheUninterruptedOne() throws {

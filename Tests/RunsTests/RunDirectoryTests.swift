@@ -230,4 +230,55 @@ import TestSupport
     try StateFile.write(step: 1, state: .null, entries: [entry], into: saved.path)
     #expect(fault { try run.saved(step: 1) } != nil)
   }
+
+  @Test func latestIsMendedAfterAKill() throws {
+    do {
+      let run = try RunDirectory.create(at: path, configuration: "")
+      for step in 1...2 { try save(run, step) }
+    }
+    // Killed between the checkpoint's name and what points to it.
+    try write(Array("checkpoints/step-1\n".utf8), "\(path)/latest")
+    _ = try RunDirectory.open(at: path).latestVerified()
+    #expect(try content("\(path)/latest") == Array("checkpoints/step-1\n".utf8))
+    _ = try RunDirectory.resume(at: path).latestVerified()
+    #expect(try content("\(path)/latest") == Array("checkpoints/step-2\n".utf8))
+  }
+
+  @Test func linksAreNotWrittenThrough() throws {
+    let elsewhere = "\(base)/elsewhere"
+    try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(atPath: "\(path)/checkpoints", withDestinationPath: elsewhere)
+    #expect(fault { try RunDirectory.create(at: path, configuration: "") }?.found == "a link")
+    #expect(fault { try RunDirectory.requireCreatable(at: path) }?.found == "a link")
+    try write([1], "\(path)/config.resolved.yaml")
+    #expect(fault { try RunDirectory.resume(at: path) }?.found == "a link")
+    #expect(fault { try RunDirectory.requireResumable(at: path) }?.found == "a link")
+    #expect(try list(elsewhere).isEmpty)
+  }
+
+  /// A state with right sums that nobody can have written.
+  @Test(arguments: [
+    ("step", JSONValue.integer(-1)), ("step", .integer(3)), ("samples", .integer(-12)), ("ranks", .integer(0)),
+    ("weightsHash", .text("any")), ("weightsHash", .text("-1")), ("split", .null),
+  ])
+  func forgedStatesAreRefused(key: String, value: JSONValue) throws {
+    let split: JSONValue = .members([
+      "seed": .integer(1), "byEnvironment": .flag(false), "trainingCount": .integer(5), "testCount": .integer(1),
+      "testHash": .text("0"),
+    ])
+    let sound: KeyValuePairs<String, JSONValue> = [
+      "step": .integer(4), "samples": .integer(16), "ranks": .integer(2), "processor": .text("any"),
+      "weightsHash": .text("ff"), "data": .text("maps.h5"), "split": split, "notes": .members([:]),
+    ]
+    func saved(_ members: [JSONMember]) -> SavedStep {
+      SavedStep(step: 4, path: path, state: .object(members), fileNames: [])
+    }
+    let members = sound.map { JSONMember(key: $0.key, value: $0.value) }
+    #expect(try TrainingState(saved(members)).samples == 16)
+    let found = fault {
+      try TrainingState(saved(members.map { $0.key == key ? JSONMember(key: key, value: value) : $0 }))
+    }
+    #expect(found?.place.hasSuffix("state.json: \(key)") == true)
+  }
 }

@@ -1,6 +1,6 @@
 // A library for LD_PRELOAD that makes the system fail: the n-th of some calls on files whose name holds a text.
 //
-//   FAULTS_PATH     only files whose full name holds this text (needed: nothing fails without it)
+//   FAULTS_PATH     only files whose full name holds this text (needed: nothing fails without it); FOLDER/ is also the folder
 //   FAULTS_CALLS    which calls, separated by commas: open write pwrite fsync rename close ftruncate fallocate mmap unlink
 //                   mkdir
 //   FAULTS_FIRST    the number of the first that fails, from 1 on (0: none, the calls are counted)
@@ -122,10 +122,17 @@ static void note(const char *call, const char *name, const void *bytes, long len
     _Exit(98);
 }
 
+// In the folder, or the folder itself.
+static int is_meant(const char *name) {
+  size_t length = strlen(plan.path);
+  if (strstr(name, plan.path) != NULL) return 1;
+  return length > 0 && plan.path[length - 1] == '/' && strlen(name) == length - 1 && strncmp(name, plan.path, length - 1) == 0;
+}
+
 static fate judge(
     const char *call, const char *name, const void *bytes, long length, long offset, const char *other) {
   fate fate = {0, 0, 0};
-  if (!plan.active || (strstr(name, plan.path) == NULL && !(other && strstr(other, plan.path)))) return fate;
+  if (!plan.active || !(is_meant(name) || (other && is_meant(other)))) return fate;
   pthread_mutex_lock(&lock);
   note(call, name, bytes, length, offset, other);
   if (is_listed(call)) {

@@ -8,6 +8,22 @@ enum LargestCredible {
   static let coordinate: Float = 1e8
 }
 
+/// Throws at the first station that lies nowhere.
+///
+/// - Parameters:
+///   - stations: (x, y, z) [m].
+///   - name: the name of the sample at a position.
+///   - place: the file and data set, for the message.
+func requireCredible(stations: [SIMD3<Float>], at place: String, _ name: (_ position: Int) -> Int) throws {
+  for (position, station) in stations.enumerated() {
+    let coordinates = [station.x, station.y, station.z]
+    guard let wrong = coordinates.first(where: { !(abs($0) <= LargestCredible.coordinate) }) else { continue }
+    throw Fault(
+      "a station lies nowhere", at: place, expected: "x, y and z in m, numbers below \(LargestCredible.coordinate)",
+      found: "\(wrong) in sample \(name(position))", hint: "the file is damaged: make it again")
+  }
+}
+
 /// Throws at the first value that is no finite number, or no credible one, at a valid place.
 ///
 /// - Parameters:
