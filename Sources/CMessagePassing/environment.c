@@ -17,6 +17,25 @@
 // What Open MPI's vader keeps for each rank of a node in /dev/shm, rounded up.
 enum { VADER_SEGMENT = 5 << 20 };
 
+static bool is_set(const char *name) { return getenv(name) != NULL; }
+
+static const char *temporary_directory(void) {
+  const char *directory = getenv("TMPDIR");
+  return directory && *directory ? directory : "/tmp";
+}
+
+// What Open MPI was told, and the children of this process are not to be.
+static const char *told[2];
+
+// Has Open MPI keep files in a folder of this process's own, so that those of a killed one are found and removed.
+static void keep_in_own_place(const char *variable, const char *directory) {
+  if (is_set(variable)) return;
+  const char *place = mp_own_place(directory);
+  if (!place) return;
+  setenv(variable, place, 0);
+  told[told[0] != NULL] = variable;
+}
+
 // Whether one process of this user may read another's memory. Containers forbid it (seccomp), and so do some kernels
 // (Yama above 1; at 1 a process has to allow it, as Open MPI lets its ranks do).
 static bool reads_other_processes(void) {
@@ -37,8 +56,6 @@ static bool reads_other_processes(void) {
   return status == 0;
 }
 
-static bool is_set(const char *name) { return getenv(name) != NULL; }
-
 static double free_bytes(const char *directory) {
   struct statvfs room;
   return statvfs(directory, &room) ? 0 : (double)room.f_bavail * (double)room.f_frsize;
@@ -48,8 +65,7 @@ const char *mp_shared_place(void) {
   const char *chosen = getenv("OMPI_MCA_osc_sm_backing_directory");
   if (chosen && *chosen) return chosen;
   if (access("/dev/shm", W_OK) == 0) return "/dev/shm";
-  const char *temporary = getenv("TMPDIR");
-  return temporary && *temporary ? temporary : "/tmp";
+  return temporary_directory();
 }
 
 // Ranks alone on their node exchange nothing by memory.
@@ -60,12 +76,11 @@ static void suit_the_node(void) {
   if (local < 2) return;
   if (!is_set("OMPI_MCA_btl_vader_single_copy_mechanism") && !reads_other_processes())
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
-  const char *directory = getenv("TMPDIR");
-  if (!directory || !*directory) directory = "/tmp";
+  const char *directory = temporary_directory();
   double need = (double)local * VADER_SEGMENT;
-  if (!is_set("OMPI_MCA_btl_vader_backing_directory") && access("/dev/shm", W_OK) == 0 &&
-      free_bytes("/dev/shm") < need && free_bytes(directory) >= need)
-    setenv("OMPI_MCA_btl_vader_backing_directory", directory, 0);
+  int has_memory = access("/dev/shm", W_OK) == 0;
+  int is_small = has_memory && free_bytes("/dev/shm") < need && free_bytes(directory) >= need;
+  keep_in_own_place("OMPI_MCA_btl_vader_backing_directory", is_small || !has_memory ? directory : "/dev/shm");
 }
 
 // By these Open MPI takes a process of `srun` for one of many, and ends it where Slurm has told it nothing more.
@@ -82,6 +97,8 @@ static bool is_alone_in_step(void) {
 void mp_prepare_environment(void) {
   // Alone, without mpirun, no helper daemon is wanted: it costs time and can outlive a killed process.
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  if (!is_set("OMPI_COMM_WORLD_RANK") && !is_set("PMIX_RANK"))
+    keep_in_own_place("OMPI_MCA_orte_tmpdir_base", temporary_directory());
   suit_the_node();
   if (!is_alone_in_step()) return;
   for (int i = 0; i < STEP_NAMES; i++) {
@@ -92,6 +109,8 @@ void mp_prepare_environment(void) {
 }
 
 void mp_restore_environment(void) {
+  for (int i = 0; i < 2; i++)
+    if (told[i]) unsetenv(told[i]);
   for (int i = 0; i < STEP_NAMES; i++) {
     if (step_values[i]) setenv(step_names[i], step_values[i], 1);
     free(step_values[i]);

@@ -17,6 +17,11 @@ double mp_seconds(void);
 void mp_prepare_environment(void);
 void mp_restore_environment(void);
 
+/// Makes a folder of this process's own in a directory, and removes those of processes that were killed. NULL where it cannot.
+const char *mp_own_place(const char *directory);
+/// Removes this process's own folders.
+void mp_leave_places(void);
+
 MPI_Datatype mp_datatype(mp_type type);
 MPI_Op mp_op(mp_operation operation);
 size_t mp_width(mp_type type);

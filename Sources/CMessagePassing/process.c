@@ -55,6 +55,7 @@ int mp_wait_patiently(MPI_Request *request) {
 _Noreturn void mp_abort(int exit_code) {
   atomic_store(&aborting, true);
   fflush(NULL);
+  mp_leave_places();
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   _Exit(exit_code);
 }
@@ -86,6 +87,7 @@ static void end(int status, void *unused) {
     if (atomic_load(&reductions) || !mp_all_arrive(patience_at_exit)) mp_abort(status);
   }
   MPI_Finalize();
+  mp_leave_places();
 }
 
 int mp_initialize(bool *serialized) {

@@ -128,7 +128,9 @@ public enum Pruner {
   }
 
   private static func requireNoRun(at path: String) throws {
-    guard RunDirectory.exists(at: path), try !RunDirectory.open(at: path).steps.isEmpty else { return }
+    guard RunDirectory.exists(at: path) else { return }
+    let run = try RunDirectory.open(at: path)
+    guard run.isPointedTo || run.steps.contains(where: { $0 > 0 }) else { return }
     throw Fault(
       "there is a run already", at: path, expected: "a new directory", found: "config.resolved.yaml")
   }

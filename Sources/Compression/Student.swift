@@ -52,10 +52,10 @@ struct Student<Family: PrunableFamily> {
       }, keeping: configuration.checkpoints)
   }
 
-  /// Whether a pruning to this very student was killed between the configuration and the checkpoint.
+  /// Whether a pruning to this very student was killed between the configuration and the end.
   private static func isBegun(_ path: String, _ text: String) throws -> Bool {
     guard RunDirectory.exists(at: path) else { return false }
     let run = try RunDirectory.open(at: path)
-    return try run.steps.isEmpty && run.configuration() == text
+    return try !run.isPointedTo && run.steps.allSatisfy { $0 == 0 } && run.configuration() == text
   }
 }

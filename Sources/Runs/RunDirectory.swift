@@ -129,6 +129,9 @@ public final class RunDirectory {
     }.sorted()
   }
 
+  /// Whether a checkpoint has been saved and `latest` points to one.
+  public var isPointedTo: Bool { access("\(path)/latest", F_OK) == 0 }
+
   /// Saves a checkpoint; when it returns, the checkpoint is whole and on the disk.
   ///
   /// Checkpoints of later steps belong to a past that this run has left by resuming before them: they are renamed
