@@ -51,6 +51,32 @@ import Testing
     #expect(silent.code == 1, "\(silent.transcript)")
   }
 
+  /// What Open MPI keeps in files is removed after a kill by the next process: it lies in folders whose lock nobody holds.
+  @Test func litterOfKilledProcessesIsRemoved() throws {
+    let place = folder.place("tmp"), user = getuid(), manager = FileManager.default
+    func make(_ name: String, age: Double, lock: Bool) throws -> String {
+      let path = "\(place)/ckm-mpi.\(name)"
+      try manager.createDirectory(atPath: path + "/ompi/pid", withIntermediateDirectories: true)
+      if lock { try Data().write(to: URL(fileURLWithPath: path + "/lock")) }
+      try manager.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: path)
+      return path
+    }
+    let killed = try make("\(user).aaaaaa", age: 600, lock: true)
+    let half = try make("\(user).bbbbbb", age: 600, lock: false)
+    let fresh = try make("\(user).cccccc", age: 0, lock: true)
+    let strange = try make("\(user + 1).dddddd", age: 600, lock: true)
+    let living = try make("\(user).eeeeee", age: 600, lock: true)
+    let lock = open(living + "/lock", O_RDWR | O_CLOEXEC)
+    defer { close(lock) }
+    #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
+    let outcome = try Command.start(
+      ["timeout", "60", Command.program, "inspect", "data", Command.fixtures + "/maps/layout.h5"],
+      environment: ["TMPDIR": place])
+    #expect(outcome.code == 0, "\(outcome.transcript)")
+    let left = Set(try manager.contentsOfDirectory(atPath: place).map { "\(place)/\($0)" })
+    #expect(left == [fresh, strange, living], "\(killed) and \(half) were to go")
+  }
+
   /// Every key at its greatest: counted, and held against memory, before any of it is taken.
   @Test func aNetworkThatNoMachineHolds() throws {
     let greatest = [
