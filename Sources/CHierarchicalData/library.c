@@ -33,11 +33,26 @@ typedef struct {
   char asked[512];
 } error_lines;
 
+// libhdf5 tells of a failed system call with the time, addresses and counts: what failed and the system's reason are enough.
+static void shorten(char *text) {
+  static const char before[] = "error message = '";
+  char *time = strstr(text, ": time = "), *reason = strstr(text, before);
+  if (time == NULL || reason == NULL || reason < time) return;
+  reason += sizeof before - 1;
+  size_t length = strcspn(reason, "'");
+  memmove(time + 2, reason, length);
+  time[2 + length] = 0;
+}
+
 static herr_t note_line(unsigned depth, const H5E_error2_t *line, void *context) {
   error_lines *lines = context;
   const char *description = line->desc ? line->desc : "no description";
-  if (depth == 0) snprintf(lines->deepest, sizeof lines->deepest, "%s", description);
+  if (depth == 0) {
+    snprintf(lines->deepest, sizeof lines->deepest, "%s", description);
+    shorten(lines->deepest);
+  }
   snprintf(lines->asked, sizeof lines->asked, "%s", description);
+  shorten(lines->asked);
   return 0;
 }
 
