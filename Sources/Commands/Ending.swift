@@ -8,7 +8,9 @@ import Records
 enum Ending {
   /// Throws unless all that was said on standard output has arrived there: on a full disk it would be lost in silence.
   static func requireTold() throws {
-    guard fflush(stdout) == 0, ferror(stdout) == 0 else { throw Files.systemFault("cannot write the output", at: "standard output") }
+    guard fflush(stdout) == 0, ferror(stdout) == 0 else {
+      throw Files.systemFault("cannot write the output", at: "standard output")
+    }
   }
 
   /// Ends the process after what `main` caught.
