@@ -256,6 +256,21 @@ import Testing
     try succeed(goOn("run", "training.steps=5"))
   }
 
+  /// A configuration that promises more than the weights hold is refused before a network is made.
+  @Test func aRunWhoseConfigurationIsAnothers() throws {
+    let run = folder.place("forged")
+    try FileManager.default.copyItem(atPath: "\(Command.fixtures)/run-7d7dfe3", toPath: run)
+    let place = "\(run)/plain/config.resolved.yaml"
+    let text = try String(contentsOfFile: place, encoding: .utf8)
+    let forged = text.replacing(/base_channels: \d+/, with: "base_channels: 512")
+    #expect(forged != text)
+    try forged.write(toFile: place, atomically: true, encoding: .utf8)
+    let outcome = try Command.start(
+      ["timeout", "60", Command.program, "reconstruct", "--model", "\(run)/plain", "--data", "\(run)/maps.h5"]
+        + ["--out", folder.place("fine.h5")])
+    #expect(outcome.code == 1 && outcome.errors.contains("belong to another network"), "\(outcome.transcript)")
+  }
+
   /// Runs of before there were several families: keys that have moved, and data by their joint name.
   @Test func anOldRunGoesOn() throws {
     let fixture = "\(Command.fixtures)/run-7d7dfe3"
