@@ -1,8 +1,6 @@
 import CHierarchicalData
 
-/// Lays out an empty file of maps: groups, attributes and data sets, all by one process and without MPI.
-///
-/// Only the content of the data sets is written in parallel; so no metadata call is collective.
+/// Lays out an empty file of maps: groups, attributes and data sets, on the disk or in memory.
 struct MapSetLayout {
   /// Level 4 packs maps of noise as well as 9 does, at a multiple of its speed.
   private static let deflateLevel: UInt32 = 4

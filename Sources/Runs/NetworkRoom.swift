@@ -12,7 +12,7 @@ extension ModelFamily {
   ///   - isTrained: whether gradients and the optimiser's moments come beside the weights.
   /// - Throws: `Fault` where the weights need more memory than there is, before any is taken; what the family throws.
   public static func makeFittingModel(_ configuration: RunConfiguration<Self>, isTrained: Bool) throws -> Model {
-    let parameters = try outlines(configuration).flatMap(\.layers).total.parameters
+    let parameters = try parameterCount(configuration)
     // Weights; and gradients and two moments.
     let bytes = Counting.product([parameters, isTrained ? 4 : 1, MemoryLayout<Float>.stride])
     let available = SystemMemory.availableBytes()
@@ -27,9 +27,14 @@ extension ModelFamily {
     return try makeModel(configuration, isTrained: isTrained)
   }
 
+  /// Of all networks together, without a weight being made.
+  private static func parameterCount(_ configuration: RunConfiguration<Self>) throws -> Int {
+    try outlines(configuration).flatMap(\.layers).total.parameters
+  }
+
   /// Throws where a checkpoint is too small for the networks that its run's configuration describes.
   static func requireWeights(in saved: SavedStep, for configuration: RunConfiguration<Self>) throws {
-    let parameters = try outlines(configuration).flatMap(\.layers).total.parameters
+    let parameters = try parameterCount(configuration)
     let sizes = try saved.fileNames.map { name in
       var status = stat()
       guard stat("\(saved.path)/\(name)", &status) == 0 else {

@@ -39,7 +39,6 @@ public final class RunDirectory {
 
   private var checkpoints: String { "\(path)/checkpoints" }
   private let lock: RunLock?
-  static let partialSuffix = Files.partialSuffix
   static let replacedSuffix = ".replaced"
 
   private init(path: String, lock: RunLock?) {
@@ -153,7 +152,7 @@ public final class RunDirectory {
     precondition(files.allSatisfy { StateFile.isPlainName($0.name) }, "plain file names")
     let what = "cannot write the checkpoint"
     let target = "\(checkpoints)/step-\(step)"
-    let temporary = target + Self.partialSuffix
+    let temporary = target + Files.partialSuffix
     do {
       try remove(temporary)
       try Files.makeDirectory(temporary, what: what)
@@ -289,7 +288,7 @@ extension RunDirectory {
       if let every = retention.every, step.isMultiple(of: every) { continue }
       // Renamed first: half a directory never bears a checkpoint's name.
       let (directory, doomed) = (
-        "\(checkpoints)/step-\(step)", "\(checkpoints)/step-\(step)\(Self.partialSuffix)"
+        "\(checkpoints)/step-\(step)", "\(checkpoints)/step-\(step)\(Files.partialSuffix)"
       )
       try remove(doomed)
       guard rename(directory, doomed) == 0 else {
@@ -325,7 +324,7 @@ extension RunDirectory {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
     for name in names.sorted() where name.hasPrefix("step-") {
       let full = "\(checkpoints)/\(name)"
-      if name.hasSuffix(Self.partialSuffix) {
+      if name.hasSuffix(Files.partialSuffix) {
         try remove(full)
       } else if name.hasSuffix(Self.replacedSuffix) {
         let original = String(full.dropLast(Self.replacedSuffix.count))
@@ -337,7 +336,7 @@ extension RunDirectory {
       }
     }
     let runFiles = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in runFiles where name.hasSuffix(Self.partialSuffix) { try remove("\(path)/\(name)") }
+    for name in runFiles where name.hasSuffix(Files.partialSuffix) { try remove("\(path)/\(name)") }
   }
 
   private func remove(_ path: String) throws {

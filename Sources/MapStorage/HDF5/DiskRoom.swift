@@ -3,8 +3,8 @@ import Essentials
 import Foundation
 import Records
 
-/// Disk space for a file that grows, set aside before it is written: a write that fails halfway would leave libhdf5
-/// with a file that it cannot close, and within a collective call the other ranks waiting.
+/// Disk space for a file that grows, set aside before it is written: so a full disk is met before the work and not
+/// halfway through it.
 struct DiskRoom {
   /// The file.
   let path: String

@@ -10,7 +10,7 @@ struct SampleArray {
   let row: [Int]
   /// Whether it is packed, one sample a chunk; else it lies in one piece.
   let isPacked: Bool
-  /// The type in memory: the same as in the file, since a conversion would break collective writes.
+  /// The type in memory: the same as in the file.
   let type: hid_t
 }
 

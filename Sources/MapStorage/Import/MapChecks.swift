@@ -47,16 +47,16 @@ func requireFinite(
     }
     if trace == 0, largest <= LargestCredible.value { continue }
     for index in map.indices where !(abs(map[index]) <= LargestCredible.value) && masks?[position][index] != false {
+      let found = "\(map[index]) in sample \(sample), row \(index / columns), column \(index % columns)"
       guard !map[index].isFinite else {
         throw Fault(
           "a map has a value that no channel has", at: place, expected: "numbers below \(LargestCredible.value)",
-          found: "\(map[index]) in sample \(sample), row \(index / columns), column \(index % columns)",
-          hint: "the file is damaged, or holds something else")
+          found: found, hint: "the file is damaged, or holds something else")
       }
       throw Fault(
         "a map has a value that is no finite number", at: place,
         expected: "numbers, or a mask of valid places",
-        found: "\(map[index]) in sample \(sample), row \(index / columns), column \(index % columns)",
+        found: found,
         hint: "mark such places with a data set \"valid\" (uint8, 0 where the map holds nothing)")
     }
   }
