@@ -206,3 +206,13 @@ let package = Package(
     tests("TensorsTests", ["CKernels", "Computing", "Tensors"]),
   ]
 )
+
+// Every reader under libFuzzer: built by `Scripts/fuzz` alone, which says how it is to be compiled.
+if Context.environment["CKM_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ckm-fuzz",
+      dependencies: [
+        "CZlib", "Configuration", "Essentials", "MapStorage", "Models", "NeuralNetworks", "Pictures", "Records", "Runs",
+      ], path: "Tests/Fuzz", swiftSettings: strict))
+}

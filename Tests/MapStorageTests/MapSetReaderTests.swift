@@ -34,6 +34,24 @@ import TestSupport
     #expect(zip(layer.values, Known.map(2).values).allSatisfy { abs($0 - $1 * 0.1) < 1e-5 })
   }
 
+  /// As `cp` does it, which keeps the file and changes what is in it; a new file under the old name is another one.
+  @Test func aFileThatIsWrittenOverWhileInUseIsNoticed() throws {
+    let scratch = Scratch(), bytes = try Data(contentsOf: URL(filePath: fixture("maps/layout.h5")))
+    let path = scratch.file("maps.h5")
+    try bytes.write(to: URL(filePath: path))
+    let reader = try MapSetReader(path: path)
+    try bytes.write(to: URL(filePath: path), options: .atomic)
+    #expect(try reader.read(indices: [1]) == [Known.map(1)])
+
+    let again = try MapSetReader(path: path)
+    #expect(try again.read(indices: [1]) == [Known.map(1)])
+    usleep(50_000)
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.write(contentsOf: bytes)
+    try file.close()
+    #expect(fault { try again.read(indices: [1]) }?.what == "the file was changed while it was in use")
+  }
+
   @Test func holesOfAMapAreNoFault() throws {
     let reader = try MapSetReader(path: fixture("maps/layout.h5"))
     let map = try reader.read(indices: [2])[0]

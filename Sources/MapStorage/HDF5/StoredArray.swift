@@ -25,9 +25,11 @@ final class StoredArray {
   private let memory: HierarchicalHandle?
   /// Nil where the data set is in one piece.
   private let chunks: ChunkGuard?
+  private let watch: FileWatch
 
   /// Opens a data set whose links have been judged. Inside `HierarchicalLibrary.serialised`.
-  init(file: HierarchicalHandle, name: String, path: String, fileSize: Int) throws {
+  init(file: HierarchicalHandle, name: String, path: String, fileSize: Int, watch: FileWatch) throws {
+    self.watch = watch
     let place = "\(path):\(name.hasPrefix("/") ? name : "/" + name)"
     self.place = place
     let handle = try HierarchicalHandle(
@@ -210,9 +212,15 @@ final class StoredArray {
       while done < rows.count {
         var length = 1
         while done + length < rows.count, rows[done + length] == rows[done] + length { length += 1 }
-        try readRun(rows[done], length, type: type(), into: out.baseAddress! + done * rowCount)
+        do {
+          try readRun(rows[done], length, type: type(), into: out.baseAddress! + done * rowCount)
+        } catch {
+          try watch.requireUnchanged()
+          throw error
+        }
         done += length
       }
+      try watch.requireUnchanged()
     }
   }
 

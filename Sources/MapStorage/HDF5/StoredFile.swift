@@ -12,6 +12,7 @@ final class StoredFile {
   /// The size of the file [byte], which declared sizes are held against.
   let size: Int
   private let handle: HierarchicalHandle
+  private let watch: FileWatch
 
   /// Opens a file that a child process has opened before.
   ///
@@ -24,6 +25,7 @@ final class StoredFile {
     try Self.requireKind(try FileKind(at: path), at: path)
     size = try FileProbe.fileSize(path)
     try FileProbe.examine(path, dataSets: dataSets, walkRoot: walkRoot)
+    watch = try FileWatch(path)
     handle = try HierarchicalLibrary.serialised {
       try HierarchicalHandle(
         H5Fopen(path, chd_flag_read_only(), hid_t(H5P_DEFAULT)), "cannot open the file", at: path,
@@ -73,7 +75,7 @@ final class StoredFile {
       var prefix = [CChar](repeating: 0, count: 1200)
       let kind = chd_judge_path(handle.identifier, name, &prefix, prefix.count)
       guard kind == chd_path_inside else { throw Self.fault(kind, path: path, link: textOf(prefix)) }
-      return try StoredArray(file: handle, name: name, path: path, fileSize: size)
+      return try StoredArray(file: handle, name: name, path: path, fileSize: size, watch: watch)
     }
   }
 
