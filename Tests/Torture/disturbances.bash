@@ -125,7 +125,7 @@ damaged_file() {
   result=told
   if ((code == 124)); then
     result=HANG
-  elif ((code > 128)) || grep -qE 'Fatal error|crashed|Segmentation' "$folder.said"; then
+  elif ((code > 128)) || grep -qE 'Fatal error|crashed' "$folder.said"; then
     result=CRASH
   elif ((code == 0)); then
     result=right

@@ -75,9 +75,10 @@ short_plan() {
   power_plan
 }
 
-# Of five, two are faults or kills, two damaged files (5,000 at least) and one a power cut, as long as there are any that were
+# Of six, two are faults or kills, three damaged files (up to 6,000) and one a power cut, as long as there are any that were
 # not tried.
 long_plan() {
-  paste -d '\n' <(fault_plan 100000 "$seed") <(file_plan 6000 "$seed" | awk 'NR % 2') <(file_plan 6000 "$seed" | awk 'NR % 2 == 0') \
-    <(fault_plan 100000 "$((seed + 1))") <(power_plan | shuf --random-source=<(yes "$seed")) | grep -v '^$'
+  paste -d '\n' <(fault_plan 100000 "$seed") <(file_plan 2000 "$((3 * seed))") <(file_plan 2000 "$((3 * seed + 1))") \
+    <(fault_plan 100000 "$((seed + 1000))") <(file_plan 2000 "$((3 * seed + 2))") \
+    <(power_plan | shuf --random-source=<(yes "$seed")) | grep -v '^$'
 }
