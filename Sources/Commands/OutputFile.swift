@@ -40,15 +40,21 @@ struct OutputFile {
   /// The data set to be written first; beside the file, where that is another.
   var dataSet: String { isExported ? (path.hasSuffix("/") ? String(path.dropLast()) : path) + ".partial.h5" : path }
 
-  /// Collective. Exports the data set where that was asked for, and takes it away.
+  /// Collective. Exports the data set where that was asked for, and takes it away; where that fails it stays, with its maps.
   func finish(_ communicator: Communicator) throws {
     guard isExported else { return }
     try communicator.onRoot("export the maps") {
-      defer { unlink(dataSet) }
       var request = ExportRequest(source: dataSet, target: path)
       request.overwrite = overwrite
       request.softwareVersion = Software.version
-      try ExportCommand.export(request, style: .automatic(isEnabled: true))
+      do {
+        try ExportCommand.export(request, style: .automatic(isEnabled: true))
+      } catch var fault as Fault {
+        let kept = "the maps are kept, for: ckm export \(dataSet) --out \(path)"
+        fault.hint = [fault.hint, kept].compactMap { $0 }.joined(separator: "; ")
+        throw fault
+      }
+      unlink(dataSet)
     }
   }
 }

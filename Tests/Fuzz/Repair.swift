@@ -17,7 +17,7 @@ enum Repair {
       let length = (0..<4).reduce(0) { $0 << 8 | Int(bytes[place + $1]) }
       guard place + 12 + length <= bytes.count else { return }
       let crc = sum(bytes, place + 4..<place + 8 + length)
-      for shift in 0..<4 { bytes[place + 8 + length + shift] = UInt8(truncatingIfNeeded: crc >> UInt32(24 - 8 * shift)) }
+      for byte in 0..<4 { bytes[place + 8 + length + byte] = UInt8(truncatingIfNeeded: crc >> UInt32(24 - 8 * byte)) }
       place += 12 + length
     }
   }

@@ -3,7 +3,7 @@
 
 # A case sets: ranks; `first`, the command; `again`, the same after a failure; `results`, what is compared.
 
-cases=(import import-2 simulate simulate-2 export reconstruct reconstruct-2 train train-2 prune prune-2 distill evaluate protocol)
+cases=(import import-2 simulate simulate-2 export reconstruct reconstruct-2 reconstruct-npz train train-2 prune prune-2 distill evaluate protocol)
 # Those of which a power cut is played: on one rank, what they write is one order of calls.
 power_cases=(import simulate reconstruct train prune distill)
 
@@ -26,6 +26,10 @@ describe() {
     reconstruct)
       first=(reconstruct --model "$inputs/run" --data "$inputs/maps.h5" --split all --steps 2 --sampler ddim --out out.h5)
       again=("${first[@]}" --overwrite) results=(out.h5)
+      ;;
+    reconstruct-npz)
+      first=(reconstruct --model "$inputs/run" --data "$inputs/maps.h5" --split all --steps 2 --sampler ddim --out out.npz)
+      again=("${first[@]}" --overwrite) results=(out.npz)
       ;;
     train)
       first=(train --config "$inputs/tiny.yaml" --data "$inputs/maps.h5" --out run --threads 1)
