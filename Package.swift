@@ -82,7 +82,7 @@ let package = Package(
     library(
       "ChannelModels",
       [
-        "CKernels", "Computing", "Configuration", "Essentials", "MapStorage", "MessagePassing", "Records",
+        "CKernels", "Computing", "Configuration", "Essentials", "MapStorage", "MessagePassing", "Pictures", "Records",
       ]),
     library("NeuralNetworks", ["CKernels", "Computing", "Configuration", "Essentials", "Records", "Tensors"]),
     library("Diffusion", ["CKernels", "Computing", "Configuration", "Essentials"]),
@@ -164,7 +164,9 @@ let package = Package(
 
     // Tests: one target a library.
     tests("BenchmarksTests", ["Benchmarks", "Models", "Runs"]),
-    tests("ChannelModelsTests", ["CKernels", "ChannelModels", "Computing", "Configuration", "Essentials"]),
+    tests(
+      "ChannelModelsTests",
+      ["CKernels", "ChannelModels", "Computing", "Configuration", "Essentials", "Pictures", "TestSupport"]),
     tests("CommandTests", [argumentParser, "Commands", "Essentials", "Models", "TestSupport", "ckm", "ckm-trial"]),
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
     tests("ComputingTests", ["Computing"]),

@@ -18,9 +18,7 @@ public struct SimulationRun: Sendable {
   /// What a killed job loses on each rank, and how long a stop takes [s].
   private static let blockSeconds = 5.0
 
-  let simulator: ChannelSimulator
-  /// Drawn where nil.
-  let stations: GivenStations?
+  let simulator: any SampleSimulator
   /// How many maps.
   let count: Int
   /// The data set's name.
@@ -32,18 +30,16 @@ public struct SimulationRun: Sendable {
 
   /// - Parameters:
   ///   - simulator: makes the maps.
-  ///   - stations: where the maps' stations stand; drawn where nil.
   ///   - count: how many maps.
   ///   - path: the data set's name.
   ///   - width: maps that this rank makes at a time: its threads.
   ///   - overwrite: replace the data set if there is one.
   ///   - restart: throw away what an interrupted run has left.
   public init(
-    simulator: ChannelSimulator, stations: GivenStations?, count: Int, path: String, width: Int,
-    overwrite: Bool = false, restart: Bool = false
+    simulator: any SampleSimulator, count: Int, path: String, width: Int, overwrite: Bool = false,
+    restart: Bool = false
   ) {
     self.simulator = simulator
-    self.stations = stations
     self.count = count
     self.path = path
     self.width = width
@@ -57,7 +53,7 @@ public struct SimulationRun: Sendable {
   public func run(_ communicator: Communicator, _ console: Console) throws -> Outcome {
     let signals = try SignalFlag()
     let assembly = try MapSetAssembly.open(
-      path: path, description: description, count: count, communicator: communicator, overwrite: overwrite,
+      path: path, description: simulator.description, count: count, communicator: communicator, overwrite: overwrite,
       restart: restart)
     tellWhatIsKept(assembly, console)
     do {
@@ -98,8 +94,8 @@ public struct SimulationRun: Sendable {
   private func fill(
     _ assembly: MapSetAssembly, _ communicator: Communicator, _ signals: SignalFlag
   ) throws -> Bool {
-    let grid = simulator.configuration.grid
-    let mapBytes = 4 * grid.count * simulator.configuration.layers.count
+    let description = simulator.description
+    let mapBytes = 4 * description.rows * description.columns * (1 + description.layers.count)
     let progress = ProgressDisplay(
       "simulate", total: count, from: assembly.keptCount, unit: "maps",
       style: .automatic(isEnabled: communicator.isRoot))
@@ -110,33 +106,7 @@ public struct SimulationRun: Sendable {
       pieces: PieceSize(least: width, most: Self.blockBytes / mapBytes, seconds: Self.blockSeconds),
       isStopped: { signals.isRaised }, progress: { progress.update(step: assembly.keptCount + $0) }
     ) { [self] samples in
-      try assembly.write(try simulate(samples))
+      try assembly.write(try simulator.block(samples))
     }
-  }
-
-  private func simulate(_ samples: Range<Int>) throws -> MapBlock {
-    let maps = try simulator.simulate(Array(samples), stations: stations?(samples))
-    let layers = simulator.configuration.layers
-    return MapBlock(
-      first: samples.lowerBound, maps: maps.compactMap { $0.layers[layers[0]] },
-      stations: maps.map { SIMD3<Float>($0.station) },
-      layers: Dictionary(
-        uniqueKeysWithValues: layers.dropFirst().map { layer in
-          (layer.rawValue, maps.compactMap { $0.layers[layer] })
-        }))
-  }
-
-  private var description: MapSetDescription {
-    let configuration = simulator.configuration
-    let grid = configuration.grid
-    let layers = configuration.layers
-    return MapSetDescription(
-      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
-      units: layers[0].unit,
-      configuration: SimulationRecord(configuration, stations: stations?.record).yaml, seed: configuration.seed,
-      softwareVersion: Software.version,
-      layers: layers.dropFirst().map {
-        MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit)
-      })
   }
 }

@@ -10,9 +10,6 @@ extension SimulationConfiguration.Wavefront: ExpressibleByArgument {}
 /// What is simulated: everything that the content of a data set depends on. Numbers are taken with any sign, so that
 /// what is out of range is told with its range.
 struct SimulateOptions: ParsableArguments {
-  @Argument(help: "The tables of the standard: uma, umi or rma.")
-  var tables: Scenario
-
   @Option(name: .customLong("scenario"), help: "Whether places see the base station.")
   var propagation: Propagation
 
@@ -70,7 +67,9 @@ struct SimulateOptions: ParsableArguments {
   var polarisation = Polarisation.normalised
 
   /// All of it as one value, not yet validated.
-  var configuration: SimulationConfiguration {
+  ///
+  /// - Parameter tables: of the standard.
+  func configuration(_ tables: Scenario) -> SimulationConfiguration {
     var simulation = SimulationConfiguration(scenario: tables, propagation: propagation, seed: seed)
     simulation.grid = AreaGrid(columns: columns ?? size, rows: rows ?? size, spacing: spacing)
     simulation.frequency = frequency
@@ -87,13 +86,18 @@ struct SimulateOptions: ParsableArguments {
 
   private static let layerNames = ChannelQuantity.allCases.map(\.rawValue).joined(separator: ", ")
 
-  private static func layers(_ text: String) throws -> [ChannelQuantity] {
-    try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
-      guard let layer = ChannelQuantity(rawValue: String(name)) else {
-        throw ValidationError("there is no layer \"\(name)\"; there are \(layerNames).")
-      }
-      return layer
+  private static func layers(_ text: String) throws -> [ChannelQuantity] { try quantities(text) }
+}
+
+/// Layers by their names, separated by commas.
+func quantities<Quantity: RawRepresentable & CaseIterable>(_ text: String) throws -> [Quantity]
+where Quantity.RawValue == String {
+  try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
+    guard let layer = Quantity(rawValue: String(name)) else {
+      let names = Quantity.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("there is no layer \"\(name)\"; there are \(names).")
     }
+    return layer
   }
 }
 

@@ -19,6 +19,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case largeScaleFields = 17
   case smallScaleFields = 18
   case measurementPlaces = 20
+  case city = 21
   case test = 255
 }
 

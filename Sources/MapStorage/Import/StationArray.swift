@@ -167,7 +167,7 @@ extension StationArray {
 }
 
 /// From degrees of WGS 84 to metres in a plane that touches the ellipsoid.
-enum Geodesy {
+public enum Geodesy {
   private static let semiMajorAxis = 6_378_137.0
   private static let squaredEccentricity = 6.694379990141317e-3
 
@@ -177,7 +177,7 @@ enum Geodesy {
   ///   - latitude: latitude [degree].
   ///   - longitude: longitude [degree].
   ///   - origin: latitude and longitude of the place [degree].
-  static func metres(latitude: Double, longitude: Double, from origin: SIMD2<Double>) -> SIMD2<Double> {
+  public static func metres(latitude: Double, longitude: Double, from origin: SIMD2<Double>) -> SIMD2<Double> {
     let radian = Double.pi / 180, sine = sin(origin.x * radian)
     let root = (1 - squaredEccentricity * sine * sine).squareRoot()
     let meridian = semiMajorAxis * (1 - squaredEccentricity) / (root * root * root)

@@ -19,9 +19,9 @@ public struct GivenStations: Codable, Sendable {
     self.source = source
     let height = simulator.configuration.stationHeight
     positions = try StationList.read(source).enumerated().map { row, numbers in
-      let station = SIMD2(Double(numbers[0]), Double(numbers[1]))
+      let station = SIMD2(Double(Float(numbers[0])), Double(Float(numbers[1])))
       try simulator.requireWithinArea(station, at: "\(source), row \(row)")
-      guard numbers.count == 2 || abs(Double(numbers[2]) - height) < 1e-3 else {
+      guard numbers.count == 2 || abs(numbers[2] - height) < 1e-3 else {
         throw Fault(
           "the station stands at another height", at: "\(source), row \(row)", expected: "\(height) m",
           found: "\(numbers[2]) m", hint: "give it with `station_height`")
@@ -35,11 +35,16 @@ public struct GivenStations: Codable, Sendable {
 
   /// What a data set's `config` records of them.
   var record: SimulationRecord.Stations {
-    let bytes = positions.flatMap { place in
-      [place.x, place.y].flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }
-    }
     var record = SimulationRecord.Stations()
-    (record.source, record.count, record.checksum) = (source, positions.count, Checksum.of(bytes))
+    (record.source, record.count, record.checksum) = (source, positions.count, checksum(of: positions))
     return record
   }
+}
+
+/// XXH64 of positions.
+func checksum(of positions: some Sequence<SIMD2<Double>>) -> String {
+  let bytes = positions.flatMap { place in
+    [place.x, place.y].flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }
+  }
+  return Checksum.of(bytes)
 }

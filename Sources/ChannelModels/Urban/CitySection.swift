@@ -1,0 +1,55 @@
+import Configuration
+import Essentials
+
+/// What generated cities are like; each city draws from the ranges. The defaults lie in the spread of 29 windows of Munich, Paris,
+/// Florence and San Francisco (OpenStreetMap).
+public struct CitySection: Equatable, Codable, Sendable {
+  /// Width of streets, from wall to wall [m].
+  public var leastStreet = 8.0
+  public var greatestStreet = 24.0
+  /// Area of a block between streets [m2].
+  public var leastBlock = 2500.0
+  public var greatestBlock = 12000.0
+  /// Depth of the buildings around a courtyard [m].
+  public var leastDepth = 9.0
+  public var greatestDepth = 18.0
+  /// The share of blocks that are built around a courtyard, at most.
+  public var courtyards = 0.7
+  /// The share of blocks without a building, at most.
+  public var openBlocks = 0.2
+  /// How far blocks turn from the city's own direction [degree], at most.
+  public var unevenness = 14.0
+
+  /// The defaults.
+  public init() {}
+}
+
+extension CitySection: ConfigurationSection {
+  /// The keys of the section `city`.
+  public static var fields: [ConfigurationField<Self>] {
+    [
+      .number("least_street", \.leastStreet, in: 1...500, "width of the narrowest streets, m"),
+      .number("greatest_street", \.greatestStreet, in: 1...500, "width of the widest streets, m"),
+      .number("least_block", \.leastBlock, in: 100...1e6, "area of the smallest blocks, m2"),
+      .number("greatest_block", \.greatestBlock, in: 100...1e6, "area of the largest blocks, m2"),
+      .number("least_depth", \.leastDepth, in: 2...200, "depth of buildings around a courtyard, m, from"),
+      .number("greatest_depth", \.greatestDepth, in: 2...200, "depth of buildings around a courtyard, m, to"),
+      .number("courtyards", \.courtyards, in: 0...1, "share of blocks with a courtyard, at most"),
+      .number("open_blocks", \.openBlocks, in: 0...1, "share of blocks without a building, at most"),
+      .number(
+        "unevenness", \.unevenness, in: 0...45, "how far blocks turn from the city's direction, degrees, at most"),
+    ]
+  }
+
+  /// Ranges begin before they end.
+  public func validate(_ places: ConfigurationPlaces) throws {
+    for (name, least, greatest) in [
+      ("street", leastStreet, greatestStreet), ("block", leastBlock, greatestBlock),
+      ("depth", leastDepth, greatestDepth),
+    ] where least > greatest {
+      throw Fault(
+        "the range ends before it begins", at: places["greatest_\(name)"], expected: "\(least) at least",
+        found: "\(greatest)")
+    }
+  }
+}

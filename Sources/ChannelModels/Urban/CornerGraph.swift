@@ -1,0 +1,89 @@
+import CKernels
+import Essentials
+
+/// What a city's stations share: the corners around which a path can bend, which of them see each other past their buildings,
+/// and the places that each can light.
+final class CornerGraph: Sendable {
+  /// A way from a corner to another, in one direction.
+  struct Way: Sendable {
+    let target: Int32
+    /// On which side of the way the building at its begin, and at its end, lies: 1 left, -1 right.
+    let sideAtBegin: Int8
+    let sideAtEnd: Int8
+    /// [grid units]
+    let length: Float
+    /// Of length 1.
+    let direction: SIMD2<Float>
+  }
+
+  /// Places out of doors beyond a corner, with its building on one side.
+  struct Reach: Sendable {
+    let runs: [ck_run]
+  }
+
+  let city: City
+  /// The vertices that are corners.
+  let vertices: [Int]
+  /// The ways that begin at corner k: `ways[firstWay[k]..<firstWay[k + 1]]`.
+  let firstWay: [Int]
+  let ways: [Way]
+  /// By corner, the reach with the building on its left, on its right.
+  let reaches: [(left: Reach, right: Reach)]
+
+  /// Prepares a city: the longer part of a map's work, once for all stations.
+  init(_ city: City) {
+    self.city = city
+    let inside = (x: -0.4...Double(city.grid.columns) - 0.6, y: -0.4...Double(city.grid.rows) - 0.6)
+    vertices = city.x.indices.filter { vertex in
+      let before = Int(city.previous[vertex]), after = Int(city.next[vertex])
+      let arriving = SIMD2(city.x[vertex] - city.x[before], city.y[vertex] - city.y[before])
+      let leaving = SIMD2(city.x[after] - city.x[vertex], city.y[after] - city.y[vertex])
+      // Convex, and no edge of the area, behind which nothing is known.
+      return arriving.x * leaving.y - arriving.y * leaving.x > 1e-9 && inside.x.contains(city.x[vertex])
+        && inside.y.contains(city.y[vertex])
+    }
+    var ways = [Way](), firstWay = [Int](), reaches = [(left: Reach, right: Reach)]()
+    for (begin, vertex) in vertices.enumerated() {
+      let horizon = city.horizon(x: city.x[vertex], y: city.y[vertex], vertex: vertex)
+      firstWay.append(ways.count)
+      ways += Self.ways(from: begin, horizon, among: vertices, city)
+      let lit = city.lit(horizon)
+      reaches.append((Self.reach(vertex, 1, lit, city), Self.reach(vertex, -1, lit, city)))
+    }
+    (self.ways, self.firstWay, self.reaches) = (ways, firstWay + [ways.count], reaches)
+  }
+
+  private static func ways(from begin: Int, _ horizon: ck_horizon, among vertices: [Int], _ city: City) -> [Way] {
+    let vertex = vertices[begin]
+    return withUnsafePointer(to: horizon) { horizon in
+      city.withOutlines { outlines in
+        vertices.enumerated().compactMap { end, other in
+          guard end != begin else { return nil }
+          let offset = SIMD2(city.x[other] - city.x[vertex], city.y[other] - city.y[vertex])
+          let length = offset.squaredLength.squareRoot(), direction = offset / length
+          let atBegin = ck_passes(outlines, vertex, direction.x, direction.y)
+          guard atBegin != 0 else { return nil }
+          let atEnd = ck_passes(outlines, other, direction.x, direction.y)
+          guard atEnd != 0 else { return nil }
+          let isWall = Int(city.next[vertex]) == other || Int(city.previous[vertex]) == other
+          guard
+            isWall || ck_sees(outlines, horizon, city.x[other], city.y[other], other) != 0
+          else { return nil }
+          return Way(
+            target: Int32(end), sideAtBegin: Int8(atBegin), sideAtEnd: Int8(atEnd), length: Float(length),
+            direction: SIMD2<Float>(direction))
+        }
+      }
+    }
+  }
+
+  private static func reach(_ vertex: Int, _ side: Int32, _ lit: [UInt64], _ city: City) -> Reach {
+    let grid = city.grid
+    return city.withOutlines { outlines in
+      Reach(
+        runs: [ck_run](unsafeUninitializedCapacity: grid.rows * (grid.columns + 1) / 2 + 1) { runs, count in
+          count = ck_corner_runs(outlines, vertex, side, grid.rows, grid.columns, lit, runs.baseAddress)
+        })
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/// The quantities that a map of a city can hold at each place.
+public enum UrbanQuantity: String, CaseIterable, Codable, Sendable {
+  /// Channel gain of the path of least loss; the law's weakest where no path leads.
+  case gain
+  /// 1 where a building stands.
+  case buildings
+  /// 1 where the station is seen.
+  case lineOfSight = "line_of_sight"
+  /// Corners that the path bends around; -1 where none leads.
+  case corners
+  /// The path's length; 0 where none leads.
+  case pathLength = "path_length"
+
+  /// Unit, for the file's `units` attribute.
+  public var unit: String {
+    switch self {
+    case .gain: "dB"
+    case .pathLength: "m"
+    case .buildings, .lineOfSight, .corners: "1"
+    }
+  }
+
+  /// Description, for the file's `long_name` attribute.
+  public var longName: String {
+    switch self {
+    case .gain: "channel gain of the dominant path"
+    case .buildings: "buildings"
+    case .lineOfSight: "line of sight"
+    case .corners: "corners of the dominant path (-1: no path)"
+    case .pathLength: "length of the dominant path (0: no path)"
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import Computing
+import Configuration
+import Essentials
+import Foundation
+import MapStorage
+
+/// Maps of cities by the dominant path model: sample s is station s mod n of environment s / n.
+///
+/// A map is a function of (seed, number, configuration) only: neither the rank, nor the thread, nor the order of work has a part
+/// in it.
+public final class UrbanSimulator: SampleSimulator {
+  /// What is simulated.
+  public let configuration: UrbanConfiguration
+  private let footprints: Footprints?
+  private let stations: [SIMD2<Double>]?
+  private let threads: Threads
+  private let cities: Cities
+
+  /// Prepared cities; a run goes through environments in order, so few are kept.
+  private final class Cities: @unchecked Sendable {
+    private let lock = NSLock()
+    private var known: [Int: CornerGraph] = [:]
+
+    subscript(environment: Int) -> CornerGraph? {
+      get { lock.withLock { known[environment] } }
+      set { lock.withLock { known[environment] = newValue } }
+    }
+
+    func keep(_ environments: ClosedRange<Int>) {
+      lock.withLock { known = known.filter { environments.contains($0.key) } }
+    }
+  }
+
+  /// - Parameters:
+  ///   - configuration: what to simulate; validated here.
+  ///   - footprints: the buildings of all environments; drawn for each where nil.
+  ///   - stations: the stations of every environment [m]; drawn where nil.
+  ///   - threads: the workers among which cities and maps are shared.
+  /// - Throws: `Fault` for a value out of range, a station outside the area or in a building, a city without an outdoors.
+  public init(
+    _ configuration: UrbanConfiguration, footprints: Footprints?, stations: GivenPositions?, threads: Threads
+  ) throws {
+    var configuration = configuration
+    if let footprints { configuration.footprints = footprints.record }
+    if let stations {
+      configuration.stations = stations.record
+      configuration.stationsEach = stations.positions.count
+    }
+    // As a file's would be.
+    configuration = try Configuration.read(yaml: Configuration.yaml(configuration), named: "the simulation")
+    self.configuration = configuration
+    self.footprints = footprints
+    self.stations = stations?.positions
+    self.threads = threads
+    cities = Cities()
+    if footprints != nil {
+      let graph = CornerGraph(city(0))
+      cities[0] = graph
+      guard !graph.city.outdoors.isEmpty else {
+        throw Fault(
+          "the city has no place out of doors", at: configuration.footprints.source,
+          expected: "streets in the area of \(configuration.grid.columns) x \(configuration.grid.rows) places")
+      }
+      try stations?.requireOutdoors(graph.city)
+    }
+  }
+
+  /// The number of the environment that is drawn or given for a sample.
+  private func environment(of sample: Int) -> Int { sample / configuration.stationsEach }
+
+  /// Given buildings are those of every environment.
+  private func key(_ environment: Int) -> Int { footprints == nil ? environment : 0 }
+
+  private func city(_ environment: Int) -> City {
+    if let footprints { return footprints.city(configuration.grid) }
+    return CityGenerator.city(
+      configuration.city, grid: configuration.grid, seed: configuration.seed, environment: environment)
+  }
+
+  /// The buildings of an environment.
+  public func buildings(_ environment: Int) -> City { cities[key(environment)]?.city ?? city(environment) }
+
+  /// Where sample `sample` has its station, in grid units.
+  private func station(_ sample: Int, _ city: City) -> SIMD2<Double> {
+    let grid = configuration.grid
+    if let stations { return stations[sample % configuration.stationsEach] / grid.spacing - 1 }
+    let stream = RandomStream(seed: configuration.seed, purpose: .stations)
+    let margin = Int((configuration.margin / grid.spacing).rounded(.up))
+    let columns = max(1, grid.columns - 2 * margin), rows = max(1, grid.rows - 2 * margin)
+    for attempt in 0..<4096 {
+      let column = margin + stream.integer(below: columns, sample: sample, step: 2 * attempt)
+      let row = margin + stream.integer(below: rows, sample: sample, step: 2 * attempt + 1)
+      if city.outdoors[row * grid.columns + column] { return SIMD2(Double(column), Double(row)) }
+    }
+    // Hardly anything is out of doors: the place nearest to the corner.
+    let place = city.outdoors.flags.firstIndex(of: true) ?? 0
+    return SIMD2(Double(place % grid.columns), Double(place / grid.columns))
+  }
+
+  private struct Simulated {
+    var station = SIMD3<Float>()
+    var layers = [ChannelFingerprint]()
+  }
+
+  public func block(_ samples: Range<Int>) throws -> MapBlock {
+    let environments = key(environment(of: samples.lowerBound))...key(environment(of: samples.upperBound - 1))
+    cities.keep(environments)
+    let missing = environments.filter { cities[$0] == nil }
+    threads.run(missing.count) { job, _ in cities[missing[job]] = CornerGraph(city(missing[job])) }
+    var results = [Simulated](repeating: Simulated(), count: samples.count)
+    results.withUnsafeMutableBufferPointer { buffer in
+      let slots = Slots(base: buffer.baseAddress!)
+      threads.run(samples.count) { job, _ in slots.base[job] = simulate(samples.lowerBound + job) }
+    }
+    let layers = configuration.layers
+    return MapBlock(
+      first: samples.lowerBound, maps: results.map { $0.layers[0] }, stations: results.map(\.station),
+      environments: samples.map { Int32(environment(of: $0)) },
+      masks: samples.map { cities[key(environment(of: $0))]!.city.outdoors },
+      layers: Dictionary(
+        uniqueKeysWithValues: layers.indices.dropFirst().map { index in
+          (layers[index].rawValue, results.map { $0.layers[index] })
+        }))
+  }
+
+  /// Each job writes a slot of its own.
+  private struct Slots: @unchecked Sendable {
+    let base: UnsafeMutablePointer<Simulated>
+  }
+
+  private func simulate(_ sample: Int) -> Simulated {
+    let graph = cities[key(environment(of: sample))]!, grid = configuration.grid
+    let place = station(sample, graph.city)
+    var paths = DominantPaths(graph, configuration.law)
+    let result = paths.losses(from: place)
+    let position = (place + 1) * grid.spacing
+    return Simulated(
+      station: SIMD3(Float(position.x), Float(position.y), Float(configuration.stationHeight)),
+      layers: configuration.layers.map { layer in
+        ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: values(layer, result, graph.city))
+      })
+  }
+
+  private func values(_ layer: UrbanQuantity, _ result: DominantPaths.Result, _ city: City) -> [Float] {
+    switch layer {
+    case .gain:
+      let weakest = Float(configuration.law.weakest)
+      return result.loss.map { -min($0, weakest) }
+    case .buildings: return city.outdoors.flags.map { $0 ? 0 : 1 }
+    case .lineOfSight: return result.corners.map { $0 == 0 ? 1 : 0 }
+    case .corners: return result.corners
+    case .pathLength: return result.length
+    }
+  }
+
+  public var description: MapSetDescription {
+    let grid = configuration.grid, layers = configuration.layers
+    return MapSetDescription(
+      rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
+      units: layers[0].unit, configuration: Configuration.yaml(configuration), seed: configuration.seed,
+      softwareVersion: Software.version,
+      layers: layers.dropFirst().map { MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit) },
+      hasEnvironments: true, hasValid: true)
+  }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import ChannelModels
+import Essentials
+import MessagePassing
+import Records
+
+/// `ckm simulate urban`: maps of stations in cities.
+struct SimulateUrban: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "urban", abstract: "Maps of many stations in each of many cities, by the dominant path model.",
+    discussion: """
+      Cities are drawn, or read with --footprints; stations are drawn out of doors, or read. The maps of a city's stations \
+      follow each other, with the city's number as their environment and its buildings as their mask.
+      """)
+
+  @Option(
+    parsing: .unconditional, help: "How many cities. With --footprints the same one each time, with other stations.")
+  var environments = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "Stations in each city: how many; or their positions, a table of text (CSV) or JSON, a NumPy array, a data set of "
+        + "an HDF5 file, or GeoJSON with points, in the coordinates of --footprints.", valueName: "n|file"))
+  var stations = "10"
+
+  @Option(
+    help: ArgumentHelp(
+      "The buildings: polygons in metres or degrees (GeoJSON), or a picture with white buildings, a pixel a place.",
+      valueName: "file.geojson|file.png"))
+  var footprints: String?
+
+  @Option(parsing: .unconditional, help: "Places on a side of the area. Default: 256, or what --footprints take.")
+  var size: Int?
+
+  @Option(parsing: .unconditional, help: "Distance between neighbouring places in metres.")
+  var spacing = 1.0
+
+  @Option(parsing: .unconditional, help: "Keys all random numbers.")
+  var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "What each map holds, by commas; the first is the data set \"maps\", each further one has its own name: "
+        + UrbanQuantity.allCases.map(\.rawValue).joined(separator: ", "), valueName: "names"), transform: quantities)
+  var layers: [UrbanQuantity] = [.gain]
+
+  @Option(parsing: .unconditional, help: "Height of the base station in metres. Default: 1.5.")
+  var stationHeight = 1.5
+
+  @Option(parsing: .unconditional, help: "Height of the user equipment in metres.")
+  var userHeight = 1.5
+
+  @Option(parsing: .unconditional, help: "How far drawn stations keep from the border of the area in metres.")
+  var margin = 0.0
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "Another value for a key of the simulation's configuration, as the data set records it.", valueName: "key=value"))
+  var overrides: [String] = []
+
+  @OptionGroup var output: SimulationOutput
+
+  func validate() throws {
+    guard (1...SimulationOutput.mostMaps).contains(environments) else {
+      throw ValidationError("--environments must be 1 to \(SimulationOutput.mostMaps).")
+    }
+    if let number = Int(stations), !(1...SimulationOutput.mostMaps).contains(number) {
+      throw ValidationError("--stations must be 1 to \(SimulationOutput.mostMaps), or a file.")
+    }
+  }
+
+  /// What the options say, read on one rank and the same on all.
+  private struct Input: Codable {
+    var configuration: UrbanConfiguration
+    var footprints: Footprints?
+    var positions: GivenPositions?
+  }
+
+  private func read() throws -> Input {
+    let buildings = try footprints.map { try Footprints($0) }
+    var configuration = UrbanConfiguration()
+    configuration.grid =
+      size == nil && buildings != nil
+      ? buildings!.grid(spacing: spacing) : AreaGrid(columns: size ?? 256, rows: size ?? 256, spacing: spacing)
+    configuration.seed = seed
+    configuration.layers = layers
+    (configuration.stationHeight, configuration.userHeight, configuration.margin) = (stationHeight, userHeight, margin)
+    configuration.stationsEach = Int(stations) ?? 1
+    configuration = try configuration.changed(by: overrides)
+    try buildings?.require(configuration.grid)
+    let positions =
+      try Int(stations) == nil
+      ? GivenPositions(stations, footprints: buildings, grid: configuration.grid, height: configuration.stationHeight)
+      : nil
+    return Input(configuration: configuration, footprints: buildings, positions: positions)
+  }
+
+  func run() throws {
+    let communicator = try Communicator.world()
+    let console = Console(isEnabled: communicator.isRoot)
+    try OutputFile.requireDataSet(output.out, communicator)
+    let threads = try output.compute.makeThreads(communicator, console)
+    let input = try communicator.onRoot("read the city") { try read() }
+    let simulator = try communicator.agree("prepare the city") {
+      try UrbanSimulator(
+        input.configuration, footprints: input.footprints, stations: input.positions, threads: threads)
+    }
+    let product = environments.multipliedReportingOverflow(by: simulator.configuration.stationsEach)
+    let count = try communicator.agree("count the maps") {
+      guard !product.overflow, product.partialValue <= SimulationOutput.mostMaps else {
+        throw Fault(
+          "these are too many maps", at: "--environments", expected: "at most \(SimulationOutput.mostMaps) maps")
+      }
+      return product.partialValue
+    }
+    try output.run(simulator, count: count, width: threads.count, communicator, console)
+  }
+}
