@@ -41,6 +41,7 @@ struct FootprintRaster {
     let cells = rings.map { $0.map { ($0 + 0.5) * scale - 0.5 } }
     let heights = cells.joined().map(\.y)
     guard let least = heights.min(), let greatest = heights.max() else { return }
+    if isBuilding { paintLevelWalls(cells) }
     for row in max(
       0, Int(least.rounded(.up)))..<max(0, min(rows, Int(greatest.rounded(.down)) + 1), Int(least.rounded(.up)))
     {
