@@ -5,7 +5,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mp_internal.h"
 
@@ -52,9 +55,19 @@ int mp_wait_patiently(MPI_Request *request) {
   }
 }
 
+// Waits, a second at most, until the launcher has taken what stands in the pipe of standard error: an abort may be quicker.
+static void hand_over(void) {
+  struct stat status;
+  if (fstat(STDERR_FILENO, &status) || !S_ISFIFO(status.st_mode)) return;
+  int waiting = 0;
+  double deadline = mp_seconds() + 1;
+  while (ioctl(STDERR_FILENO, FIONREAD, &waiting) == 0 && waiting > 0 && mp_seconds() < deadline) usleep(2000);
+}
+
 _Noreturn void mp_abort(int exit_code) {
   atomic_store(&aborting, true);
   fflush(NULL);
+  hand_over();
   mp_leave_places();
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   _Exit(exit_code);

@@ -14,7 +14,7 @@ struct SimulateUrban: ParsableCommand {
       """)
 
   @Option(
-    parsing: .unconditional, help: "How many cities. With --footprints the same one each time, with other stations.")
+    parsing: .unconditional, help: "How many environments, a city each; with --footprints the same one each time.")
   var environments = 1
 
   @Option(
@@ -44,7 +44,7 @@ struct SimulateUrban: ParsableCommand {
         + UrbanQuantity.allCases.map(\.rawValue).joined(separator: ", "), valueName: "names"), transform: quantities)
   var layers: [UrbanQuantity] = [.gain]
 
-  @Option(parsing: .unconditional, help: "Height of the base station in metres. Default: 1.5.")
+  @Option(parsing: .unconditional, help: "Height of the base station in metres.")
   var stationHeight = 1.5
 
   @Option(parsing: .unconditional, help: "Height of the user equipment in metres.")

@@ -57,7 +57,7 @@ import Testing
     let others = package.matches(
       of: /\.(?:executableTarget|target)\(\s*name: "([\w-]+)",\s*dependencies: \[([^\]]*)\](?:,\s*path: "([\w\/]+)")?/)
     let named = others.filter { !$0.1.hasPrefix("C") }
-    #expect(named.map { String($0.1) }.sorted() == ["TestSupport", "ckm", "ckm-trial"])
+    #expect(named.map { String($0.1) }.sorted() == ["TestSupport", "ckm", "ckm-fuzz", "ckm-trial"])
     for target in named {
       let listed = target.2.split(separator: ",").map {
         $0.trimmingCharacters(in: .whitespacesAndNewlines.union(["\""]))

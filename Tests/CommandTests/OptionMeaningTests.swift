@@ -61,8 +61,10 @@ import Testing
     "batch": ["at a time", "in a batch"],  // Of the loop that the command is.
     "count": ["How many", "to plan"],
     "data": ["data set", "maps"],
+    "environments": ["nvironments"],  // How many, or which each map is of.
     "frequency": ["requency in Hz"],
     "json": ["JSON"],
+    "layers": ["What each map holds"],
     "magnification": ["Fine pixels from one"],
     "maps": ["data set (HDF5)", "layer"],  // Which of a file's arrays holds the maps.
     "model": ["run"],
@@ -106,12 +108,13 @@ import Testing
     }
   }
 
+  private static let standard = [
+    "--scenario mixed --count 4 --out x", "--scenario mixed --out x", "--scenario mixed --stations s --out x",
+  ]
+
   /// Command lines that are right as they stand; one option more has to be right too in one of each command's.
   private static let bases: [String: [String]] = [
-    "simulate": [
-      "uma --scenario mixed --count 4 --out x", "uma --scenario mixed --out x",
-      "uma --scenario mixed --stations s --out x",
-    ],
+    "simulate uma": standard, "simulate umi": standard, "simulate rma": standard, "simulate urban": ["--out x"],
     "import": ["a.h5 --out x"],
     "train": ["--data a --out x", "--resume latest --out x"],
     "prune": ["--model r --data a --ratio 0.3 --out x", "--model r --data a --out x"],
@@ -133,6 +136,7 @@ import Testing
   /// Values for options that do not list theirs: numbers, pairs, sizes, names.
   private static let samples = [
     "7", "0.7", "2.5", "-147,-47", "2,3", "4x2", "a=b", "training.steps=7", "uma", "nlos", "small", "coherent_power",
+    "corners",
     "xyn", "y",
     "x.h5",
   ]
