@@ -34,6 +34,14 @@ import TestSupport
     return nil
   }
 
+  /// A size in a global heap that overflows: libhdf5 looped on it now and then, after the child had passed it.
+  @Test func impossibleSizesInAHeapAreRefused() throws {
+    for _ in 0..<8 {
+      let found = fault { try ImportedMaps(path: fixture("fuzz/hdf5/heap-sizes.h5")) }
+      #expect(found?.found == "a global heap with impossible sizes")
+    }
+  }
+
   @Test func truncatedFilesAreRefused() throws {
     let bytes = try whole("layout.h5")
     for length in stride(from: 0, to: bytes.count, by: 1009) {

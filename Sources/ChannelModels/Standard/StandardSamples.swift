@@ -13,6 +13,7 @@ public struct StandardSamples: SampleSimulator {
     (self.simulator, self.stations) = (simulator, stations)
   }
 
+  /// Simulates consecutive samples.
   public func block(_ samples: Range<Int>) throws -> MapBlock {
     let maps = try simulator.simulate(Array(samples), stations: stations?(samples))
     let layers = simulator.configuration.layers
@@ -25,6 +26,7 @@ public struct StandardSamples: SampleSimulator {
         }))
   }
 
+  /// What the data set says of itself.
   public var description: MapSetDescription {
     let configuration = simulator.configuration
     let grid = configuration.grid

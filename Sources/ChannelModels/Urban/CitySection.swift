@@ -4,14 +4,17 @@ import Essentials
 /// What generated cities are like; each city draws from the ranges. The defaults lie in the spread of 29 windows of Munich, Paris,
 /// Florence and San Francisco (OpenStreetMap).
 public struct CitySection: Equatable, Codable, Sendable {
-  /// Width of streets, from wall to wall [m].
+  /// Width of the narrowest streets, from wall to wall [m].
   public var leastStreet = 8.0
+  /// Width of the widest streets [m].
   public var greatestStreet = 24.0
-  /// Area of a block between streets [m2].
+  /// Area of the smallest blocks between streets [m2].
   public var leastBlock = 2500.0
+  /// Area of the largest blocks [m2].
   public var greatestBlock = 12000.0
-  /// Depth of the buildings around a courtyard [m].
+  /// Depth of the shallowest buildings around a courtyard [m].
   public var leastDepth = 9.0
+  /// Depth of the deepest [m].
   public var greatestDepth = 18.0
   /// The share of blocks that are built around a courtyard, at most.
   public var courtyards = 0.7

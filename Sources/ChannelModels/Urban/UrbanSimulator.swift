@@ -102,6 +102,7 @@ public final class UrbanSimulator: SampleSimulator {
     var layers = [ChannelFingerprint]()
   }
 
+  /// Simulates consecutive samples.
   public func block(_ samples: Range<Int>) throws -> MapBlock {
     let environments = key(environment(of: samples.lowerBound))...key(environment(of: samples.upperBound - 1))
     cities.keep(environments)
@@ -153,6 +154,7 @@ public final class UrbanSimulator: SampleSimulator {
     }
   }
 
+  /// What the data set says of itself.
   public var description: MapSetDescription {
     let grid = configuration.grid, layers = configuration.layers
     return MapSetDescription(
