@@ -160,9 +160,10 @@ static uint64_t number_at(const uint8_t *bytes, int count) {
 }
 
 static int sound_heap(const uint8_t *heap, uint64_t room) {
-  if (room < HEAP_HEADER) return 0;
+  if (room < HEAP_HEADER) return 1;
   uint64_t size = number_at(heap + 8, 8);
-  if (size > room) return 0;
+  // Cut short: libhdf5 sees that itself, and says so.
+  if (size > room) return 1;
   for (uint64_t at = HEAP_HEADER; at + HEAP_HEADER <= size;) {
     uint64_t index = number_at(heap + at, 2), length = number_at(heap + at + 8, 8), left = size - at;
     if (length > left) return 0;
