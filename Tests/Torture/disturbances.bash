@@ -84,7 +84,7 @@ disturbance() {
   esac
   code=$?
   seconds=$((($(date +%s%N) - began) / 1000000000))
-  if ((code == 124 || code == 137)) && grep -q 'mpirun noticed\|Primary job' "$folder.said" && [[ -z "$(living "$folder")" ]]; then
+  if ((seconds > 50)) && grep -q 'mpirun noticed\|Primary job' "$folder.said" && [[ -z "$(living "$folder")" ]]; then
     # All ranks have ended and mpirun has said so, but waits for a lock in PMIx_server_finalize that a rank's death left taken
     # (Open MPI 4.1.4 with PMIx 4.2.2, one kill in some hundred while ranks start or end).
     result=launcher
