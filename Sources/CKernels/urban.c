@@ -211,7 +211,8 @@ void ck_direct_losses(double x, double y, float spacing, float nearest, ck_dista
       metres = metres < nearest ? nearest : metres;
       size_t place = row * columns + column;
       loss[place] = law.intercept + slope * ck_log(metres);
-      if (length) length[place] = metres, corners[place] = 0;
+      length[place] = metres;
+      corners[place] = 0;
     }
   }
 }
@@ -240,10 +241,8 @@ void ck_bent_losses(double x, double y, int side, const ck_run *runs, size_t run
         float before = loss[place + i];
         int better = value < before;
         loss[place + i] = better ? value : before;
-        if (length) {
-          length[place + i] = better ? whole * spacing : length[place + i];
-          corners[place + i] = better ? path.corners : corners[place + i];
-        }
+        length[place + i] = better ? whole * spacing : length[place + i];
+        corners[place + i] = better ? path.corners : corners[place + i];
       }
     }
   }

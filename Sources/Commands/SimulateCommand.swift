@@ -36,6 +36,17 @@ struct SimulationOutput: ParsableArguments {
   /// Numbers of samples are 32 bits in many places, in other people's programs too.
   static let mostMaps = Int(Int32.max)
 
+  /// How many maps there are of so many kinds, so many of each.
+  ///
+  /// - Throws: `Fault` naming the option, where they are too many.
+  static func product(_ kinds: Int, _ each: Int, of option: String) throws -> Int {
+    let product = kinds.multipliedReportingOverflow(by: each)
+    guard !product.overflow, product.partialValue <= mostMaps else {
+      throw Fault("these are too many maps", at: option, expected: "at most \(mostMaps) maps")
+    }
+    return product.partialValue
+  }
+
   /// Collective. Simulates the maps; prints what there is then.
   ///
   /// - Parameters:

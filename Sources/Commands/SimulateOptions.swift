@@ -10,16 +10,13 @@ extension SimulationConfiguration.Wavefront: ExpressibleByArgument {}
 /// What is simulated: everything that the content of a data set depends on. Numbers are taken with any sign, so that
 /// what is out of range is told with its range.
 struct SimulateOptions: ParsableArguments {
+  @OptionGroup var common: CommonSimulateOptions
+
   @Option(name: .customLong("scenario"), help: "Whether places see the base station.")
   var propagation: Propagation
 
-  @Option(parsing: .unconditional, help: "Keys all random numbers.")
-  var seed: UInt64 = 1
-
   @Option(
-    help: ArgumentHelp(
-      "What each map holds, by commas; the first is the data set \"maps\", each further one has its own name: "
-        + SimulateOptions.layerNames, valueName: "names"), transform: SimulateOptions.layers)
+    help: layersHelp(ChannelQuantity.self), transform: quantities)
   var layers: [ChannelQuantity] = [.pathPower]
 
   @Option(parsing: .unconditional, help: "Places on a side of the area.")
@@ -31,17 +28,11 @@ struct SimulateOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Places in y, where the area is no square. Default: --size.")
   var rows: Int?
 
-  @Option(parsing: .unconditional, help: "Distance between neighbouring places in metres.")
-  var spacing = 1.0
-
   @Option(parsing: .unconditional, help: "Carrier frequency in Hz.")
   var frequency = 2.4e9
 
   @Option(parsing: .unconditional, help: "Height of the base station in metres. Default: the scenario's.")
   var stationHeight: Double?
-
-  @Option(parsing: .unconditional, help: "Height of the user equipment in metres.")
-  var userHeight = 1.5
 
   @Option(
     parsing: .unconditional,
@@ -70,11 +61,11 @@ struct SimulateOptions: ParsableArguments {
   ///
   /// - Parameter tables: of the standard.
   func configuration(_ tables: Scenario) -> SimulationConfiguration {
-    var simulation = SimulationConfiguration(scenario: tables, propagation: propagation, seed: seed)
-    simulation.grid = AreaGrid(columns: columns ?? size, rows: rows ?? size, spacing: spacing)
+    var simulation = SimulationConfiguration(scenario: tables, propagation: propagation, seed: common.seed)
+    simulation.grid = AreaGrid(columns: columns ?? size, rows: rows ?? size, spacing: common.spacing)
     simulation.frequency = frequency
     simulation.stationHeight = stationHeight ?? tables.defaultStationHeight
-    simulation.userHeight = userHeight
+    simulation.userHeight = common.userHeight
     simulation.array = .init(horizontal: array.horizontal, vertical: array.vertical, spacing: elementSpacing)
     simulation.subcarriers = .init(active: subcarriers, spacing: subcarrierSpacing)
     simulation.wavefront = wavefront
@@ -83,19 +74,36 @@ struct SimulateOptions: ParsableArguments {
     simulation.polarisation = polarisation
     return simulation
   }
+}
 
-  private static let layerNames = ChannelQuantity.allCases.map(\.rawValue).joined(separator: ", ")
+/// What every simulation takes. Numbers are taken with any sign, as in `SimulateOptions`.
+struct CommonSimulateOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: "Keys all random numbers.")
+  var seed: UInt64 = 1
 
-  private static func layers(_ text: String) throws -> [ChannelQuantity] { try quantities(text) }
+  @Option(parsing: .unconditional, help: "Distance between neighbouring places in metres.")
+  var spacing = 1.0
+
+  @Option(parsing: .unconditional, help: "Height of the user equipment in metres.")
+  var userHeight = 1.5
+}
+
+private func names<Quantity: MapQuantity>(_ type: Quantity.Type) -> String {
+  type.allCases.map(\.rawValue).joined(separator: ", ")
+}
+
+/// The help of an option of layers.
+func layersHelp<Quantity: MapQuantity>(_ type: Quantity.Type) -> ArgumentHelp {
+  ArgumentHelp(
+    "What each map holds, by commas; the first is the data set \"maps\", each further one has its own name: "
+      + names(type), valueName: "names")
 }
 
 /// Layers by their names, separated by commas.
-func quantities<Quantity: RawRepresentable & CaseIterable>(_ text: String) throws -> [Quantity]
-where Quantity.RawValue == String {
+func quantities<Quantity: MapQuantity>(_ text: String) throws -> [Quantity] {
   try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
     guard let layer = Quantity(rawValue: String(name)) else {
-      let names = Quantity.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ValidationError("there is no layer \"\(name)\"; there are \(names).")
+      throw ValidationError("there is no layer \"\(name)\"; there are \(names(Quantity.self)).")
     }
     return layer
   }

@@ -63,12 +63,7 @@ struct SimulateStandard<Tables: StandardTables>: ParsableCommand {
 
   private func number(of stations: GivenStations?) throws -> Int {
     if let count { return count }
-    let product = (seedsPerStation ?? 1).multipliedReportingOverflow(by: stations?.positions.count ?? 1)
-    guard !product.overflow, product.partialValue <= SimulationOutput.mostMaps else {
-      throw Fault(
-        "these are too many maps", at: "--seeds-per-station", expected: "at most \(SimulationOutput.mostMaps) maps")
-    }
-    return product.partialValue
+    return try SimulationOutput.product(seedsPerStation ?? 1, stations?.positions.count ?? 1, of: "--seeds-per-station")
   }
 
   func run() throws {

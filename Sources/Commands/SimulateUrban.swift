@@ -32,23 +32,13 @@ struct SimulateUrban: ParsableCommand {
   @Option(parsing: .unconditional, help: "Places on a side of the area. Default: 256, or what --footprints take.")
   var size: Int?
 
-  @Option(parsing: .unconditional, help: "Distance between neighbouring places in metres.")
-  var spacing = 1.0
+  @OptionGroup var common: CommonSimulateOptions
 
-  @Option(parsing: .unconditional, help: "Keys all random numbers.")
-  var seed: UInt64 = 1
-
-  @Option(
-    help: ArgumentHelp(
-      "What each map holds, by commas; the first is the data set \"maps\", each further one has its own name: "
-        + UrbanQuantity.allCases.map(\.rawValue).joined(separator: ", "), valueName: "names"), transform: quantities)
+  @Option(help: layersHelp(UrbanQuantity.self), transform: quantities)
   var layers: [UrbanQuantity] = [.gain]
 
   @Option(parsing: .unconditional, help: "Height of the base station in metres.")
   var stationHeight = 1.5
-
-  @Option(parsing: .unconditional, help: "Height of the user equipment in metres.")
-  var userHeight = 1.5
 
   @Option(parsing: .unconditional, help: "How far drawn stations keep from the border of the area in metres.")
   var margin = 0.0
@@ -82,10 +72,13 @@ struct SimulateUrban: ParsableCommand {
     var configuration = UrbanConfiguration()
     configuration.grid =
       size == nil && buildings != nil
-      ? buildings!.grid(spacing: spacing) : AreaGrid(columns: size ?? 256, rows: size ?? 256, spacing: spacing)
-    configuration.seed = seed
+      ? buildings!.grid(spacing: common.spacing)
+      : AreaGrid(columns: size ?? 256, rows: size ?? 256, spacing: common.spacing)
+    configuration.seed = common.seed
     configuration.layers = layers
-    (configuration.stationHeight, configuration.userHeight, configuration.margin) = (stationHeight, userHeight, margin)
+    (configuration.stationHeight, configuration.userHeight, configuration.margin) = (
+      stationHeight, common.userHeight, margin
+    )
     configuration.stationsEach = Int(stations) ?? 1
     configuration = try configuration.changed(by: overrides)
     try buildings?.require(configuration.grid)
@@ -106,13 +99,8 @@ struct SimulateUrban: ParsableCommand {
       try UrbanSimulator(
         input.configuration, footprints: input.footprints, stations: input.positions, threads: threads)
     }
-    let product = environments.multipliedReportingOverflow(by: simulator.configuration.stationsEach)
     let count = try communicator.agree("count the maps") {
-      guard !product.overflow, product.partialValue <= SimulationOutput.mostMaps else {
-        throw Fault(
-          "these are too many maps", at: "--environments", expected: "at most \(SimulationOutput.mostMaps) maps")
-      }
-      return product.partialValue
+      try SimulationOutput.product(environments, simulator.configuration.stationsEach, of: "--environments")
     }
     try output.run(simulator, count: count, width: threads.count, communicator, console)
   }

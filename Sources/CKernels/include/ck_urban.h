@@ -66,7 +66,7 @@ void ck_direct_losses(double x, double y, float spacing, float nearest, ck_dista
 
 /// The same of paths that bend around a corner at (x, y), where they lose less than what is there: the law of the whole length,
 /// their weights, and `degree` [dB] for each degree of the last turn up to `largest` degrees.
-/// side: where the building is; length and corners may be NULL together.
+/// side: where the building is.
 void ck_bent_losses(double x, double y, int side, const ck_run *runs, size_t run_count, const ck_bent_path *paths,
                     size_t path_count, float spacing, ck_distance_law law, float degree, float largest, size_t columns,
                     float *loss, float *length, float *corners);

@@ -46,8 +46,17 @@ public struct AreaGrid: Equatable, Codable, Sendable {
     }
   }
 
-  /// Whether a station [m] lies within the area.
-  func contains(x: Double, y: Double) -> Bool {
-    (0...self.x(columns - 1)).contains(x) && (0...self.y(rows - 1)).contains(y)
+  /// Throws a `Fault` unless a station [m] lies within the area.
+  ///
+  /// - Parameters:
+  ///   - station: its horizontal position [m].
+  ///   - place: what to call it in the message.
+  public func requireWithin(_ station: SIMD2<Double>, at place: String) throws {
+    let (right, top) = (x(columns - 1), y(rows - 1))
+    guard (0...right).contains(station.x), (0...top).contains(station.y) else {
+      throw Fault(
+        "the station lies outside the area", at: place, expected: "0 to \(right) m and 0 to \(top) m",
+        found: "(\(station.x), \(station.y)) m")
+    }
   }
 }

@@ -1,5 +1,5 @@
 /// The quantities that a simulated map can hold at each place.
-public enum ChannelQuantity: String, CaseIterable, Codable, Sendable {
+public enum ChannelQuantity: String, MapQuantity, Codable {
   /// Sum of the path powers: E{|h|^2} over small-scale fading.
   case pathPower = "path_power"
   /// Eq. (5) of the CGDM paper: |h|^2 averaged over the antennas and active subcarriers.

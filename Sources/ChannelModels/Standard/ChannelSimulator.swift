@@ -74,21 +74,6 @@ public final class ChannelSimulator: Sendable {
     return SIMD3(grid.x(column), grid.y(row), configuration.stationHeight)
   }
 
-  /// Throws a `Fault` unless a station lies within the area.
-  ///
-  /// - Parameters:
-  ///   - station: its horizontal position [m].
-  ///   - place: what to call it in the message.
-  public func requireWithinArea(_ station: SIMD2<Double>, at place: String) throws {
-    let grid = configuration.grid
-    guard grid.contains(x: station.x, y: station.y) else {
-      throw Fault(
-        "the station lies outside the area", at: place,
-        expected: "0 to \(grid.x(grid.columns - 1)) m and 0 to \(grid.y(grid.rows - 1)) m",
-        found: "(\(station.x), \(station.y)) m")
-    }
-  }
-
   /// Simulates one map.
   ///
   /// - Parameters:
@@ -110,7 +95,7 @@ public final class ChannelSimulator: Sendable {
   private func simulation(_ sample: Int, station: SIMD2<Double>?) throws -> MapSimulation {
     var place = self.station(sample: sample)
     if let station {
-      try requireWithinArea(station, at: "station of map \(sample)")
+      try configuration.grid.requireWithin(station, at: "station of map \(sample)")
       (place.x, place.y) = (station.x, station.y)
     }
     return MapSimulation(self, sample: sample, station: place)

@@ -17,16 +17,10 @@ public struct GivenStations: Codable, Sendable {
   /// - Throws: `Fault` when there are none, one lies outside the area or stands at another height.
   public init(_ source: String, for simulator: ChannelSimulator) throws {
     self.source = source
-    let height = simulator.configuration.stationHeight
-    positions = try StationList.read(source).enumerated().map { row, numbers in
-      let station = SIMD2(Double(Float(numbers[0])), Double(Float(numbers[1])))
-      try simulator.requireWithinArea(station, at: "\(source), row \(row)")
-      guard numbers.count == 2 || abs(numbers[2] - height) < 1e-3 else {
-        throw Fault(
-          "the station stands at another height", at: "\(source), row \(row)", expected: "\(height) m",
-          found: "\(numbers[2]) m", hint: "give it with `station_height`")
-      }
-      return station
+    let configuration = simulator.configuration
+    // As they were kept when lists were read as float32: what they give must not change.
+    positions = try readPositions(source, in: configuration.grid, height: configuration.stationHeight) {
+      SIMD2<Double>(SIMD2<Float>($0))
     }
   }
 
@@ -39,12 +33,4 @@ public struct GivenStations: Codable, Sendable {
     (record.source, record.count, record.checksum) = (source, positions.count, checksum(of: positions))
     return record
   }
-}
-
-/// XXH64 of positions.
-func checksum(of positions: some Sequence<SIMD2<Double>>) -> String {
-  let bytes = positions.flatMap { place in
-    [place.x, place.y].flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }
-  }
-  return Checksum.of(bytes)
 }

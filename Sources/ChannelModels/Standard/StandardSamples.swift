@@ -36,8 +36,6 @@ public struct StandardSamples: SampleSimulator {
       units: layers[0].unit,
       configuration: SimulationRecord(configuration, stations: stations?.record).yaml, seed: configuration.seed,
       softwareVersion: Software.version,
-      layers: layers.dropFirst().map {
-        MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit)
-      })
+      layers: layers.dropFirst().map(\.layer))
   }
 }

@@ -37,15 +37,11 @@ public final class City: Sendable {
       }
     }
     (self.next, self.previous) = (next, previous)
-    let words = (grid.columns + 63) / 64
-    var flags = [Bool](), bits = [UInt64](repeating: 0, count: grid.rows * words)
-    flags.reserveCapacity(grid.count)
-    for row in 0..<grid.rows {
-      for column in 0..<grid.columns {
-        let isOutdoors = !raster.isBuilt(column: column, row: row)
-        flags.append(isOutdoors)
-        if isOutdoors { bits[row * words + column / 64] |= 1 << UInt64(column % 64) }
-      }
+    let words = (grid.columns + 63) / 64, flags = raster.isBuilt.map { !$0 }
+    var bits = [UInt64](repeating: 0, count: grid.rows * words)
+    for place in flags.indices where flags[place] {
+      let column = place % grid.columns
+      bits[place / grid.columns * words + column / 64] |= 1 << UInt64(column % 64)
     }
     (outdoors, outdoorBits) = (Mask(flags), bits)
   }

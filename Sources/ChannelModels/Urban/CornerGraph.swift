@@ -16,19 +16,14 @@ final class CornerGraph: Sendable {
     let direction: SIMD2<Float>
   }
 
-  /// Places out of doors beyond a corner, with its building on one side.
-  struct Reach: Sendable {
-    let runs: [ck_run]
-  }
-
   let city: City
   /// The vertices that are corners.
   let vertices: [Int]
   /// The ways that begin at corner k: `ways[firstWay[k]..<firstWay[k + 1]]`.
   let firstWay: [Int]
   let ways: [Way]
-  /// By corner, the reach with the building on its left, on its right.
-  let reaches: [(left: Reach, right: Reach)]
+  /// By corner, the places out of doors beyond it with the building on its left, on its right.
+  let reaches: [(left: [ck_run], right: [ck_run])]
 
   /// Prepares a city: the longer part of a map's work, once for all stations.
   init(_ city: City) {
@@ -42,13 +37,16 @@ final class CornerGraph: Sendable {
       return arriving.x * leaving.y - arriving.y * leaving.x > 1e-9 && inside.x.contains(city.x[vertex])
         && inside.y.contains(city.y[vertex])
     }
-    var ways = [Way](), firstWay = [Int](), reaches = [(left: Reach, right: Reach)]()
+    var ways = [Way](), firstWay = [Int](), reaches = [(left: [ck_run], right: [ck_run])]()
+    // Room for every other place: what is kept is a small part of it.
+    var room = [ck_run](repeating: ck_run(), count: city.grid.rows * (city.grid.columns + 1) / 2)
     for (begin, vertex) in vertices.enumerated() {
       let horizon = city.horizon(x: city.x[vertex], y: city.y[vertex], vertex: vertex)
       firstWay.append(ways.count)
       ways += Self.ways(from: begin, horizon, among: vertices, city)
       let lit = city.lit(horizon)
-      reaches.append((Self.reach(vertex, 1, lit, city), Self.reach(vertex, -1, lit, city)))
+      reaches.append(
+        (left: Self.reach(vertex, 1, lit, city, &room), right: Self.reach(vertex, -1, lit, city, &room)))
     }
     (self.ways, self.firstWay, self.reaches) = (ways, firstWay + [ways.count], reaches)
   }
@@ -77,13 +75,12 @@ final class CornerGraph: Sendable {
     }
   }
 
-  private static func reach(_ vertex: Int, _ side: Int32, _ lit: [UInt64], _ city: City) -> Reach {
-    let grid = city.grid
-    return city.withOutlines { outlines in
-      Reach(
-        runs: [ck_run](unsafeUninitializedCapacity: grid.rows * (grid.columns + 1) / 2 + 1) { runs, count in
-          count = ck_corner_runs(outlines, vertex, side, grid.rows, grid.columns, lit, runs.baseAddress)
-        })
+  private static func reach(
+    _ vertex: Int, _ side: Int32, _ lit: [UInt64], _ city: City, _ room: inout [ck_run]
+  ) -> [ck_run] {
+    let count = city.withOutlines {
+      ck_corner_runs($0, vertex, side, city.grid.rows, city.grid.columns, lit, &room)
     }
+    return Array(room[..<count])
   }
 }

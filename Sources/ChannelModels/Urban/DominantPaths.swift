@@ -53,7 +53,7 @@ struct DominantPaths {
       intercept: Float(law.bentIntercept), slope: Float(10 * law.bentExponent))
     for ((corner, side), bent) in groups() {
       let vertex = graph.vertices[corner], reach = graph.reaches[corner]
-      let runs = side > 0 ? reach.left.runs : reach.right.runs
+      let runs = side > 0 ? reach.left : reach.right
       ck_bent_losses(
         city.x[vertex], city.y[vertex], Int32(side), runs, runs.count, bent, bent.count, spacing, bentLaw,
         Float(law.turn), Float(law.largestTurn), grid.columns, &result.loss, &result.length, &result.corners)

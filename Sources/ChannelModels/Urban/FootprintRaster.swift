@@ -25,11 +25,6 @@ struct FootprintRaster {
     (columns, rows, fineness, self.isBuilt) = (grid.columns, grid.rows, 1, isBuilt)
   }
 
-  /// Whether a grid place is built on: as the cell in its middle.
-  func isBuilt(column: Int, row: Int) -> Bool {
-    isBuilt[(row * fineness + fineness / 2) * columns + column * fineness + fineness / 2]
-  }
-
   /// Builds on the inside of rings, or clears it; inside is what an odd number of rings holds.
   ///
   /// - Parameters:

@@ -26,7 +26,7 @@ public struct Footprints: Codable, Sendable {
   /// Reads a file.
   ///
   /// - Coordinates are degrees (longitude first) where none lies beyond 180 and 90 and all within two of each other: no city in
-  ///   metres is so small. They are projected to metres around the middle of the buildings.
+  ///   metres is so small. They become metres from the least longitude and latitude of a building.
   /// - In metres, files that lie between 0 and 20 km are taken as they are; others begin at the least x and y of a building.
   /// - A ring that crosses itself encloses what an odd number of its loops do; overlapping buildings become one.
   /// - In a picture, pixels of at least half of the greatest grey are buildings, and the first row lies in the north.
@@ -165,21 +165,8 @@ public struct GivenPositions: Codable, Sendable {
   /// - Throws: `Fault` when there are none, one lies outside the area or stands at another height.
   public init(_ source: String, footprints: Footprints?, grid: AreaGrid, height: Double) throws {
     self.source = source
-    positions = try StationList.read(source, from: footprints?.geographicOrigin).enumerated().map { row, numbers in
-      let station = SIMD2(numbers[0], numbers[1]) - (footprints?.corner ?? SIMD2(0, 0))
-      guard grid.contains(x: station.x, y: station.y) else {
-        throw Fault(
-          "the station lies outside the area", at: "\(source), row \(row)",
-          expected: "0 to \(grid.x(grid.columns - 1)) m and 0 to \(grid.y(grid.rows - 1)) m",
-          found: "(\(station.x), \(station.y)) m")
-      }
-      guard numbers.count == 2 || abs(numbers[2] - height) < 1e-3 else {
-        throw Fault(
-          "the station stands at another height", at: "\(source), row \(row)", expected: "\(height) m",
-          found: "\(numbers[2]) m", hint: "give it with `station_height`")
-      }
-      return station
-    }
+    let corner = footprints?.corner ?? SIMD2(0, 0)
+    positions = try readPositions(source, from: footprints?.geographicOrigin, in: grid, height: height) { $0 - corner }
   }
 
   /// Throws where one stands in a building.

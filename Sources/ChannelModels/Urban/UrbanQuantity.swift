@@ -1,5 +1,5 @@
 /// The quantities that a map of a city can hold at each place.
-public enum UrbanQuantity: String, CaseIterable, Codable, Sendable {
+public enum UrbanQuantity: String, MapQuantity, Codable {
   /// Channel gain of the path of least loss; the law's weakest where no path leads.
   case gain
   /// 1 where a building stands.

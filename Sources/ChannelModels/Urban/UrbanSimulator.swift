@@ -77,9 +77,6 @@ public final class UrbanSimulator: SampleSimulator {
       configuration.city, grid: configuration.grid, seed: configuration.seed, environment: environment)
   }
 
-  /// The buildings of an environment.
-  public func buildings(_ environment: Int) -> City { cities[key(environment)]?.city ?? city(environment) }
-
   /// Where sample `sample` has its station, in grid units.
   private func station(_ sample: Int, _ city: City) -> SIMD2<Double> {
     let grid = configuration.grid
@@ -161,7 +158,7 @@ public final class UrbanSimulator: SampleSimulator {
       rows: grid.rows, columns: grid.columns, area: configuration.area, longName: layers[0].longName,
       units: layers[0].unit, configuration: Configuration.yaml(configuration), seed: configuration.seed,
       softwareVersion: Software.version,
-      layers: layers.dropFirst().map { MapLayer(name: $0.rawValue, longName: $0.longName, units: $0.unit) },
+      layers: layers.dropFirst().map(\.layer),
       hasEnvironments: true, hasValid: true)
   }
 }
