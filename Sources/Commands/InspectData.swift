@@ -3,6 +3,7 @@ import Computing
 import Evaluation
 import MapStorage
 import MessagePassing
+import Metrics
 import Records
 
 /// `ckm inspect data`: what a data set of maps holds, and what its maps look like.
@@ -137,8 +138,9 @@ private struct StatisticsWork {
       progress.update(step: $0, unitsPerStep: Double(communicator.size))
     }
     progress.finish()
+    let cities = try statistics.cities(communicator, threads: threads)
     guard let found else { return nil }
     let examples = command.out == nil ? [] : try statistics.examples()
-    return .init(path: path, statistics: found, examples: examples)
+    return .init(path: path, statistics: found, examples: examples, cities: cities.flatMap(CityStatistics.init))
   }
 }

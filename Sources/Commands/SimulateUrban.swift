@@ -14,8 +14,11 @@ struct SimulateUrban: ParsableCommand {
       """)
 
   @Option(
-    parsing: .unconditional, help: "How many environments, a city each; with --footprints the same one each time.")
-  var environments = 1
+    parsing: .unconditional,
+    help:
+      "How many environments, a city each; those of --footprints again after the last. Default: 1, or one for each file of a folder."
+  )
+  var environments: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -25,8 +28,8 @@ struct SimulateUrban: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The buildings: polygons in metres or degrees (GeoJSON), or a picture with white buildings, a pixel a place.",
-      valueName: "file.geojson|file.png"))
+      "The buildings: polygons in metres or degrees (GeoJSON), or a picture with white buildings, a pixel a place; or a folder of "
+        + "them, a city each.", valueName: "file.geojson|file.png|folder"))
   var footprints: String?
 
   @Option(parsing: .unconditional, help: "Places on a side of the area. Default: 256, or what --footprints take.")
@@ -52,7 +55,7 @@ struct SimulateUrban: ParsableCommand {
   @OptionGroup var output: SimulationOutput
 
   func validate() throws {
-    guard (1...SimulationOutput.mostMaps).contains(environments) else {
+    guard environments.map({ (1...SimulationOutput.mostMaps).contains($0) }) ?? true else {
       throw ValidationError("--environments must be 1 to \(SimulationOutput.mostMaps).")
     }
     if let number = Int(stations), !(1...SimulationOutput.mostMaps).contains(number) {
@@ -63,16 +66,16 @@ struct SimulateUrban: ParsableCommand {
   /// What the options say, read on one rank and the same on all.
   private struct Input: Codable {
     var configuration: UrbanConfiguration
-    var footprints: Footprints?
+    var footprints: [Footprints] = []
     var positions: GivenPositions?
   }
 
   private func read() throws -> Input {
-    let buildings = try footprints.map { try Footprints($0) }
+    let buildings = try footprints.map { try Footprints.read($0) } ?? []
     var configuration = UrbanConfiguration()
     configuration.grid =
-      size == nil && buildings != nil
-      ? buildings!.grid(spacing: common.spacing)
+      size == nil && !buildings.isEmpty
+      ? Footprints.grid(buildings, spacing: common.spacing)
       : AreaGrid(columns: size ?? 256, rows: size ?? 256, spacing: common.spacing)
     configuration.seed = common.seed
     configuration.layers = layers
@@ -81,10 +84,17 @@ struct SimulateUrban: ParsableCommand {
     )
     configuration.stationsEach = Int(stations) ?? 1
     configuration = try configuration.changed(by: overrides)
-    try buildings?.require(configuration.grid)
+    for one in buildings { try one.require(configuration.grid) }
+    if let footprints { configuration.footprints = Footprints.record(buildings, source: footprints) }
+    guard Int(stations) != nil || buildings.count < 2 else {
+      throw Fault(
+        "the stations of several cities are no table", at: "`stations`", expected: "their number in each city",
+        found: "the file \(stations) for \(buildings.count) cities")
+    }
     let positions =
       try Int(stations) == nil
-      ? GivenPositions(stations, footprints: buildings, grid: configuration.grid, height: configuration.stationHeight)
+      ? GivenPositions(
+        stations, footprints: buildings.first, grid: configuration.grid, height: configuration.stationHeight)
       : nil
     return Input(configuration: configuration, footprints: buildings, positions: positions)
   }
@@ -100,7 +110,8 @@ struct SimulateUrban: ParsableCommand {
         input.configuration, footprints: input.footprints, stations: input.positions, threads: threads)
     }
     let count = try communicator.agree("count the maps") {
-      try SimulationOutput.product(environments, simulator.configuration.stationsEach, of: "--environments")
+      try SimulationOutput.product(
+        environments ?? max(1, input.footprints.count), simulator.configuration.stationsEach, of: "--environments")
     }
     try output.run(simulator, count: count, width: threads.count, communicator, console)
   }

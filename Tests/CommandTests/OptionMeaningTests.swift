@@ -74,7 +74,8 @@ import Testing
     "png-range": ["values of black and white", "values of grey levels"],
     "preset": ["configuration to start from", "The model."],
     "samples": ["Draws of"],
-    "scenario": ["whether places see the base station", "Whether places see the base station"],
+    // The papers' word for LOS and NLOS, and the standard's for the kind of surroundings.
+    "scenario": ["whether places see the base station", "Whether places see the base station", "What is simulated"],
     "seed": ["Keys", "keys the random"],
     "set": ["key"],
     "size": ["Places on a side"],

@@ -60,6 +60,38 @@ import Testing
     #expect(other.output.contains("2 of 70 x 70"))
   }
 
+  /// A folder of cities, one after the other, and what they look like beside drawn ones.
+  @Test func aFolderHasACityForEachEnvironment() throws {
+    try FileManager.default.createDirectory(atPath: folder.place("cities"), withIntermediateDirectories: true)
+    _ = try geoJSON("cities/b.geojson", "[[10, 10], [10, 40], [50, 40], [50, 10], [10, 10]]")
+    _ = try geoJSON("cities/a.geojson", "[[0, 0], [0, 20], [64, 20], [64, 0], [0, 0]]")
+    _ = try succeed(
+      urban("cities.h5", "--footprints", folder.place("cities"), "--size", "64", "--stations", "2"), ranks: 2)
+    _ = try succeed(urban("drawn.h5", "--environments", "3", "--size", "64", "--stations", "2"))
+    let told = try succeed(
+      [
+        "inspect", "data", folder.place("cities.h5"), "--against", folder.place("drawn.h5"), "--out", folder.place("r"),
+      ],
+      ranks: 2)
+    #expect(told.output.contains(/environments +2\n/) && told.output.contains("statistic of 2 cities"))
+    #expect(told.output.contains(/\| building share +\| .* 0\.\d+ to 0\.\d+ \|/), "\(told.transcript)")
+    let json = try String(contentsOfFile: folder.place("r/statistics.json"), encoding: .utf8)
+    #expect(json.contains("\"cities\": 2") && json.contains("\"cities\": 3"))
+    // A third environment is the first city again.
+    _ = try succeed(
+      urban(
+        "more.h5", "--footprints", folder.place("cities"), "--size", "64", "--stations", "2", "--environments", "3"))
+    let more = try succeed(["inspect", "data", folder.place("more.h5")])
+    #expect(more.output.contains("6 of 64 x 64") && more.output.contains("statistic of 3 cities"))
+    try Data("x,y\n5,50\n".utf8).write(to: URL(filePath: folder.place("one.csv")))
+    let refused = try Command.run(
+      urban("x.h5", "--footprints", folder.place("cities"), "--stations", folder.place("one.csv")))
+    #expect(refused.code == 1 && refused.errors.contains("several cities"), "\(refused.transcript)")
+    try FileManager.default.createDirectory(atPath: folder.place("none"), withIntermediateDirectories: true)
+    let empty = try Command.run(urban("x.h5", "--footprints", folder.place("none")))
+    #expect(empty.code == 1 && empty.errors.contains("no footprints"), "\(empty.transcript)")
+  }
+
   @Test func whatIsWrongIsTold() throws {
     let open = try geoJSON("open.geojson", "[[0, 0], [0, 30], [40, 30], [40, 0]]")
     let house = try geoJSON("house.geojson", "[[10, 10], [10, 30], [40, 30], [40, 10], [10, 10]]")

@@ -1,34 +1,12 @@
 import Computing
 import Foundation
 
-/// Draws a city: streets cut the area into blocks again and again, and each block is built around a courtyard, in lots, or not
-/// at all.
+/// Draws a city: open space and avenues first, streets that cut the rest into blocks again and again, and what stands on each
+/// block.
 struct CityGenerator {
   private let section: CitySection
   private let grid: AreaGrid
-  private var numbers: Numbers
-  private var raster: FootprintRaster
-
-  /// Uniform numbers in order, from a stream of their own for each environment.
-  private struct Numbers {
-    private let stream: RandomStream
-    private let environment: Int
-    private var step = 0
-    private var block = [Float]()
-
-    init(seed: UInt64, environment: Int) {
-      stream = RandomStream(seed: seed, purpose: .city)
-      self.environment = environment
-    }
-
-    mutating func callAsFunction(_ range: ClosedRange<Double> = 0...1) -> Double {
-      if block.isEmpty {
-        block = stream.uniform(256, sample: environment, step: step)
-        step += 1
-      }
-      return range.lowerBound + (range.upperBound - range.lowerBound) * Double(block.removeLast())
-    }
-  }
+  private var numbers: CityNumbers
 
   /// - Parameters:
   ///   - section: what cities are like.
@@ -37,33 +15,73 @@ struct CityGenerator {
   ///   - environment: the city's number.
   static func city(_ section: CitySection, grid: AreaGrid, seed: UInt64, environment: Int) -> City {
     var generator = CityGenerator(
-      section: section, grid: grid, numbers: Numbers(seed: seed, environment: environment),
-      raster: FootprintRaster(grid, fineness: City.fineness(grid)))
-    generator.build()
-    return City(grid, generator.raster)
+      section: section, grid: grid, numbers: CityNumbers(seed: seed, environment: environment))
+    return City(grid, generator.build())
   }
 
-  private mutating func build() {
+  private mutating func build() -> FootprintRaster {
     let angle = numbers(0...(Double.pi / 2)), direction = SIMD2(cos(angle), sin(angle))
     let extent = SIMD2(Double(grid.columns), Double(grid.rows)) * grid.spacing
-    let side = 1.5 * (extent.x + extent.y)
-    // A city's own character: within what the section allows.
-    let courtyards = section.courtyards * numbers(), open = section.openBlocks * numbers()
-    let block = section.leastBlock * pow(section.greatestBlock / section.leastBlock, numbers())
-    let street = numbers(0.7...1.3)
     let whole = ConvexPolygon(
-      around: extent / 2 + SIMD2(numbers(-40...40), numbers(-40...40)), side: side, along: direction)
-    for polygon in blocks(whole, area: block, street: street) where touchesArea(polygon, extent) {
-      let kind = numbers()
-      if kind < open { continue }
-      if kind < open + courtyards, fillAroundCourtyard(polygon) { continue }
-      fillWithLots(polygon)
+      around: extent / 2 + SIMD2(numbers(-40...40), numbers(-40...40)), side: 1.5 * (extent.x + extent.y),
+      along: direction)
+    // A city's own character: within what the section allows.
+    let styles = BlockStyle.allCases, weights = styles.map { $0.weight(section) }
+    let style = styles[numbers.choice(weights)]
+    let block = section.leastBlock * pow(section.greatestBlock / section.leastBlock, numbers()) * style.size
+    let street = numbers(0.7...1.3) * style.street
+    var builder = BlockBuilder(section: section, grid: grid, numbers: numbers.branch())
+    for quarter in quarters(whole, extent) {
+      for polygon in blocks(quarter, area: block, street: street) where touchesArea(polygon, extent) {
+        guard numbers() > section.openBlocks else { continue }
+        // A stranger here and there.
+        let own = numbers() < 0.8 ? style : styles[numbers.choice(weights)]
+        builder.build(own, on: polygon)
+      }
     }
+    return builder.raster
   }
 
   private func touchesArea(_ polygon: ConvexPolygon, _ extent: SIMD2<Double>) -> Bool {
     let x = polygon.corners.map(\.x), y = polygon.corners.map(\.y)
     return x.max()! > 0 && y.max()! > 0 && x.min()! < extent.x && y.min()! < extent.y
+  }
+
+  /// What a river, a park or a square leaves, cut by avenues that do not care for the streets' direction.
+  private mutating func quarters(_ whole: ConvexPolygon, _ extent: SIMD2<Double>) -> [ConvexPolygon] {
+    let middle = extent / 2, size = min(extent.x, extent.y)
+    func line(_ angle: Double) -> SIMD2<Double> { SIMD2(cos(angle), sin(angle)) }
+    var quarters = [whole]
+    if numbers() < section.openSpace {
+      let direction = line(numbers(0...(2 * .pi))), across = SIMD2(-direction.y, direction.x)
+      let kind = numbers()
+      if kind < 0.5 {
+        quarters = [whole.leftOf(middle - across * size * numbers(0...0.4), direction)]
+      } else if kind < 0.75 {
+        quarters = whole.split(
+          at: middle + across * size * numbers(-0.4...0.4), direction, width: size * numbers(0.12...0.3))
+      } else {
+        // A square: four quarters around it, each as long as it reaches.
+        let square = ConvexPolygon(
+          around: middle + SIMD2(numbers(-0.3...0.3), numbers(-0.3...0.3)) * size, side: size * numbers(0.2...0.45),
+          along: whole.longestSide.direction)
+        quarters = square.corners.indices.compactMap { index in
+          let first = square.corners[index], second = square.corners[(index + 1) % 4]
+          let before = square.corners[(index + 3) % 4]
+          let part = whole.leftOf(first, first - second).leftOf(first, first - before)
+          return part.isEmpty ? nil : part
+        }
+      }
+    }
+    var avenues = 0
+    while avenues < 2, numbers() < section.avenues {
+      let direction = line(numbers(0...(2 * .pi))), across = SIMD2(-direction.y, direction.x)
+      let at = middle + across * size * numbers(-0.4...0.4)
+      let width = section.greatestStreet * numbers(0.8...1.6)
+      quarters = quarters.flatMap { $0.split(at: at, direction, width: width) }
+      avenues += 1
+    }
+    return quarters
   }
 
   /// Cut across the longest side until pieces are small.
@@ -85,70 +103,45 @@ struct CityGenerator {
     }
     return done
   }
-
-  private mutating func paint(_ polygon: ConvexPolygon, isBuilding: Bool = true) {
-    guard !polygon.isEmpty else { return }
-    raster.paint([polygon.corners.map { $0 / grid.spacing - 1 }], isBuilding: isBuilding)
-  }
-
-  /// Whether the block is large enough for one.
-  private mutating func fillAroundCourtyard(_ block: ConvexPolygon) -> Bool {
-    let depth = numbers(section.leastDepth...section.greatestDepth), yard = block.shrunk(by: depth)
-    guard !yard.isEmpty, yard.area > 120 else { return false }
-    paint(block)
-    paint(yard, isBuilding: false)
-    // Passages from the street, and a house in the yard.
-    for _ in 0..<Int(numbers(0...3.5)) {
-      let angle = numbers(0...(2 * Double.pi)), direction = SIMD2(cos(angle), sin(angle))
-      let reach = block.area.squareRoot() * 2
-      let strip = ConvexPolygon(around: yard.middle + direction * (reach / 2), side: reach, along: direction)
-        .leftOf(yard.middle - SIMD2(-direction.y, direction.x) * numbers(1.5...4), direction)
-        .leftOf(yard.middle + SIMD2(-direction.y, direction.x) * numbers(1.5...4), -direction)
-      paint(strip.clipped(to: block), isBuilding: false)
-    }
-    if yard.area > 900, numbers() < 0.5 {
-      let house = yard.shrunk(by: numbers(5...12))
-      if house.area > 60 { paint(house) }
-    }
-    return true
-  }
-
-  private mutating func fillWithLots(_ block: ConvexPolygon) {
-    let area = 150 * pow(6, numbers()), gap = numbers(0...5), margin = numbers(0...4)
-    var waiting = [block.shrunk(by: margin)]
-    while let polygon = waiting.popLast() {
-      guard !polygon.isEmpty, polygon.area > 40 else { continue }
-      guard polygon.area > area * numbers(0.8...2.5) else {
-        house(polygon)
-        continue
-      }
-      let side = polygon.longestSide.direction
-      let at = polygon.middle + side * (polygon.longestSide.length * numbers(-0.2...0.2))
-      waiting += polygon.split(at: at, SIMD2(-side.y, side.x), width: numbers() < 0.5 ? 0 : gap)
-    }
-  }
-
-  private mutating func house(_ lot: ConvexPolygon) {
-    guard numbers() < 0.85 else { return }
-    let plan = lot.shrunk(by: numbers(0...2.5))
-    guard plan.area > 30 else { return }
-    paint(plan)
-    // A yard at the back makes an L or a U of it.
-    if plan.area > 180, numbers() < 0.5 {
-      let side = plan.longestSide, across = SIMD2(-side.direction.y, side.direction.x)
-      let yard = plan.leftOf(plan.middle + across * numbers(0...3), side.direction)
-        .leftOf(plan.middle + side.direction * (side.length * numbers(-0.3...0.2)), -across)
-      paint(yard.leftOf(plan.middle + side.direction * (side.length * numbers(0.2...0.5)), across), isBuilding: false)
-    }
-  }
 }
 
-extension ConvexPolygon {
-  /// What lies in another too.
-  func clipped(to other: ConvexPolygon) -> ConvexPolygon {
-    other.corners.indices.reduce(self) { part, index in
-      let first = other.corners[index], side = other.corners[(index + 1) % other.corners.count] - first
-      return part.isEmpty ? part : part.leftOf(first, side)
+/// Uniform numbers in order, from a stream of their own for each environment.
+struct CityNumbers {
+  private let stream: RandomStream
+  private let environment: Int
+  private var step = 0
+  private var block = [Float]()
+
+  /// - Parameters:
+  ///   - seed: keys all random numbers.
+  ///   - environment: the city's number.
+  init(seed: UInt64, environment: Int) {
+    stream = RandomStream(seed: seed, purpose: .city)
+    self.environment = environment
+  }
+
+  mutating func callAsFunction(_ range: ClosedRange<Double> = 0...1) -> Double {
+    if block.isEmpty {
+      block = stream.uniform(256, sample: environment, step: step)
+      step += 1
     }
+    return range.lowerBound + (range.upperBound - range.lowerBound) * Double(block.removeLast())
+  }
+
+  /// Numbers of their own, none of which come here.
+  mutating func branch() -> CityNumbers {
+    var other = self
+    (other.block, other.step) = ([], 1 << 20)
+    return other
+  }
+
+  /// One of several, by their weights.
+  mutating func choice(_ weights: [Double]) -> Int {
+    var left = self() * weights.reduce(0, +)
+    for (index, weight) in weights.enumerated() {
+      left -= weight
+      if left < 0 { return index }
+    }
+    return weights.lastIndex { $0 > 0 } ?? 0
   }
 }

@@ -74,6 +74,23 @@ public struct Footprints: Codable, Sendable {
     checksum = ChannelModels.checksum(of: buildings.joined().joined())
   }
 
+  /// Reads a file, or all of a folder in the order of their names: its pictures, or where there are none its `.geojson` files.
+  ///
+  /// - Parameter source: a file or a folder.
+  /// - Throws: `Fault` naming a file that cannot be read, or a folder without any.
+  public static func read(_ source: String) throws -> [Footprints] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder), isFolder.boolValue else {
+      return [try Footprints(source)]
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: source).sorted()
+    for ending in [".png", ".geojson"] {
+      let files = names.filter { $0.lowercased().hasSuffix(ending) }
+      if !files.isEmpty { return try files.map { try Footprints("\(source)/\($0)") } }
+    }
+    throw Fault("the folder has no footprints", at: source, expected: "files .png or .geojson", found: "none of them")
+  }
+
   /// What the file's polygons are, whatever they are wrapped in.
   private static func buildings(_ json: JSONValue, at place: String) throws -> [[[SIMD2<Double>]]] {
     switch json["type"]?.textValue {
@@ -118,15 +135,22 @@ public struct Footprints: Codable, Sendable {
     }
   }
 
-  /// The area that holds all buildings, at a distance between places [m].
-  public func grid(spacing: Double) -> AreaGrid {
+  /// The area that holds all buildings of all cities, at a distance between places [m].
+  public static func grid(_ all: [Footprints], spacing: Double) -> AreaGrid {
+    var grid = AreaGrid(columns: 1, rows: 1, spacing: spacing)
+    for one in all {
+      let (columns, rows) = one.extent(spacing)
+      (grid.columns, grid.rows) = (max(grid.columns, columns), max(grid.rows, rows))
+    }
+    return grid
+  }
+
+  private func extent(_ spacing: Double) -> (columns: Int, rows: Int) {
     switch plan {
-    case .places(_, let columns, let rows): return AreaGrid(columns: columns, rows: rows, spacing: spacing)
+    case .places(_, let columns, let rows): return (columns, rows)
     case .buildings(let buildings):
       let greatest = buildings.joined().joined().reduce(SIMD2(0, 0), pointwiseMax) / spacing
-      return AreaGrid(
-        columns: max(1, Int(min(greatest.x, 1e6).rounded(.up))), rows: max(1, Int(min(greatest.y, 1e6).rounded(.up))),
-        spacing: spacing)
+      return (Int(min(greatest.x, 1e6).rounded(.up)), Int(min(greatest.y, 1e6).rounded(.up)))
     }
   }
 
@@ -146,7 +170,14 @@ public struct Footprints: Codable, Sendable {
     }
   }
 
-  var record: UrbanConfiguration.Given { .init(source: source, checksum: checksum) }
+  /// What a configuration keeps of them.
+  ///
+  /// - Parameter source: the file or folder, as given.
+  public static func record(_ all: [Footprints], source: String) -> UrbanConfiguration.Given {
+    .init(
+      source: source, checksum: all.count == 1 ? all[0].checksum : Checksum.of(Array(all.map(\.checksum).joined().utf8))
+    )
+  }
 }
 
 /// Stations of a city out of a file.

@@ -11,7 +11,7 @@ import MapStorage
 public final class UrbanSimulator: SampleSimulator {
   /// What is simulated.
   public let configuration: UrbanConfiguration
-  private let footprints: Footprints?
+  private let footprints: [Footprints]
   private let stations: [SIMD2<Double>]?
   private let threads: Threads
   private let cities: Cities
@@ -26,22 +26,21 @@ public final class UrbanSimulator: SampleSimulator {
       set { lock.withLock { known[environment] = newValue } }
     }
 
-    func keep(_ environments: ClosedRange<Int>) {
+    func keep(_ environments: Set<Int>) {
       lock.withLock { known = known.filter { environments.contains($0.key) } }
     }
   }
 
   /// - Parameters:
   ///   - configuration: what to simulate; validated here.
-  ///   - footprints: the buildings of all environments; drawn for each where nil.
+  ///   - footprints: the buildings of environments 0, 1, ..., from the first again after the last; drawn where there are none.
   ///   - stations: the stations of every environment [m]; drawn where nil.
   ///   - threads: the workers among which cities and maps are shared.
   /// - Throws: `Fault` for a value out of range, a station outside the area or in a building, a city without an outdoors.
   public init(
-    _ configuration: UrbanConfiguration, footprints: Footprints?, stations: GivenPositions?, threads: Threads
+    _ configuration: UrbanConfiguration, footprints: [Footprints], stations: GivenPositions?, threads: Threads
   ) throws {
     var configuration = configuration
-    if let footprints { configuration.footprints = footprints.record }
     if let stations {
       configuration.stations = stations.record
       configuration.stationsEach = stations.positions.count
@@ -53,15 +52,14 @@ public final class UrbanSimulator: SampleSimulator {
     self.stations = stations?.positions
     self.threads = threads
     cities = Cities()
-    if footprints != nil {
-      let graph = CornerGraph(city(0))
-      cities[0] = graph
-      guard !graph.city.outdoors.isEmpty else {
+    for (number, footprint) in footprints.enumerated() {
+      let city = city(number)
+      guard !city.outdoors.isEmpty else {
         throw Fault(
-          "the city has no place out of doors", at: configuration.footprints.source,
+          "the city has no place out of doors", at: footprint.source,
           expected: "streets in the area of \(configuration.grid.columns) x \(configuration.grid.rows) places")
       }
-      try stations?.requireOutdoors(graph.city)
+      try stations?.requireOutdoors(city)
     }
   }
 
@@ -69,10 +67,10 @@ public final class UrbanSimulator: SampleSimulator {
   private func environment(of sample: Int) -> Int { sample / configuration.stationsEach }
 
   /// Given buildings are those of every environment.
-  private func key(_ environment: Int) -> Int { footprints == nil ? environment : 0 }
+  private func key(_ environment: Int) -> Int { footprints.isEmpty ? environment : environment % footprints.count }
 
   private func city(_ environment: Int) -> City {
-    if let footprints { return footprints.city(configuration.grid) }
+    if !footprints.isEmpty { return footprints[key(environment)].city(configuration.grid) }
     return CityGenerator.city(
       configuration.city, grid: configuration.grid, seed: configuration.seed, environment: environment)
   }
@@ -101,9 +99,9 @@ public final class UrbanSimulator: SampleSimulator {
 
   /// Simulates consecutive samples.
   public func block(_ samples: Range<Int>) throws -> MapBlock {
-    let environments = key(environment(of: samples.lowerBound))...key(environment(of: samples.upperBound - 1))
+    let environments = Set((environment(of: samples.lowerBound)...environment(of: samples.upperBound - 1)).map(key))
     cities.keep(environments)
-    let missing = environments.filter { cities[$0] == nil }
+    let missing = environments.filter { cities[$0] == nil }.sorted()
     threads.run(missing.count) { job, _ in cities[missing[job]] = CornerGraph(city(missing[job])) }
     var results = [Simulated](repeating: Simulated(), count: samples.count)
     results.withUnsafeMutableBufferPointer { buffer in

@@ -96,6 +96,27 @@ public struct DataStatistics {
     }
   }
 
+  /// Collective: what the cities look like whose buildings the maps leave out, one an environment.
+  ///
+  /// - Returns: a survey of each environment, in their order, on rank 0; nil elsewhere, and where maps have no environments or
+  ///   leave nothing out.
+  /// - Throws: `Fault` on all ranks when a mask cannot be read.
+  public func cities(_ communicator: Communicator, threads: Threads) throws -> [CitySurvey]? {
+    guard reader.description.hasEnvironments, reader.description.hasValid else { return nil }
+    let own = try communicator.agree("survey cities") {
+      var first: [Int32: Int] = [:]
+      for (map, environment) in (try reader.environments(indices: Array(0..<count)) ?? []).enumerated() {
+        first[environment] = first[environment] ?? map
+      }
+      let maps = first.sorted { $0.key < $1.key }.map(\.value)
+      let share = Share.range(of: maps.count, rank: communicator.rank, size: communicator.size)
+      let masks = try maps[share].compactMap { try reader.map($0).mask }
+      let columns = reader.columns, spacing = reader.description.area.spacing
+      return each(masks, threads) { CitySurveyor($0, columns: columns, spacing: spacing).survey() }
+    }
+    return try communicator.gather(value: own)?.flatMap { $0 }
+  }
+
   /// The first few maps, for a picture.
   ///
   /// - Throws: `Fault` when they cannot be read.
@@ -111,16 +132,22 @@ public struct DataStatistics {
   }
 
   private func survey(_ subjects: [Subject], _ threads: Threads) -> [MapSurvey] {
-    var surveys = [MapSurvey?](repeating: nil, count: subjects.count)
-    surveys.withUnsafeMutableBufferPointer { out in
-      // Each job writes its own element.
-      nonisolated(unsafe) let out = out
-      threads.run(subjects.count) { job, _ in
-        let subject = subjects[job]
-        out[job] = surveyor.survey(subject.power, lineOfSight: subject.state, coherent: subject.coherent)
-      }
+    each(subjects, threads) { [surveyor] in
+      surveyor.survey($0.power, lineOfSight: $0.state, coherent: $0.coherent)
+    }.compactMap(\.self)
+  }
+
+  /// All results, in the subjects' order.
+  private func each<Subject, Result>(
+    _ subjects: [Subject], _ threads: Threads, _ body: @Sendable (Subject) -> Result
+  ) -> [Result] {
+    var results = [Result?](repeating: nil, count: subjects.count)
+    results.withUnsafeMutableBufferPointer { out in
+      // Each job writes its own element, and none writes the subjects.
+      nonisolated(unsafe) let (out, subjects) = (out, subjects)
+      threads.run(subjects.count) { job, _ in out[job] = body(subjects[job]) }
     }
-    return surveys.compactMap(\.self)
+    return results.compactMap(\.self)
   }
 
   private func subjects(_ indices: [Int]) throws -> [Subject] {

@@ -13,15 +13,21 @@ public struct DataStatisticsReport: Sendable {
     public var statistics: MapStatistics
     /// A few maps to look at; NaN where they hold nothing.
     public var examples: [ChannelFingerprint]
+    /// What the cities look like; nil where the maps are of none.
+    public var cities: CityStatistics?
 
     /// - Parameters:
     ///   - path: the file.
     ///   - statistics: what was found.
     ///   - examples: a few maps to look at; NaN where they hold nothing.
-    public init(path: String, statistics: MapStatistics, examples: [ChannelFingerprint] = []) {
+    ///   - cities: what the cities look like; nil where the maps are of none.
+    public init(
+      path: String, statistics: MapStatistics, examples: [ChannelFingerprint] = [], cities: CityStatistics? = nil
+    ) {
       self.path = path
       self.statistics = statistics
       self.examples = examples
+      self.cities = cities
     }
   }
 
@@ -42,7 +48,32 @@ public struct DataStatisticsReport: Sendable {
   public var outside: Int { rows.count { !$0.isWithin } }
 
   /// A table for people.
-  public var markdown: String { reference.map(comparison) ?? table }
+  public var markdown: String { (reference.map(comparison) ?? table) + cityTable }
+
+  /// The cities' numbers; a median is within what the reference's cities have, or not.
+  private var cityTable: String {
+    guard let own = subject.cities else { return "" }
+    let theirs = reference?.cities
+    var table = MarkdownTable(
+      ["statistic of \(own.count) cit\(own.count == 1 ? "y" : "ies")", "median", "10-90 %"]
+        + (theirs.map { ["reference, \($0.count)", "10-90 %", "within"] } ?? []))
+    for entry in own.entries {
+      let other = theirs?.entries.first { $0.name == entry.name }
+      table.add(
+        [entry.name, Units.number(entry.median), Self.span(entry)]
+          + (theirs == nil
+            ? []
+            : other.map { [Units.number($0.median), Self.span($0), entry.isWithin($0) ? "yes" : "no"] } ?? [
+              "-", "-", "-",
+            ])
+      )
+    }
+    return "\n\(table.text)"
+  }
+
+  private static func span(_ entry: CityStatistics.Entry) -> String {
+    "\(Units.number(entry.low)) to \(Units.number(entry.high))"
+  }
 
   private var table: String {
     var table = MarkdownTable(["statistic of \(subject.statistics.count) maps", "value"])
@@ -129,8 +160,18 @@ extension DataStatisticsReport: Encodable {
     }
   }
 
+  private struct Cities: Encodable {
+    let statistics: CityStatistics
+
+    func encode(to encoder: any Encoder) throws {
+      var members = encoder.container(keyedBy: JSONKey.self)
+      try members.encode(statistics.count, forKey: "cities")
+      for entry in statistics.entries { try members.encode(entry, forKey: JSONKey(entry.name)) }
+    }
+  }
+
   private struct Reference: Encodable {
-    let file: String, statistics: Entries
+    let file: String, statistics: Entries, cities: Cities?
   }
 
   private struct Row: Encodable {
@@ -147,9 +188,12 @@ extension DataStatisticsReport: Encodable {
   public func encode(to encoder: any Encoder) throws {
     var members = encoder.container(keyedBy: JSONKey.self)
     try members.encode(Entries(statistics: subject.statistics), forKey: "statistics")
+    try subject.cities.map { try members.encode(Cities(statistics: $0), forKey: "cities") }
     guard let reference else { return }
     try members.encode(
-      Reference(file: reference.path, statistics: Entries(statistics: reference.statistics)), forKey: "reference")
+      Reference(
+        file: reference.path, statistics: Entries(statistics: reference.statistics),
+        cities: reference.cities.map(Cities.init)), forKey: "reference")
     try members.encode(rows.map(Row.init), forKey: "comparison")
     try members.encode(outside, forKey: "rows_outside")
   }
