@@ -62,3 +62,13 @@ CK_INLINE float ck_normal_distribution(float x) {
   float tail = 0.5f * p * t * ck_exp(-0.5f * a * a);
   return x < 0.0f ? tail : 1.0f - tail;
 }
+
+// Angle of (x, y), y >= 0, in degrees, within 0.001 (Abramowitz and Stegun, 4.4.49).
+CK_INLINE float ck_degrees(float y, float x) {
+  float width = x < 0.0f ? -x : x, low = y < width ? y : width, high = y < width ? width : y;
+  float q = low / high, z = q * q;
+  float angle = q * (0.9998660f + z * (-0.3302995f + z * (0.1801410f + z * (-0.0851330f + z * 0.0208351f))));
+  angle = y < width ? angle : 1.57079632679f - angle;
+  angle = x < 0.0f ? 3.14159265359f - angle : angle;
+  return angle * 57.2957795131f;
+}

@@ -187,27 +187,17 @@ size_t ck_corner_runs(const ck_outlines *city, size_t vertex, int side, size_t r
   return count;
 }
 
-// Angle of (x, y), y >= 0, in degrees, within 0.001 (Abramowitz and Stegun, 4.4.49).
-CK_INLINE float degrees(float y, float x) {
-  float width = x < 0.0f ? -x : x, low = y < width ? y : width, high = y < width ? width : y;
-  float q = low / high, z = q * q;
-  float angle = q * (0.9998660f + z * (-0.3302995f + z * (0.1801410f + z * (-0.0851330f + z * 0.0208351f))));
-  angle = y < width ? angle : 1.57079632679f - angle;
-  angle = x < 0.0f ? 3.14159265359f - angle : angle;
-  return angle * 57.2957795131f;
-}
-
 CK_CLONES
-void ck_direct_losses(double x, double y, float spacing, float nearest, ck_distance_law law, size_t rows, size_t columns,
-                      const uint64_t *lit, float *loss, float *length, float *corners) {
+void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law law, size_t rows,
+                      size_t columns, const uint64_t *lit, float *loss, float *length, float *corners) {
   size_t words = (columns + 63) / 64;
-  const float slope = law.slope * 0.43429448190f;
+  const float slope = law.slope * 0.43429448190f, rise = heights.station - heights.user;
   for (size_t row = 0; row < rows; row++) {
     float by = (float)((double)row - y);
     for (size_t column = 0; column < columns; column++) {
       if (!(lit[row * words + column / 64] >> (column % 64) & 1)) continue;
       float bx = (float)((double)column - x);
-      float metres = __builtin_sqrtf(bx * bx + by * by) * spacing;
+      float metres = __builtin_sqrtf((bx * bx + by * by) * spacing * spacing + rise * rise);
       metres = metres < nearest ? nearest : metres;
       size_t place = row * columns + column;
       loss[place] = law.intercept + slope * ck_log(metres);
@@ -233,7 +223,7 @@ void ck_bent_losses(double x, double y, int side, const ck_run *runs, size_t run
         float bx = begin + (float)(int32_t)i;
         float turn = (dx * by - dy * bx) * sign, along = dx * bx + dy * by;
         float whole = path.length + __builtin_sqrtf(bx * bx + by * by);
-        float angle = degrees(turn < 0.0f ? 0.0f : turn, along);
+        float angle = ck_degrees(turn < 0.0f ? 0.0f : turn, along);
         angle = angle > largest ? largest : angle;
         float value = law.intercept + slope * ck_log(whole * spacing) + path.weight + degree * angle;
         // Without a turn towards the building the place is not in its shadow; its border is within rounding of both.

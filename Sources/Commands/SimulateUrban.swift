@@ -43,6 +43,9 @@ struct SimulateUrban: ParsableCommand {
   @Option(parsing: .unconditional, help: "Height of the base station in metres.")
   var stationHeight = 1.5
 
+  @Option(parsing: .unconditional, help: "Height of the buildings in metres: paths lead over them too.")
+  var buildingHeight = 25.0
+
   @Option(parsing: .unconditional, help: "How far drawn stations keep from the border of the area in metres.")
   var margin = 0.0
 
@@ -79,9 +82,8 @@ struct SimulateUrban: ParsableCommand {
       : AreaGrid(columns: size ?? 256, rows: size ?? 256, spacing: common.spacing)
     configuration.seed = common.seed
     configuration.layers = layers
-    (configuration.stationHeight, configuration.userHeight, configuration.margin) = (
-      stationHeight, common.userHeight, margin
-    )
+    (configuration.stationHeight, configuration.userHeight) = (stationHeight, common.userHeight)
+    (configuration.buildingHeight, configuration.margin) = (buildingHeight, margin)
     configuration.stationsEach = Int(stations) ?? 1
     configuration = try configuration.changed(by: overrides)
     for one in buildings { try one.require(configuration.grid) }

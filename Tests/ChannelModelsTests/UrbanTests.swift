@@ -112,6 +112,7 @@ import Testing
   /// Every sequence of up to three corners.
   @Test func leastLossIsThatOfAllSequencesOfCorners() throws {
     var law = UrbanLaw()
+    law.overRoofs = false
     law.mostCorners = 3
     law.weakest = 400
     var compared = 0
@@ -146,7 +147,7 @@ import Testing
     #expect(compared > 40)
   }
 
-  /// Six real maps, one set of coefficients. What is left is in deep shadow, where real maps have paths over roofs.
+  /// Six real maps, one set of coefficients. Without paths over roofs it is 2.28 dB.
   @Test func lossesAreThoseOfRealMaps() throws {
     let buildings = try GreyImage.read(fixture("radiomapseer/buildings_0.png"))
     let side = 256, grid = AreaGrid(columns: side, rows: side)
@@ -170,7 +171,7 @@ import Testing
     func deviation(_ errors: [Double]) -> Double {
       (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
     }
-    #expect(deviation(errors) < 2.5, "\(deviation(errors))")
+    #expect(deviation(errors) < 2.2, "\(deviation(errors))")
     #expect(errors.map(abs).sorted()[errors.count / 2] < 0.45)
     #expect(deviation(byCorners[0]!) < 0.8 && deviation(byCorners[1]!) < 1.6 && deviation(byCorners[2]!) < 3)
     #expect((byCorners[-1]?.count ?? 0) < errors.count / 2000)

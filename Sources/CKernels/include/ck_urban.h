@@ -60,9 +60,26 @@ typedef struct {
   float corners;           // that it bends around, this one included
 } ck_bent_path;
 
+/// Heights above the ground [m].
+typedef struct {
+  float station, user, roofs;
+} ck_heights;
+
 /// loss, length [m] and corners of the places that see (x, y) without a bend; distances count from `nearest` [m] on.
-void ck_direct_losses(double x, double y, float spacing, float nearest, ck_distance_law law, size_t rows, size_t columns,
-                      const uint64_t *lit, float *loss, float *length, float *corners);
+void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law law, size_t rows,
+                      size_t columns, const uint64_t *lit, float *loss, float *length, float *corners);
+
+/// Goes from (x, y) to all places: the distance [grid units] of the first wall from (x, y), and of the place from the last wall,
+/// on the straight way to each place of `outdoors`; 0 where no wall stands between, and indoors.
+/// first, last: [rows][columns].
+void ck_walls_between(double x, double y, size_t rows, size_t columns, const uint64_t *outdoors, float *first, float *last);
+
+/// The same of straight paths over roofs of one height, where they lose less than what is there, and among them those that see
+/// the station over the roofs: the bent law over the length in plan, `degree` [dB] for each degree that they turn at roofs' edges,
+/// and `cost` [dB]. roofs: set to 1 where such a path is the one.
+void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law bent,
+                    ck_distance_law direct, float degree, float cost, size_t rows, size_t columns, const float *first,
+                    const float *last, float *loss, float *length, float *corners, float *roofs);
 
 /// The same of paths that bend around a corner at (x, y), where they lose less than what is there: the law of the whole length,
 /// their weights, and `degree` [dB] for each degree of the last turn up to `largest` degrees.

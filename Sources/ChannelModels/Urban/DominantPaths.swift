@@ -6,8 +6,9 @@ import Foundation
 /// around any number of corners.
 ///
 /// Line of sight: `intercept + 10 exponent lg d`. Bent: another intercept and exponent over the unfolded length, a term for each
-/// degree that it turns (up to a largest angle at a corner), and one for each corner after the first. Calibrated on maps of
-/// RadioMapSeer (Yapar, Levie, Kutyniok, Caire 2022), whose dominant path model is WinProp's.
+/// degree that it turns (up to a largest angle at a corner), and one for each corner after the first. Over roofs: the same over the
+/// straight way in plan, its degrees those at roofs' edges, and a cost; a place that sees the station over them is in line of
+/// sight. Calibrated on maps of RadioMapSeer (Yapar, Levie, Kutyniok, Caire 2022), whose dominant path model is WinProp's.
 struct DominantPaths {
   /// A path of least loss up to a corner.
   private struct Path {
@@ -23,19 +24,24 @@ struct DominantPaths {
     var loss: [Float]
     /// The path's length [m].
     var length: [Float]
-    /// The corners that it bends around; -1 where no path leads.
+    /// The corners, and edges of roofs, that it bends around; -1 where no path leads.
     var corners: [Float]
+    /// 1 where it leads over roofs.
+    var roofs: [Float]
   }
 
   let graph: CornerGraph
   let law: UrbanLaw
+  let heights: ck_heights
   private var paths = [Path]()
   /// By way, the last path over it that no other dominates; behind each path the one before.
   private var newest: [Int32]
   private var older = [Int32]()
 
-  init(_ graph: CornerGraph, _ law: UrbanLaw) {
+  init(_ graph: CornerGraph, _ law: UrbanLaw, _ heights: UrbanHeights = UrbanHeights()) {
     (self.graph, self.law) = (graph, law)
+    self.heights = ck_heights(
+      station: Float(heights.station), user: Float(heights.user), roofs: Float(heights.buildings))
     newest = [Int32](repeating: -1, count: graph.ways.count)
   }
 
@@ -46,7 +52,7 @@ struct DominantPaths {
     let city = graph.city, grid = city.grid, spacing = Float(grid.spacing)
     var result = Result(
       loss: [Float](repeating: .infinity, count: grid.count), length: [Float](repeating: 0, count: grid.count),
-      corners: [Float](repeating: -1, count: grid.count))
+      corners: [Float](repeating: -1, count: grid.count), roofs: [Float](repeating: 0, count: grid.count))
     let horizon = city.horizon(x: station.x, y: station.y)
     findPaths(from: station, horizon)
     let bentLaw = ck_distance_law(
@@ -58,10 +64,18 @@ struct DominantPaths {
         city.x[vertex], city.y[vertex], Int32(side), runs, runs.count, bent, bent.count, spacing, bentLaw,
         Float(law.turn), Float(law.largestTurn), grid.columns, &result.loss, &result.length, &result.corners)
     }
+    let directLaw = ck_distance_law(intercept: Float(law.directIntercept), slope: Float(10 * law.directExponent))
+    if law.overRoofs {
+      var first = [Float](repeating: 0, count: grid.count), last = first
+      ck_walls_between(station.x, station.y, grid.rows, grid.columns, city.outdoorBits, &first, &last)
+      ck_roof_losses(
+        station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, bentLaw, directLaw, Float(law.turn),
+        Float(law.roofs), grid.rows, grid.columns, first, last, &result.loss, &result.length, &result.corners,
+        &result.roofs)
+    }
     ck_direct_losses(
-      station.x, station.y, spacing, Float(UrbanLaw.nearest),
-      ck_distance_law(intercept: Float(law.directIntercept), slope: Float(10 * law.directExponent)), grid.rows,
-      grid.columns, city.lit(horizon), &result.loss, &result.length, &result.corners)
+      station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, directLaw, grid.rows, grid.columns,
+      city.lit(horizon), &result.loss, &result.length, &result.corners)
     return result
   }
 

@@ -1,6 +1,13 @@
 import Configuration
 import Essentials
 
+/// Heights above the ground [m]; RadioMapSeer's.
+struct UrbanHeights: Equatable, Sendable {
+  var station = 1.5
+  var user = 1.5
+  var buildings = 25.0
+}
+
 /// Everything that a data set of cities depends on, its seed included.
 public struct UrbanConfiguration: Equatable, Codable, Sendable {
   /// What was given from a file.
@@ -24,9 +31,11 @@ public struct UrbanConfiguration: Equatable, Codable, Sendable {
   /// The places.
   public var grid = AreaGrid(columns: 256, rows: 256)
   /// Height of the stations [m].
-  public var stationHeight = 1.5
+  public var stationHeight = UrbanHeights().station
   /// Height at which the power is received [m].
-  public var userHeight = 1.5
+  public var userHeight = UrbanHeights().user
+  /// Height of the buildings [m].
+  public var buildingHeight = UrbanHeights().buildings
   /// Stations keep that far from the border of the area [m].
   public var margin = 0.0
   /// The coefficients of the paths.
@@ -53,6 +62,9 @@ public struct UrbanConfiguration: Equatable, Codable, Sendable {
     try Configuration.load(preset: self, overrides: overrides)
   }
 
+  /// All of them.
+  var heights: UrbanHeights { UrbanHeights(station: stationHeight, user: userHeight, buildings: buildingHeight) }
+
   /// Where the places lie, and how high.
   public var area: Area {
     Area(spacing: grid.spacing, originX: grid.x(0), originY: grid.y(0), userHeight: userHeight)
@@ -77,6 +89,7 @@ extension UrbanConfiguration: ConfigurationSection {
       .section("grid", \.grid, "the places"),
       .number("station_height", \.stationHeight, in: 0...1000, "height of the stations, m"),
       .number("user_height", \.userHeight, in: 0...1000, "height at which the power is received, m"),
+      .number("building_height", \.buildingHeight, in: 1...1000, "height of the buildings, m"),
       .number("margin", \.margin, in: 0...1e6, "distance of stations from the border, m"),
       .section("law", \.law, "the coefficients of the paths"),
       .section("city", \.city, "what generated cities are like"),

@@ -16,6 +16,10 @@ public struct UrbanLaw: Equatable, Codable, Sendable {
   public var largestTurn = 80.0
   /// Loss at each corner after the first [dB].
   public var furtherCorner = 1.5
+  /// Whether paths lead over roofs too.
+  public var overRoofs = true
+  /// Loss of a path over roofs beyond that of its length and turns [dB].
+  public var roofs = 6.0
   /// Corners of a path, at most.
   public var mostCorners = 8
   /// Paths that lose more are not there [dB].
@@ -39,6 +43,8 @@ extension UrbanLaw: ConfigurationSection {
       .number("turn", \.turn, in: 0...10, "loss of a degree that it turns, dB"),
       .number("largest_turn", \.largestTurn, in: 0...180, "degrees of a corner that count, at most"),
       .number("further_corner", \.furtherCorner, in: 0...100, "loss at each corner after the first, dB"),
+      .flag("over_roofs", \.overRoofs, "whether paths lead over roofs too"),
+      .number("roofs", \.roofs, in: 0...400, "loss of a path over roofs beyond its length and turns, dB"),
       .integer("most_corners", \.mostCorners, in: 1...32, "corners of a path, at most"),
       .number("weakest", \.weakest, in: 50...400, "paths that lose more are not there, dB"),
     ]

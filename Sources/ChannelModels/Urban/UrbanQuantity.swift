@@ -6,8 +6,10 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
   case buildings
   /// 1 where the station is seen.
   case lineOfSight = "line_of_sight"
-  /// Corners that the path bends around; -1 where none leads.
+  /// Corners, and edges of roofs, that the path bends around; -1 where none leads.
   case corners
+  /// 1 where the path leads over roofs.
+  case overRoofs = "over_roofs"
   /// The path's length; 0 where none leads.
   case pathLength = "path_length"
 
@@ -16,7 +18,7 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
     switch self {
     case .gain: "dB"
     case .pathLength: "m"
-    case .buildings, .lineOfSight, .corners: "1"
+    case .buildings, .lineOfSight, .corners, .overRoofs: "1"
     }
   }
 
@@ -27,6 +29,7 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
     case .buildings: "buildings"
     case .lineOfSight: "line of sight"
     case .corners: "corners of the dominant path (-1: no path)"
+    case .overRoofs: "whether the dominant path leads over roofs"
     case .pathLength: "length of the dominant path (0: no path)"
     }
   }

@@ -127,7 +127,7 @@ public final class UrbanSimulator: SampleSimulator {
   private func simulate(_ sample: Int) -> Simulated {
     let graph = cities[key(environment(of: sample))]!, grid = configuration.grid
     let place = station(sample, graph.city)
-    var paths = DominantPaths(graph, configuration.law)
+    var paths = DominantPaths(graph, configuration.law, configuration.heights)
     let result = paths.losses(from: place)
     let position = (place + 1) * grid.spacing
     return Simulated(
@@ -145,6 +145,7 @@ public final class UrbanSimulator: SampleSimulator {
     case .buildings: return city.outdoors.flags.map { $0 ? 0 : 1 }
     case .lineOfSight: return result.corners.map { $0 == 0 ? 1 : 0 }
     case .corners: return result.corners
+    case .overRoofs: return result.roofs
     case .pathLength: return result.length
     }
   }
