@@ -19,6 +19,7 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
       SimulateCommand.self, ImportCommand.self, ExportCommand.self, TrainCommand.self, PruneCommand.self,
       DistillCommand.self,
       ReconstructCommand.self, EvaluateCommand.self, ProtocolCommand.self, PlanMeasurementsCommand.self,
+      CalibrateCommand.self,
       InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])
 

@@ -67,6 +67,7 @@ import Testing
     "layers": ["What each map holds"],
     "magnification": ["Fine pixels from one"],
     "maps": ["data set (HDF5)", "layer"],  // Which of a file's arrays holds the maps.
+    "maximum": ["ow many of the first maps"],
     "model": ["run"],
     "out": ["rite", "directory"],
     "overwrite": ["Replace"],
@@ -128,6 +129,7 @@ import Testing
     "evaluate": ["--data a --reconstruction b --out x"],
     "protocol": ["--data a=b --out x"],
     "plan-measurements": ["--data a --out x", "--coarse a --out x", "--out x", "--data a --trial --out x"],
+    "calibrate": ["a.h5"],
     "export": ["a.h5 --out x.png"],
     "bench tiles": ["--model r --data a --window 16 --sizes 16"],
     "inspect model": [""], "inspect complexity": [""], "inspect run": ["r"], "config": [""],
