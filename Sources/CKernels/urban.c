@@ -1,6 +1,7 @@
 #include "include/ck_urban.h"
 
 #include "ck_elementary.h"
+#include "ck_urban_internal.h"
 
 #include <math.h>
 
@@ -188,8 +189,8 @@ size_t ck_corner_runs(const ck_outlines *city, size_t vertex, int side, size_t r
 }
 
 CK_CLONES
-void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law law, size_t rows,
-                      size_t columns, const uint64_t *lit, float *loss, float *length, float *corners) {
+void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_pattern antenna, ck_distance_law law,
+                      size_t rows, size_t columns, const uint64_t *lit, float *loss, float *length, float *corners) {
   size_t words = (columns + 63) / 64;
   const float slope = law.slope * 0.43429448190f, rise = heights.station - heights.user;
   for (size_t row = 0; row < rows; row++) {
@@ -200,7 +201,7 @@ void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heigh
       float metres = __builtin_sqrtf((bx * bx + by * by) * spacing * spacing + rise * rise);
       metres = metres < nearest ? nearest : metres;
       size_t place = row * columns + column;
-      loss[place] = law.intercept + slope * ck_log(metres);
+      loss[place] = law.intercept + slope * ck_log(metres) + ck_pattern_loss(antenna, bx, by);
       length[place] = metres;
       corners[place] = 0;
     }

@@ -2,6 +2,7 @@
 #include "include/ck_urban.h"
 
 #include "ck_elementary.h"
+#include "ck_urban_internal.h"
 
 #include <math.h>
 
@@ -56,8 +57,8 @@ CK_INLINE float elevation(float slope) {
 }
 
 CK_CLONES
-void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law bent,
-                    ck_distance_law direct, float degree, float cost, size_t rows, size_t columns, const float *first,
+void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_pattern antenna,
+                    ck_distance_law bent, ck_distance_law direct, float degree, float cost, size_t rows, size_t columns, const float *first,
                     const float *last, float *loss, float *length, float *corners, float *roofs) {
   const float ten = 0.43429448190f, rise = heights.roofs - heights.station, drop = heights.roofs - heights.user;
   const float whole = heights.user - heights.station;
@@ -86,7 +87,7 @@ void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights
       const int sees = turn < 1e-2f;
       const float straight = __builtin_sqrtf(plan * plan + whole * whole), counted = sees ? straight : plan;
       const float value = (sees ? direct.intercept : bent.intercept) + (sees ? direct.slope : bent.slope) * ten * ck_log(counted) +
-                          (sees ? 0.0f : cost + degree * turn);
+                          (sees ? 0.0f : cost + degree * turn) + ck_pattern_loss(antenna, bx, by);
       const float edges = (sees ? 0.0f : (rise > 0.0f ? 1.0f : 0.0f) + (drop > 0.0f ? 1.0f : 0.0f));
       const float known = loss[place];
       const int better = is_hidden && value < known;

@@ -20,6 +20,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case smallScaleFields = 18
   case measurementPlaces = 20
   case city = 21
+  case urbanVariety = 22
   case test = 255
 }
 

@@ -65,9 +65,14 @@ typedef struct {
   float station, user, roofs;
 } ck_heights;
 
+/// An antenna's loss in azimuth: rate phi^2 [dB], phi in degrees from (dx, dy) of length 1, `most` at most. rate 0: none.
+typedef struct {
+  float dx, dy, rate, most;
+} ck_pattern;
+
 /// loss, length [m] and corners of the places that see (x, y) without a bend; distances count from `nearest` [m] on.
-void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law law, size_t rows,
-                      size_t columns, const uint64_t *lit, float *loss, float *length, float *corners);
+void ck_direct_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_pattern antenna, ck_distance_law law,
+                      size_t rows, size_t columns, const uint64_t *lit, float *loss, float *length, float *corners);
 
 /// Goes from (x, y) to all places: the distance [grid units] of the first wall from (x, y), and of the place from the last wall,
 /// on the straight way to each place of `outdoors`; 0 where no wall stands between, and indoors.
@@ -77,8 +82,8 @@ void ck_walls_between(double x, double y, size_t rows, size_t columns, const uin
 /// The same of straight paths over roofs of one height, where they lose less than what is there, and among them those that see
 /// the station over the roofs: the bent law over the length in plan, `degree` [dB] for each degree that they turn at roofs' edges,
 /// and `cost` [dB]. roofs: set to 1 where such a path is the one.
-void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_distance_law bent,
-                    ck_distance_law direct, float degree, float cost, size_t rows, size_t columns, const float *first,
+void ck_roof_losses(double x, double y, float spacing, float nearest, ck_heights heights, ck_pattern antenna,
+                    ck_distance_law bent, ck_distance_law direct, float degree, float cost, size_t rows, size_t columns, const float *first,
                     const float *last, float *loss, float *length, float *corners, float *roofs);
 
 /// The same of paths that bend around a corner at (x, y), where they lose less than what is there: the law of the whole length,

@@ -33,13 +33,14 @@ struct DominantPaths {
   let graph: CornerGraph
   let law: UrbanLaw
   let heights: ck_heights
+  private let antenna: SectorAntenna?
   private var paths = [Path]()
   /// By way, the last path over it that no other dominates; behind each path the one before.
   private var newest: [Int32]
   private var older = [Int32]()
 
-  init(_ graph: CornerGraph, _ law: UrbanLaw, _ heights: UrbanHeights = UrbanHeights()) {
-    (self.graph, self.law) = (graph, law)
+  init(_ graph: CornerGraph, _ law: UrbanLaw, _ heights: UrbanHeights = UrbanHeights(), antenna: SectorAntenna? = nil) {
+    (self.graph, self.law, self.antenna) = (graph, law, antenna)
     self.heights = ck_heights(
       station: Float(heights.station), user: Float(heights.user), roofs: Float(heights.buildings))
     newest = [Int32](repeating: -1, count: graph.ways.count)
@@ -64,17 +65,18 @@ struct DominantPaths {
         city.x[vertex], city.y[vertex], Int32(side), runs, runs.count, bent, bent.count, spacing, bentLaw,
         Float(law.turn), Float(law.largestTurn), grid.columns, &result.loss, &result.length, &result.corners)
     }
+    let pattern = antenna?.pattern ?? ck_pattern()
     let directLaw = ck_distance_law(intercept: Float(law.directIntercept), slope: Float(10 * law.directExponent))
     if law.overRoofs {
       var first = [Float](repeating: 0, count: grid.count), last = first
       ck_walls_between(station.x, station.y, grid.rows, grid.columns, city.outdoorBits, &first, &last)
       ck_roof_losses(
-        station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, bentLaw, directLaw, Float(law.turn),
+        station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, pattern, bentLaw, directLaw, Float(law.turn),
         Float(law.roofs), grid.rows, grid.columns, first, last, &result.loss, &result.length, &result.corners,
         &result.roofs)
     }
     ck_direct_losses(
-      station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, directLaw, grid.rows, grid.columns,
+      station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, pattern, directLaw, grid.rows, grid.columns,
       city.lit(horizon), &result.loss, &result.length, &result.corners)
     return result
   }
@@ -104,7 +106,8 @@ struct DominantPaths {
           continue
         }
         let bent = ck_bent_path(
-          length: Float(length), weight: 0, dx: Float(direction.x), dy: Float(direction.y), corners: 1)
+          length: Float(length), weight: antenna?.azimuthLoss(direction) ?? 0, dx: Float(direction.x),
+          dy: Float(direction.y), corners: 1)
         add(Path(bent: bent, corner: Int32(corner), side: Int8(side)))
       }
     }

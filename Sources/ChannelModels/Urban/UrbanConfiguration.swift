@@ -40,6 +40,8 @@ public struct UrbanConfiguration: Equatable, Codable, Sendable {
   public var margin = 0.0
   /// The coefficients of the paths.
   public var law = UrbanLaw()
+  /// How far cities and stations depart from that.
+  public var variety = UrbanVariety()
   /// What generated cities are like.
   public var city = CitySection()
   /// The buildings, where they were given.
@@ -92,6 +94,7 @@ extension UrbanConfiguration: ConfigurationSection {
       .number("building_height", \.buildingHeight, in: 1...1000, "height of the buildings, m"),
       .number("margin", \.margin, in: 0...1e6, "distance of stations from the border, m"),
       .section("law", \.law, "the coefficients of the paths"),
+      .section("variety", \.variety, "how far cities and stations depart from that"),
       .section("city", \.city, "what generated cities are like"),
       .section("footprints", \.footprints, "given buildings"),
       .section("stations", \.stations, "given stations"),

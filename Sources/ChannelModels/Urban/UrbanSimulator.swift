@@ -15,6 +15,7 @@ public final class UrbanSimulator: SampleSimulator {
   private let stations: [SIMD2<Double>]?
   private let threads: Threads
   private let cities: Cities
+  private let variations: UrbanVariations
 
   /// Prepared cities; a run goes through environments in order, so few are kept.
   private final class Cities: @unchecked Sendable {
@@ -52,6 +53,7 @@ public final class UrbanSimulator: SampleSimulator {
     self.stations = stations?.positions
     self.threads = threads
     cities = Cities()
+    variations = UrbanVariations(configuration)
     for (number, footprint) in footprints.enumerated() {
       let city = city(number)
       guard !city.outdoors.isEmpty else {
@@ -127,11 +129,13 @@ public final class UrbanSimulator: SampleSimulator {
   private func simulate(_ sample: Int) -> Simulated {
     let graph = cities[key(environment(of: sample))]!, grid = configuration.grid
     let place = station(sample, graph.city)
-    var paths = DominantPaths(graph, configuration.law, configuration.heights)
-    let result = paths.losses(from: place)
+    let own = variations.station(sample, in: environment(of: sample))
+    var paths = DominantPaths(graph, own.law, own.heights, antenna: own.antenna)
+    var result = paths.losses(from: place)
+    variations.add(to: &result, own, sample: sample, environment: environment(of: sample))
     let position = (place + 1) * grid.spacing
     return Simulated(
-      station: SIMD3(Float(position.x), Float(position.y), Float(configuration.stationHeight)),
+      station: SIMD3(Float(position.x), Float(position.y), Float(own.heights.station)),
       layers: configuration.layers.map { layer in
         ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: values(layer, result, graph.city))
       })
