@@ -181,7 +181,8 @@ let package = Package(
       ]),
     tests("GoldenTests", ["ckm"]),
     tests("InterpolationTests", ["Computing", "Essentials", "Interpolation", "TestSupport"]),
-    tests("MapStorageTests", ["CZlib", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
+    tests(
+      "MapStorageTests", ["CZlib", "Essentials", "MapStorage", "MessagePassing", "Pictures", "Records", "TestSupport"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
     tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics", "TestSupport"]),
     tests(

@@ -18,8 +18,8 @@ struct ImportCommand: ParsableCommand {
       on any number of ranks.
 
       RadioMapSeer (--layout radiomapseer) as it was published, or a part of it: gain/METHOD/, antenna/, png/. Greys are \
-      -147 to -47.84 dB (BS-1-to-N: --png-range -147,-47); buildings are masks and a layer, cars and roads are layers if \
-      asked for (--layer cars). Finished blocks stay in FILE.partial: the same command goes on from there.
+      -147 to -47.84 dB (in works that round to 100 dB: --png-range -147,-47); buildings are masks and a layer, cars and \
+      roads are layers if asked for (--layer cars). Finished blocks stay in FILE.partial: the same command goes on from there.
 
       Received power:   ckm import rsrp.npy --units dBm --nodata -140 --stations sites.csv -o maps.h5
       Loss, north up:   ckm import loss.h5 --maps PL --units pathloss --flip y --valid outdoor.png -o maps.h5
