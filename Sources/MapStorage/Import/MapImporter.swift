@@ -85,6 +85,13 @@ public enum MapImporter {
   ) throws -> (description: MapSetDescription, count: Int, report: ImportReport)? {
     let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
     let blocks = ImportedBlocks(source, source.description(softwareVersion))
+    let seen = try communicator.allGather(
+      value: stableHash("\(source.count) \(blocks.description.configuration)".utf8))
+    if let other = seen.firstIndex(where: { $0 != seen[0] }) {
+      throw Fault(
+        "the ranks see different files under one name", at: path, expected: "the same files on every rank",
+        found: "others on rank \(other) than on rank 0")
+    }
     let run = AssemblyRun(
       maker: blocks, work: "import", count: source.count, path: target, width: 1, overwrite: overwrite,
       restart: restart)

@@ -83,9 +83,10 @@ struct RadioMapSeerArchive: Sendable {
         strangers.append(name)
       }
     }
-    let cities = part.cities?.sorted() ?? there.keys.sorted()
+    let cities = part.cities.map { Set($0).sorted() } ?? there.keys.sorted()
     let transmitters =
-      part.transmitters?.sorted() ?? cities.reduce(into: Set()) { $0.formUnion(there[$1] ?? []) }.sorted()
+      part.transmitters.map { Set($0).sorted() }
+      ?? cities.reduce(into: Set()) { $0.formUnion(there[$1] ?? []) }.sorted()
     guard !cities.isEmpty, !transmitters.isEmpty else {
       throw Fault(
         "the archive has no such maps", at: "\(root)/gain/\(method)", expected: "CITY_TRANSMITTER.png",
