@@ -82,7 +82,7 @@ let package = Package(
     library(
       "ChannelModels",
       [
-        "CKernels", "Computing", "Configuration", "Essentials", "MapStorage", "MessagePassing", "Pictures", "Records",
+        "CKernels", "Computing", "Configuration", "Essentials", "MapStorage", "Pictures", "Records",
       ]),
     library("NeuralNetworks", ["CKernels", "Computing", "Configuration", "Essentials", "Records", "Tensors"]),
     library("Diffusion", ["CKernels", "Computing", "Configuration", "Essentials"]),
@@ -136,8 +136,8 @@ let package = Package(
     library(
       "Benchmarks",
       [
-        "CKernels", "ChannelModels", "Computing", "MessagePassing", "NeuralNetworks", "Records", "Runs", "Tensors",
-        "Training",
+        "CKernels", "ChannelModels", "Computing", "MapStorage", "MessagePassing", "NeuralNetworks", "Records", "Runs",
+        "Tensors", "Training",
       ]),
 
     // Floor 7: the command, and `ckm`, which says which families of models it knows.
@@ -181,7 +181,8 @@ let package = Package(
       ]),
     tests("GoldenTests", ["ckm"]),
     tests("InterpolationTests", ["Computing", "Essentials", "Interpolation", "TestSupport"]),
-    tests("MapStorageTests", ["CZlib", "Essentials", "MapStorage", "MessagePassing", "TestSupport"]),
+    tests(
+      "MapStorageTests", ["CZlib", "Essentials", "MapStorage", "MessagePassing", "Pictures", "Records", "TestSupport"]),
     tests("MessagePassingTests", ["Essentials", "MessagePassing"]),
     tests("MetricsTests", ["Computing", "Essentials", "Interpolation", "Metrics", "TestSupport"]),
     tests(

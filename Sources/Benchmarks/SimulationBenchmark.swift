@@ -1,5 +1,6 @@
 import ChannelModels
 import Computing
+import MapStorage
 import MessagePassing
 import Records
 import Tensors
@@ -9,7 +10,7 @@ public enum SimulationBenchmark {
   /// What is timed.
   private struct Case {
     let name: String
-    let simulator: any SampleSimulator
+    let simulator: any MapBlockMaker
     /// Maps that a thread makes at a time.
     let maps: Int
   }

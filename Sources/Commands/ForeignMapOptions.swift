@@ -72,6 +72,13 @@ struct ForeignMapOptions: ParsableArguments {
   var limits: PictureRange?
 
   @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Values below count as this one, in dB or dBm: where another's maps were cut. Default: each as it is.",
+      valueName: "dB"))
+  var threshold: Float?
+
+  @Option(
     help: ArgumentHelp(
       "The order of an array's axes, slowest first as NumPy has them: n for maps, y and x for places. Default: nyx. MATLAB keeps "
         + "A(y,x,n) as nxy.", valueName: "letters"))
@@ -92,6 +99,7 @@ struct ForeignMapOptions: ParsableArguments {
     options.nodata = nodata.map(\.value) + nodataGrey.map { .grey($0) }
     options.ignoresAttributes = ignoreAttributes
     options.limits = limits?.range
+    options.threshold = threshold
     options.axes = axes
     options.orientation = MapOrientation(
       transposes: transpose, flipsX: flip?.flipsX ?? false, flipsY: flip?.flipsY ?? false)
@@ -102,6 +110,7 @@ struct ForeignMapOptions: ParsableArguments {
     guard scaleFactor.map({ $0.isFinite && $0 != 0 }) ?? true, addOffset.map(\.isFinite) ?? true else {
       throw ValidationError("--scale-factor and --add-offset are finite numbers, the former not 0.")
     }
+    guard threshold.map(\.isFinite) ?? true else { throw ValidationError("--threshold must be a number of dB.") }
     guard transmitPower.map(\.isFinite) ?? true else {
       throw ValidationError("--transmit-power must be a number of dBm.")
     }
@@ -160,33 +169,37 @@ struct PlaceOptions: ParsableArguments {
         + "file says, else 0,0.", valueName: "x,y"))
   var origin: Position?
 
-  @Option(help: "Height in metres of stations that are given in the plane.")
-  var stationHeight: Float = 0
+  @Option(help: "Height in metres of stations that are given in the plane. Default: 0.")
+  var stationHeight: Float?
 
-  @Option(help: "Height in metres at which the power was received.")
-  var userHeight = Area.usualUserHeight
+  @Option(help: "Height in metres at which the power was received. Default: 1.5.")
+  var userHeight: Double?
 
   /// Where the places lie, whatever a file says.
   var area: Area {
-    Area(spacing: spacing ?? 1, originX: origin?.x ?? 0, originY: origin?.y ?? 0, userHeight: userHeight)
+    Area(
+      spacing: spacing ?? 1, originX: origin?.x ?? 0, originY: origin?.y ?? 0,
+      userHeight: userHeight ?? Area.usualUserHeight)
   }
 
   /// Adds what is said of places.
   func set(_ options: inout ImportOptions) {
     options.spacing = spacing
     options.origin = origin.map { SIMD2($0.x, $0.y) }
-    options.stationHeight = stationHeight
-    options.userHeight = userHeight
+    options.stationHeight = stationHeight ?? 0
+    options.userHeight = userHeight ?? Area.usualUserHeight
   }
 
   func validate() throws {
     guard spacing.map({ $0.isFinite && $0 > 0 }) ?? true else {
       throw ValidationError("--spacing: expected a positive number of metres, found \(spacing ?? 0)")
     }
-    guard userHeight.isFinite, userHeight >= 0 else {
-      throw ValidationError("--user-height: expected a number of metres from 0 on, found \(userHeight)")
+    guard userHeight.map({ $0.isFinite && $0 >= 0 }) ?? true else {
+      throw ValidationError("--user-height: expected a number of metres from 0 on, found \(userHeight ?? 0)")
     }
-    guard stationHeight.isFinite else { throw ValidationError("--station-height must be a number of metres.") }
+    guard stationHeight.map(\.isFinite) ?? true else {
+      throw ValidationError("--station-height must be a number of metres.")
+    }
   }
 }
 

@@ -7,11 +7,13 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "add_offset": "--add-offset", "axes": "--axes", "condition": "--condition", "data": "--data",
+    "add_offset": "--add-offset", "allow_missing": "--allow-missing", "axes": "--axes", "cities": "--cities",
+    "condition": "--condition", "data": "--data",
     "draws": "--samples", "epsg": "--epsg", "estimate": "--estimate", "eta": "--eta", "flip": "--flip",
     "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
     "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
-    "magnification": "--magnification", "maps": "--maps", "no_statistics": "--no-statistics", "nodata": "--nodata",
+    "magnification": "--magnification", "maps": "--maps", "method": "--method", "no_statistics": "--no-statistics",
+    "nodata": "--nodata",
     "nodata_grey": "--nodata-grey", "origin": "--origin", "picture_range": "--png-range", "prunable": "--prunable",
     "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
     "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "select": "--select",
@@ -19,6 +21,7 @@ enum OptionNames {
     "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",
     "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
     "target_parameters": "--target-parameters", "tile": "--tile", "transmit_power": "--transmit-power",
+    "transmitters": "--transmitters",
     "transpose": "--transpose", "units": "--units", "valid": "--valid",
   ]
 

@@ -69,7 +69,7 @@ struct ProtocolCommand: ParsableCommand {
     request.sampling.sampling = sampling.request
     request.sampling.batch = sampling.batch
     request.stations = stations
-    request.stationHeight = place.stationHeight
+    request.stationHeight = place.stationHeight ?? 0
     request.area = place.area
     request.scale = scale
     let report = try ProtocolEvaluation.run(

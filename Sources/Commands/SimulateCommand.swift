@@ -1,6 +1,7 @@
 import ArgumentParser
 import ChannelModels
 import Essentials
+import MapStorage
 import MessagePassing
 import Records
 
@@ -54,10 +55,10 @@ struct SimulationOutput: ParsableArguments {
   ///   - count: how many.
   ///   - width: how many at a time.
   func run(
-    _ simulator: any SampleSimulator, count: Int, width: Int, _ communicator: Communicator, _ console: Console
+    _ simulator: any MapBlockMaker, count: Int, width: Int, _ communicator: Communicator, _ console: Console
   ) throws {
-    let run = SimulationRun(
-      simulator: simulator, count: count, path: out, width: width, overwrite: overwrite, restart: restart)
+    let run = AssemblyRun(
+      maker: simulator, work: "simulate", count: count, path: out, width: width, overwrite: overwrite, restart: restart)
     if case .stopped = try run.run(communicator, console) { throw ExitCode(75) }
     if communicator.isRoot {
       let description = simulator.description

@@ -68,6 +68,7 @@ import Testing
     "magnification": ["Fine pixels from one"],
     "maps": ["data set (HDF5)", "layer"],  // Which of a file's arrays holds the maps.
     "maximum": ["ow many of the first maps"],
+    "method": ["Interpolation instead", "were made"],  // How maps are made of others, or were made.
     "model": ["run"],
     "out": ["rite", "directory"],
     "overwrite": ["Replace"],
@@ -117,7 +118,7 @@ import Testing
   /// Command lines that are right as they stand; one option more has to be right too in one of each command's.
   private static let bases: [String: [String]] = [
     "simulate uma": standard, "simulate umi": standard, "simulate rma": standard, "simulate urban": ["--out x"],
-    "import": ["a.h5 --out x"],
+    "import": ["a.h5 --out x", "a --layout radiomapseer --out x"],
     "train": ["--data a --out x", "--resume latest --out x"],
     "prune": ["--model r --data a --ratio 0.3 --out x", "--model r --data a --out x"],
     "distill": ["--teacher t --student s --data a --out x"],

@@ -3,7 +3,7 @@
 
 # A case sets: ranks; `first`, the command; `again`, the same after a failure; `results`, what is compared.
 
-cases=(import import-2 simulate simulate-2 urban urban-2 export reconstruct reconstruct-2 reconstruct-npz train train-2 prune prune-2 distill evaluate protocol)
+cases=(import import-2 archive archive-2 simulate simulate-2 urban urban-2 export reconstruct reconstruct-2 reconstruct-npz train train-2 prune prune-2 distill evaluate protocol)
 # Those of which a power cut is played: on one rank, what they write is one order of calls.
 power_cases=(import simulate reconstruct train prune distill)
 
@@ -13,6 +13,10 @@ describe() {
   case "${1%-2}" in
     import)
       first=(import "$inputs/array.npy" --units dB -o out.h5)
+      again=("${first[@]}" --overwrite) results=(out.h5)
+      ;;
+    archive)
+      first=(import "$inputs/archive" --layout radiomapseer --layer cars --out out.h5)
       again=("${first[@]}" --overwrite) results=(out.h5)
       ;;
     simulate)
@@ -92,6 +96,15 @@ sums() {
 prepare_inputs() {
   local quiet="$inputs/log"
   cp "$repository/Tests/Fixtures/maps/c.npy" "$inputs/array.npy"
+  local real="$repository/Tests/Fixtures/radiomapseer" city
+  mkdir -p "$inputs"/archive/{gain/DPM,antenna,png/{buildings_complete,cars}}
+  for city in 0 1; do
+    cp "$real/0_0.png" "$inputs/archive/gain/DPM/${city}_0.png"
+    cp "$real/0_1.png" "$inputs/archive/gain/DPM/${city}_1.png"
+    cp "$real/buildings_0.png" "$inputs/archive/png/buildings_complete/$city.png"
+    cp "$real/buildings_0.png" "$inputs/archive/png/cars/$city.png"
+    echo "[[108, 68], [134, 98]]" > "$inputs/archive/antenna/$city.json"
+  done
   "$ckm" simulate uma --scenario los --count 12 --size 16 --seed 1 --out "$inputs/maps.h5" > "$quiet" 2>&1 \
     && "$ckm" config --preset tiny --set model.image_size=16 --set training.steps=6 --set training.batch=4 \
       --set checkpoints.every=2 > "$inputs/tiny.yaml" 2>> "$quiet" \

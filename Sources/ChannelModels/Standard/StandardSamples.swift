@@ -2,7 +2,7 @@ import Essentials
 import MapStorage
 
 /// The standard's maps as samples of a data set.
-public struct StandardSamples: SampleSimulator {
+public struct StandardSamples: MapBlockMaker {
   private let simulator: ChannelSimulator
   private let stations: GivenStations?
 

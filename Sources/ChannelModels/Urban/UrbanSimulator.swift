@@ -8,7 +8,7 @@ import MapStorage
 ///
 /// A map is a function of (seed, number, configuration) only: neither the rank, nor the thread, nor the order of work has a part
 /// in it.
-public final class UrbanSimulator: SampleSimulator {
+public final class UrbanSimulator: MapBlockMaker {
   /// What is simulated.
   public let configuration: UrbanConfiguration
   private let footprints: [Footprints]

@@ -45,6 +45,9 @@ public struct ImportOptions: Sendable {
     case transparent
   }
 
+  /// The source is an archive of RadioMapSeer, of which this part is taken; nil: it is none. Its layers' sources are the names
+  /// of folders in png/.
+  public var radioMapSeer: RadioMapSeerPart?
   /// The maps' data set in an HDF5 file or their array in a `.npz`; nil: "maps", or the only array.
   public var maps: String?
   /// The stations' positions `[N, 2 or 3]`: a data set or array of the same file, or a file beside it.
@@ -74,6 +77,8 @@ public struct ImportOptions: Sendable {
   public var ignoresAttributes = false
   /// The least and greatest value that a map may have [dB or dBm]; nil: what channels have, `usualLimits`.
   public var limits: ValueRange?
+  /// Values below count as this one [dB or dBm]; nil: each as it is.
+  public var threshold: Float?
   /// The order of the maps' axes in their array; nil: map, y, x.
   public var axes: AxisOrder?
   /// How rows and columns of the file become rows and columns of a map.
@@ -134,6 +139,12 @@ public struct ImportOptions: Sendable {
 }
 
 extension ImportOptions {
+  /// The layers beside the maps, an archive's buildings among them.
+  var allLayers: [Layer] {
+    let buildings = RadioMapSeerArchive.buildings
+    return radioMapSeer == nil || layers.contains { $0.name == buildings.name } ? layers : [buildings] + layers
+  }
+
   /// For coarse maps, where the spacing is that of the fine places.
   ///
   /// - Parameter magnification: fine places from one coarse sample to the next.

@@ -17,6 +17,8 @@ struct ImportTally: Codable, Equatable {
   var places = 0
   /// Places of which masks say that they hold nothing.
   var masked = 0
+  /// Places whose values were raised to the threshold.
+  var raised = 0
   /// Values that stand alone.
   var lone: [LoneValue] = []
   /// The greatest stored number of pictures.
@@ -29,6 +31,7 @@ struct ImportTally: Codable, Equatable {
     holes.merge(other.holes, uniquingKeysWith: +)
     places += other.places
     masked += other.masked
+    raised += other.raised
     other.lone.forEach { add($0) }
     greatestGrey = max(greatestGrey, other.greatestGrey)
     fit.add(other.fit)
@@ -49,17 +52,20 @@ extension ImportedMaps {
   ///
   /// - Parameter tally: what all ranks have seen.
   func report(_ tally: ImportTally) -> ImportReport {
-    var notes = ["numbers: \(numberNote)"]
+    var notes = (archive?.notes ?? []) + ["numbers: \(numberNote)"]
     if !tally.holes.isEmpty {
       let count = tally.holes.values.reduce(0, +)
       let kinds = tally.holes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
       notes.append("no value: \(count) of \(tally.places) places (\(kinds))")
     }
+    if let threshold = options.threshold {
+      notes.append("threshold: \(tally.raised) values below \(threshold) \(units) are taken for it")
+    }
     if hasMasks { notes.append("masks: \(tally.masked) of \(tally.places) places hold nothing") }
     notes.append("places: \(placeNote)")
     if let table = stationArray?.source as? StationTable { notes.append("stations: \(table.facts.type)") }
     if let remark = maps.remark, !remark.contains("?") { notes.append("shape: \(remark)") }
-    var warnings = doubts(tally) + tally.fit.warnings(options, area)
+    var warnings = (archive?.warnings ?? []) + doubts(tally) + tally.fit.warnings(options, area)
     if let remark = maps.remark, remark.contains("?") { warnings.insert(remark, at: 0) }
     return ImportReport(notes: notes, warnings: warnings)
   }
@@ -99,6 +105,10 @@ extension ImportedMaps {
 
   private var numberNote: String {
     let facts = numbers.facts
+    if archive != nil {
+      let greys = options.greyRange ?? RadioMapSeerArchive.greys
+      return "\(facts.type), black is \(greys.black) dB, white \(greys.white) dB"
+    }
     var note = facts.type.isEmpty ? "" : "\(facts.type), "
     note += "taken for \(numbers.units.rawValue) (\(numbers.reason))"
     if !facts.isPicture {

@@ -9,8 +9,18 @@ struct ImportSources {
   var holes: (any MapSource)?
   var environments: (any MapSource)?
   var layers: [any MapSource] = []
+  /// The archive that they are of, where they are of one.
+  var archive: RadioMapSeerArchive?
 
   init(_ path: String, _ options: ImportOptions) throws {
+    if let part = options.radioMapSeer {
+      let archive = try RadioMapSeerArchive(path, part, layers: options.layers.map(\.source))
+      (self.archive, maps) = (archive, archive.maps(options.greyRange))
+      (stations, environments) = (try archive.stations(), archive.environments)
+      holes = archive.layer(RadioMapSeerArchive.buildings.source)
+      layers = options.allLayers.map { archive.layer($0.source) }
+      return
+    }
     let kind = try FileKind(at: path)
     switch kind {
     case .hierarchical: self = try Self.hierarchical(path, options)

@@ -2,7 +2,7 @@ import Essentials
 import Foundation
 import Interpolation
 
-/// Maps [dB or dBm] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG.
+/// Maps [dB or dBm] in a foreign file or folder, read a few at a time: HDF5, NumPy `.npy` and `.npz`, grey PNG, archives.
 public final class ImportedMaps: @unchecked Sendable {
   /// The file or folder.
   public let path: String
@@ -11,6 +11,8 @@ public final class ImportedMaps: @unchecked Sendable {
   /// Where the maps' places lie.
   public let area: Area
   let options: ImportOptions
+  /// The archive that they are of; nil: of none.
+  let archive: RadioMapSeerArchive?
   let maps: MapArray
   let numbers: MapNumbers
   private let masks: MaskArray?
@@ -51,8 +53,11 @@ public final class ImportedMaps: @unchecked Sendable {
   ///   the options.
   public init(path: String, options: ImportOptions = ImportOptions()) throws {
     self.path = path
-    self.options = options
+    var options = options
     let sources = try ImportSources(path, options)
+    options.layers = options.allLayers
+    self.options = options
+    archive = sources.archive
     let maps = try MapArray(sources.maps, order: options.axes, orientation: options.orientation)
     self.maps = maps
     numbers = try MapNumbers(sources.maps, options)

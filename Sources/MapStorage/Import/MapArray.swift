@@ -154,9 +154,12 @@ struct MapArray {
   }
 
   private func readStored(_ samples: Range<Int>) throws -> [[Float]] {
-    if isSequential, orientation == MapOrientation(), axes.map(\.axis) == [.map, .row, .column] {
+    let isRowByRow = !orientation.transposes && !orientation.flipsX
+    if isSequential, isRowByRow, axes.map(\.axis) == [.map, .row, .column] {
       return try samples.map { sample in
-        try floats(count: rows * columns) { try stored.read(rows: sample..<sample + 1, into: $0) }
+        let map = try floats(count: rows * columns) { try stored.read(rows: sample..<sample + 1, into: $0) }
+        guard orientation.flipsY else { return map }
+        return (0..<rows).reversed().flatMap { map[$0 * columns..<($0 + 1) * columns] }
       }
     }
     var maps = samples.map { _ in [Float](repeating: 0, count: rows * columns) }

@@ -1,6 +1,7 @@
 import Essentials
 import MessagePassing
 import Records
+import Synchronization
 
 /// Takes foreign maps into a data set of our own layout, all ranks reading and writing their share.
 public enum MapImporter {
@@ -29,12 +30,7 @@ public enum MapImporter {
     var options = options
     if let area { options.area = area }
     let source = try communicator.agree("open \(path)") { [options] in try ImportedMaps(path: path, options: options) }
-    let description = MapSetDescription(
-      rows: source.rows, columns: source.columns, area: source.area,
-      longName: source.longName ?? (source.units == "dBm" ? "received power" : "channel power"), units: source.units,
-      configuration: options.record(of: source), softwareVersion: softwareVersion,
-      layers: source.layers,
-      hasStations: source.hasStations, hasEnvironments: source.hasEnvironments, hasValid: source.hasValid)
+    let description = source.description(softwareVersion)
     let writer = try MapSetWriter.create(
       path: target, description: description, count: source.count, communicator: communicator,
       overwrite: overwrite)
@@ -69,7 +65,43 @@ public enum MapImporter {
     }
   }
 
-  private static func readBlock(
+  /// Collective. Reads foreign maps as `run` does, in blocks that survive the process: an import that is stopped or killed goes
+  /// on where it was.
+  ///
+  /// - Parameters:
+  ///   - path: the foreign file or folder, which every rank must see.
+  ///   - options: where in it the maps are, and what their numbers mean.
+  ///   - target: the data set's name.
+  ///   - softwareVersion: what the data set says it was written by.
+  ///   - communicator: the ranks.
+  ///   - console: is told what an interrupted import has left.
+  ///   - overwrite: whether a file of that name may be replaced.
+  ///   - restart: whether what an interrupted import has left is thrown away.
+  /// - Returns: what was written, and what the maps that were read now were taken for; nil where a signal asked to stop.
+  /// - Throws: `Fault` on all ranks; finished blocks stay for the next import.
+  public static func runInBlocks(
+    path: String, options: ImportOptions, target: String, softwareVersion: String = "", communicator: Communicator,
+    console: Console, overwrite: Bool = false, restart: Bool = false
+  ) throws -> (description: MapSetDescription, count: Int, report: ImportReport)? {
+    let source = try communicator.agree("open \(path)") { try ImportedMaps(path: path, options: options) }
+    let blocks = ImportedBlocks(source, source.description(softwareVersion))
+    let seen = try communicator.allGather(
+      value: stableHash("\(source.count) \(blocks.description.configuration)".utf8))
+    if let other = seen.firstIndex(where: { $0 != seen[0] }) {
+      throw Fault(
+        "the ranks see different files under one name", at: path, expected: "the same files on every rank",
+        found: "others on rank \(other) than on rank 0")
+    }
+    let run = AssemblyRun(
+      maker: blocks, work: "import", count: source.count, path: target, width: 1, overwrite: overwrite,
+      restart: restart)
+    guard case .finished = try run.run(communicator, console) else { return nil }
+    var all = ImportTally()
+    for part in try communicator.allGather(value: blocks.seen) { all.add(part) }
+    return (blocks.description, source.count, source.report(all))
+  }
+
+  fileprivate static func readBlock(
     _ source: ImportedMaps, _ samples: Range<Int>, _ tally: inout ImportTally
   ) throws -> MapBlock? {
     guard !samples.isEmpty else { return nil }
@@ -82,10 +114,43 @@ public enum MapImporter {
   }
 }
 
+/// Foreign maps block by block, and what was seen of them.
+private final class ImportedBlocks: MapBlockMaker {
+  let description: MapSetDescription
+  private let source: ImportedMaps
+  private let tally = Mutex(ImportTally())
+
+  init(_ source: ImportedMaps, _ description: MapSetDescription) {
+    (self.source, self.description) = (source, description)
+  }
+
+  /// What this rank has seen so far.
+  var seen: ImportTally { tally.withLock(\.self) }
+
+  func block(_ samples: Range<Int>) throws -> MapBlock {
+    var own = ImportTally()
+    let block = try MapImporter.readBlock(source, samples, &own)
+    tally.withLock { $0.add(own) }
+    return block ?? MapBlock(first: samples.lowerBound, maps: [])
+  }
+}
+
+extension ImportedMaps {
+  /// What a data set of them says of itself.
+  fileprivate func description(_ softwareVersion: String) -> MapSetDescription {
+    MapSetDescription(
+      rows: rows, columns: columns, area: area,
+      longName: longName ?? (units == "dBm" ? "received power" : "channel power"), units: units,
+      configuration: options.record(of: self), softwareVersion: softwareVersion, layers: layers,
+      hasStations: hasStations, hasEnvironments: hasEnvironments, hasValid: hasValid)
+  }
+}
+
 extension ImportOptions {
   /// Where the maps came from and what they were taken for, as the data set's `config`.
   func record(of source: ImportedMaps) -> String {
     var lines = ["import:", "  source: \(quoted(source.path))", "  units: \(source.numbers.units.rawValue)"]
+    if let archive = source.archive { lines += archive.record }
     let names = [
       ("maps", maps), ("stations", stations), ("valid", valid), ("holes", holes), ("environments", environments),
       ("axes", axes?.text), ("station_coordinates", stationCoordinates?.rawValue),
@@ -95,11 +160,14 @@ extension ImportOptions {
       lines.append("  layers:")
       lines += layers.map { "    \($0.name): \(quoted($0.source))" }
     }
-    if let range = greyRange { lines.append("  png_range: [\(range.black), \(range.white)]") }
+    if let range = greyRange ?? source.archive.map({ _ in RadioMapSeerArchive.greys }) {
+      lines.append("  png_range: [\(range.black), \(range.white)]")
+    }
     if let scale { lines.append("  scale_factor: \(scale)") }
     if let offset { lines.append("  add_offset: \(offset)") }
     if let power = transmitPower { lines.append("  transmit_power: \(power)") }
     if !nodata.isEmpty { lines.append("  nodata: \(quoted(nodata.map(\.text).joined(separator: " ")))") }
+    if let threshold { lines.append("  threshold: \(threshold)") }
     if let limits { lines.append("  limits: [\(limits.minimum), \(limits.maximum)]") }
     if ignoresAttributes { lines.append("  ignore_attributes: true") }
     if orientation.transposes { lines.append("  transpose: true") }

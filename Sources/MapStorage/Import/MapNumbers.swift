@@ -25,6 +25,7 @@ struct MapNumbers {
   private let validRange: ClosedRange<Double>?
   private let transmitPower: Float
   private let limits: ValueRange
+  private let threshold: Float?
 
   /// Places without a value, by the reason.
   typealias Holes = [String: Int]
@@ -62,6 +63,7 @@ struct MapNumbers {
     transmitPower = options.transmitPower ?? 0
     stored = units.isReceived && options.transmitPower == nil ? "dBm" : "dB"
     limits = options.limits ?? ImportOptions.usualLimits(received: stored == "dBm")
+    threshold = options.threshold
   }
 
   /// What is said of the numbers, by the file or instead by the user.
@@ -205,6 +207,10 @@ struct MapNumbers {
         throw refusal(stored, number, decibels, at(index))
       }
       ends.add(decibels, stored: stored)
+      if let threshold, decibels < threshold {
+        values[index] = threshold
+        tally.raised += 1
+      }
     }
     guard !isEmpty else {
       throw Fault(

@@ -12,6 +12,8 @@ final class PictureSource: MapSource {
   private let paths: [String]
   /// Whether pictures show numbers, and a pixel that nobody sees may stand for none; masks and layers are opaque.
   private let mayBeTransparent: Bool
+  /// Whether it was known before which size they have; else it is the first one's.
+  private let isSizeKnown: Bool
   /// Of pictures that were read, those with pixels that are not opaque.
   private let seen = Mutex<[Int: [Bool]]>([:])
 
@@ -27,6 +29,7 @@ final class PictureSource: MapSource {
   ///   - path: a folder of PNG files, or one of them.
   ///   - scale: what grey levels become.
   init(_ path: String, scale: Scale) throws {
+    isSizeKnown = false
     paths = try NaturalOrder.files(at: path, [".png"])
     guard let first = paths.first else {
       throw Self.noPictures(path)
@@ -58,6 +61,32 @@ final class PictureSource: MapSource {
     shape = [paths.count, picture.height, picture.width]
     try requireOneSize(first: (picture.width, picture.height))
     if let note { try requireOneNote(note, first) }
+  }
+
+  /// Opaque pictures of 8 bits and of a known size, whose values are decibels where they have a range; each is looked at when it
+  /// is read.
+  ///
+  /// - Parameters:
+  ///   - paths: the files, one for each map.
+  ///   - folder: where they are, for messages.
+  ///   - side: pixels on a side.
+  ///   - scale: what grey levels become.
+  ///   - longName: what they show; nil: nothing is said of it.
+  ///   - place: where their places lie.
+  init(
+    _ paths: [String], in folder: String, side: Int, scale: Scale, longName: String?, at place: ArrayFacts.Place
+  ) {
+    var facts = ArrayFacts(type: "grey of 8 bits", isPicture: true, longName: longName)
+    facts.scale = 1.0 / 255
+    if case .range(let range?) = scale {
+      (facts.scale, facts.offset) = (Double((range.white - range.black) / 255), Double(range.black))
+      facts.units = "dB"
+    }
+    facts.place = place
+    (self.paths, self.facts, self.place) = (paths, facts, folder)
+    shape = [paths.count, side, side]
+    mayBeTransparent = false
+    isSizeKnown = true
   }
 
   /// Says what there is instead.
@@ -131,7 +160,7 @@ final class PictureSource: MapSource {
       else {
         throw Fault(
           "the picture is of another kind", at: paths[row],
-          expected: "\(shape[2]) x \(shape[1]), \(facts.type) as in \(paths[0])",
+          expected: "\(shape[2]) x \(shape[1]), \(facts.type)" + (isSizeKnown ? "" : " as in \(paths[0])"),
           found: "\(picture.width) x \(picture.height), grey of \(picture.bitDepth) bits")
       }
       for (index, sample) in picture.samples.enumerated() { out[position * size + index] = Float(sample) }

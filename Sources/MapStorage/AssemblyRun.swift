@@ -1,11 +1,10 @@
 import Essentials
-import MapStorage
 import MessagePassing
 import Records
 
-/// Simulates a data set on all ranks, block by block, and keeps each block as soon as it is done: memory does not grow
+/// Makes a data set on all ranks, block by block, and keeps each block as soon as it is done: memory does not grow
 /// with the number of maps, and a job that ends early goes on where it was.
-public struct SimulationRun: Sendable {
+public struct AssemblyRun: Sendable {
   /// How a run ended.
   public enum Outcome: Sendable {
     /// The data set is there.
@@ -18,7 +17,9 @@ public struct SimulationRun: Sendable {
   /// What a killed job loses on each rank, and how long a stop takes [s].
   private static let blockSeconds = 5.0
 
-  let simulator: any SampleSimulator
+  let maker: any MapBlockMaker
+  /// What is done, for people: "simulate".
+  let work: String
   /// How many maps.
   let count: Int
   /// The data set's name.
@@ -29,17 +30,19 @@ public struct SimulationRun: Sendable {
   let width: Int
 
   /// - Parameters:
-  ///   - simulator: makes the maps.
+  ///   - maker: makes the maps.
+  ///   - work: what is done, for people: "simulate".
   ///   - count: how many maps.
   ///   - path: the data set's name.
   ///   - width: maps that this rank makes at a time: its threads.
   ///   - overwrite: replace the data set if there is one.
   ///   - restart: throw away what an interrupted run has left.
   public init(
-    simulator: any SampleSimulator, count: Int, path: String, width: Int, overwrite: Bool = false,
+    maker: any MapBlockMaker, work: String, count: Int, path: String, width: Int, overwrite: Bool = false,
     restart: Bool = false
   ) {
-    self.simulator = simulator
+    self.maker = maker
+    self.work = work
     self.count = count
     self.path = path
     self.width = width
@@ -53,7 +56,7 @@ public struct SimulationRun: Sendable {
   public func run(_ communicator: Communicator, _ console: Console) throws -> Outcome {
     let signals = try SignalFlag()
     let assembly = try MapSetAssembly.open(
-      path: path, description: simulator.description, count: count, communicator: communicator, overwrite: overwrite,
+      path: path, description: maker.description, count: count, communicator: communicator, overwrite: overwrite,
       restart: restart)
     tellWhatIsKept(assembly, console)
     do {
@@ -94,10 +97,10 @@ public struct SimulationRun: Sendable {
   private func fill(
     _ assembly: MapSetAssembly, _ communicator: Communicator, _ signals: SignalFlag
   ) throws -> Bool {
-    let description = simulator.description
+    let description = maker.description
     let mapBytes = 4 * description.rows * description.columns * (1 + description.layers.count)
     let progress = ProgressDisplay(
-      "simulate", total: count, from: assembly.keptCount, unit: "maps",
+      work, total: count, from: assembly.keptCount, unit: "maps",
       style: .automatic(isEnabled: communicator.isRoot))
     progress.update(step: assembly.keptCount)
     defer { progress.finish() }
@@ -106,7 +109,7 @@ public struct SimulationRun: Sendable {
       pieces: PieceSize(least: width, most: Self.blockBytes / mapBytes, seconds: Self.blockSeconds),
       isStopped: { signals.isRaised }, progress: { progress.update(step: assembly.keptCount + $0) }
     ) { [self] samples in
-      try assembly.write(try simulator.block(samples))
+      try assembly.write(try maker.block(samples))
     }
   }
 }
