@@ -43,6 +43,12 @@ public struct MapStatistics: Codable, Equatable, Sendable {
   public let count: Int
   /// Mean power over distance; empty without stations.
   public let bins: [DistanceBin]
+  /// The same of places in line of sight; empty where not all states are known or there is one only.
+  public let directBins: [DistanceBin]
+  /// The same of places out of line of sight.
+  public let hiddenBins: [DistanceBin]
+  /// What 5, 50 and 95 % of a map's places do not exceed [dB], the mean over maps.
+  public let levels: [Estimate]
   /// Roughness of the maps.
   public let path: Roughness
   /// 5th, 50th and 95th percentile over maps of a map's range [dB].
@@ -78,10 +84,13 @@ extension MapStatistics {
     self.path = path
     ranges = surveys.map(\.range).sorted()
     range = Percentiles.estimates(ranges, Self.rangeShares)
-    let ends = MapSurveyor.edges.dropFirst().map { $0 } + [nil]
-    bins = MapSurveyor.edges.indices.compactMap { bin in
-      Estimate(surveys.map { $0.bins.isEmpty ? nil : $0.bins[bin] })
-        .map { DistanceBin(from: MapSurveyor.edges[bin], to: ends[bin], power: $0) }
+    lineOfSight = Estimate(surveys.map(\.lineOfSight))
+    let hasBoth = lineOfSight.map { $0.value > 0 && $0.value < 1 } ?? false
+    bins = Self.bins(surveys.map(\.bins))
+    directBins = hasBoth ? Self.bins(surveys.map(\.directBins)) : []
+    hiddenBins = hasBoth ? Self.bins(surveys.map(\.hiddenBins)) : []
+    levels = Self.rangeShares.indices.compactMap { level in
+      Estimate(surveys.map { .init(sum: $0.levels[level], over: 1) })
     }
     excess = Estimate(surveys.map { $0.excess.map { .init(sum: $0, over: 1) } })
     shadowFading = Estimate(surveys.map(\.shadow))?.squareRoot
@@ -91,7 +100,14 @@ extension MapStatistics {
     coherent = Self.roughness(surveys.compactMap(\.coherent))
     fading = Estimate(surveys.map(\.fading))?.squareRoot
     fadingAutocorrelation = Self.lags(MapSurveyor.fadingLags, surveys.map(\.fadingLags))
-    lineOfSight = Estimate(surveys.map(\.lineOfSight))
+  }
+
+  private static func bins(_ maps: [[MapSurvey.Quotient]]) -> [DistanceBin] {
+    let ends = MapSurveyor.edges.dropFirst().map { $0 } + [nil]
+    return MapSurveyor.edges.indices.compactMap { bin in
+      Estimate(maps.map { $0.isEmpty ? nil : $0[bin] })
+        .map { DistanceBin(from: MapSurveyor.edges[bin], to: ends[bin], power: $0) }
+    }
   }
 
   private static func roughness(_ maps: [MapSurvey.Roughness]) -> Roughness? {

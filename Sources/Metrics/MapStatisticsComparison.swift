@@ -66,6 +66,11 @@ extension MapStatistics {
       for lag in lags { add("\(name), autocorrelation at \(Int(lag.distance)) m", lag.correlation, kind) }
     }
     for bin in bins { add("mean power at \(bin.name), dB", bin.power, .power) }
+    for bin in directBins { add("mean power in line of sight at \(bin.name), dB", bin.power, .power) }
+    for bin in hiddenBins { add("mean power out of line of sight at \(bin.name), dB", bin.power, .power) }
+    for (share, level) in zip(Self.rangeShares, levels) {
+      add("power that \(Int(100 * share)) % of places do not exceed, dB", level, .power)
+    }
     add("power + pathloss, dB", excess, .power)
     add("shadow fading, pooled deviation, dB", shadowFading, .shadowFading)
     add("shadow fading, mean of the maps' deviations, dB", shadowFadingPerMap, .shadowFading)

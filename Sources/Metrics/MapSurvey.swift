@@ -19,6 +19,11 @@ public struct MapSurvey: Codable, Equatable, Sendable {
   var path: Roughness
   /// One for each bin of distance; empty without a station.
   var bins: [Quotient] = []
+  /// The same of places in line of sight alone, and of the others; empty where states are not known.
+  var directBins: [Quotient] = []
+  var hiddenBins: [Quotient] = []
+  /// Percentiles of the map's places, by `MapStatistics.rangeShares`.
+  var levels: [Double] = []
   /// Power + pathloss: the sum of squares, the map's mean removed.
   var shadow: Quotient?
   /// The mean of power + pathloss.
@@ -70,13 +75,19 @@ public struct MapSurveyor: Sendable {
     let power = Field(map, mask: subject.mask)
     guard let path = roughness(power), let range = power.range else { return nil }
     var survey = MapSurvey(range: range, path: path)
+    let sorted = power.values.indices.filter(power.counts).map { power.values[$0] }.sorted()
+    survey.levels = MapStatistics.rangeShares.map { Percentiles.of(sorted, $0) }
     if let state = lineOfSight {
       let seen = Field(state, mask: subject.mask)
       survey.lineOfSight = .init(sum: seen.sum, over: Double(seen.count))
     }
     if let station = subject.station {
       let distances = distances(from: station, rows: map.rows, columns: map.columns)
-      survey.bins = bins(power, distances)
+      survey.bins = bins(power, distances) { _ in true }
+      if let states = lineOfSight?.values {
+        survey.directBins = bins(power, distances) { states[$0] != 0 }
+        survey.hiddenBins = bins(power, distances) { states[$0] == 0 }
+      }
       if let pathloss {
         var field = power
         for place in distances.indices {
@@ -112,9 +123,11 @@ public struct MapSurveyor: Sendable {
     return distances
   }
 
-  private func bins(_ power: Field, _ distances: [Double]) -> [MapSurvey.Quotient] {
+  private func bins(
+    _ power: Field, _ distances: [Double], where isCounted: (_ place: Int) -> Bool
+  ) -> [MapSurvey.Quotient] {
     var bins = [MapSurvey.Quotient](repeating: .init(sum: 0, over: 0), count: Self.edges.count)
-    for place in distances.indices where power.counts(place) {
+    for place in distances.indices where power.counts(place) && isCounted(place) {
       let bin = Self.edges.lastIndex { $0 <= distances[place] } ?? 0
       bins[bin].sum += power.values[place]
       bins[bin].over += 1

@@ -23,14 +23,20 @@ public struct MapPanel: Sendable {
   public var mask: Mask?
   /// How values become colours.
   public var scale: Scale
+  /// A place to mark: its column and row, those of a station; nil: none.
+  public var mark: SIMD2<Double>?
 
   /// - Parameters:
   ///   - title: what stands above the map.
   ///   - map: the values, in the picture's unit.
   ///   - mask: which places hold a value; nil for all.
   ///   - scale: how values become colours.
-  public init(_ title: String, _ map: ChannelFingerprint, mask: Mask? = nil, scale: Scale = .shared) {
+  ///   - mark: a place to mark: its column and row; nil: none.
+  public init(
+    _ title: String, _ map: ChannelFingerprint, mask: Mask? = nil, scale: Scale = .shared, mark: SIMD2<Double>? = nil
+  ) {
     precondition(mask.map { $0.count == map.values.count } ?? true, "a flag for each place")
+    self.mark = mark
     self.title = title
     self.map = map
     self.mask = mask
@@ -231,8 +237,25 @@ extension MapPicture {
           panel.isValid(index) ? colouring.colour(Double(map.values[index])) : Ink.invalid
       }
     }
+    if let mark = panel.mark { draw(mark, of: map, at: origin, layout, on: &canvas) }
     guard hasBar else { return }
     drawBar(colouring, x: origin.x + width + Layout.barGap, y: origin.y, height: height, on: &canvas)
+  }
+
+  /// A white square with a dark frame; nothing where the place is not on the map.
+  private func draw(
+    _ mark: SIMD2<Double>, of map: ChannelFingerprint, at origin: (x: Int, y: Int), _ layout: Layout,
+    on canvas: inout Canvas
+  ) {
+    let (column, row) = (mark.x.rounded(), mark.y.rounded()), side = 8
+    guard column >= 0, row >= 0, column < Double(map.columns), row < Double(map.rows) else { return }
+    let drawn = isRowZeroAtBottom ? map.rows - 1 - Int(row) : Int(row)
+    let x = (2 * Int(column) + 1) * layout.mapWidth / (2 * map.columns) - side / 2
+    let y = (2 * drawn + 1) * layout.mapHeight / (2 * map.rows) - side / 2
+    let left = origin.x + min(max(x, 0), layout.mapWidth - side),
+      top = origin.y + min(max(y, 0), layout.mapHeight - side)
+    canvas.fill(x: left, y: top, width: side, height: side, Ink.text)
+    canvas.fill(x: left + 2, y: top + 2, width: side - 4, height: side - 4, Ink.paper)
   }
 
   private func drawBar(_ colouring: Colouring, x: Int, y: Int, height: Int, on canvas: inout Canvas) {

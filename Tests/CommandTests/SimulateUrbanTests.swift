@@ -24,6 +24,8 @@ import Testing
   @Test func allRanksMakeTheSame() throws {
     let what = [
       "--environments", "3", "--stations", "4", "--size", "48", "--layers", "gain,corners,path_length,buildings",
+      "--set", "variety.shadowing=4", "--set", "variety.exponents=0.1", "--set", "variety.antennas=0.5", "--set",
+      "variety.texture=1",
     ]
     _ = try succeed(urban("one.h5", "--threads", "1") + what)
     _ = try succeed(urban("two.h5", "--threads", "2") + what, ranks: 2)

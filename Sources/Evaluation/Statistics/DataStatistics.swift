@@ -3,6 +3,7 @@ import Essentials
 import MapStorage
 import MessagePassing
 import Metrics
+import Pictures
 
 /// What a data set itself does not say of the links between its stations and places.
 public struct LinkKnowledge: Sendable {
@@ -117,11 +118,24 @@ public struct DataStatistics {
     return try communicator.gather(value: own)?.flatMap { $0 }
   }
 
-  /// The first few maps, for a picture.
+  /// A few maps for a picture, with their stations: the first ones, two each of the first two environments where there are several.
   ///
   /// - Throws: `Fault` when they cannot be read.
-  public func examples() throws -> [ChannelFingerprint] {
-    try subjects(Array(0..<min(4, reader.count))).map(\.power.shown)
+  public func examples() throws -> [MapPanel] {
+    var indices = Array(0..<min(4, reader.count))
+    if let environments = try reader.environments(indices: Array(0..<reader.count)),
+      let other = environments.firstIndex(where: { $0 != environments[0] }), other > 1
+    {
+      indices = [0, 1] + Array(other..<min(other + 2, reader.count))
+    }
+    let area = reader.description.area
+    return try subjects(indices).map(\.power).enumerated().map { number, power in
+      MapPanel(
+        "map \(indices[number])", power.map, mask: power.mask,
+        mark: power.station.map {
+          (SIMD2(Double($0.x), Double($0.y)) - SIMD2(area.originX, area.originY)) / area.spacing
+        })
+    }
   }
 
   /// A map, and the layers that its survey uses.
@@ -187,14 +201,5 @@ public struct DataStatistics {
         expected: name == Self.stateLayer ? "0 or 1" : "finite numbers",
         found: "\(map.values[place]) in sample \(index), row \(place / map.columns), column \(place % map.columns)")
     }
-  }
-}
-
-extension StationMap {
-  /// The map, nothing where it holds nothing.
-  fileprivate var shown: ChannelFingerprint {
-    var map = map
-    if let mask { for place in map.values.indices where !mask[place] { map.values[place] = .nan } }
-    return map
   }
 }

@@ -32,9 +32,13 @@ extension DataStatisticsReport {
 
   /// Maps of both sets on one scale, those of the reference below; nil where there are none.
   var examples: MapPicture? {
-    var panels = subject.examples.enumerated().map { MapPanel("map \($0)", $1) }
+    var panels = subject.examples
     guard let columns = panels.isEmpty ? nil : panels.count else { return nil }
-    panels += (reference?.examples.prefix(columns) ?? []).enumerated().map { MapPanel("reference \($0)", $1) }
+    panels += (reference?.examples.prefix(columns) ?? []).map { panel in
+      var panel = panel
+      panel.title = "reference, \(panel.title)"
+      return panel
+    }
     return MapPicture(
       title: subject.path, panels: panels, columns: columns, isRowZeroAtBottom: true)
   }

@@ -1,6 +1,7 @@
 import Essentials
 import Foundation
 import Metrics
+import Pictures
 import Records
 
 /// The statistics of a data set, beside those of a reference if there is one: as a table, as JSON, and as plots.
@@ -11,18 +12,18 @@ public struct DataStatisticsReport: Sendable {
     public var path: String
     /// What was found.
     public var statistics: MapStatistics
-    /// A few maps to look at; NaN where they hold nothing.
-    public var examples: [ChannelFingerprint]
+    /// A few maps to look at.
+    public var examples: [MapPanel]
     /// What the cities look like; nil where the maps are of none.
     public var cities: CityStatistics?
 
     /// - Parameters:
     ///   - path: the file.
     ///   - statistics: what was found.
-    ///   - examples: a few maps to look at; NaN where they hold nothing.
+    ///   - examples: a few maps to look at.
     ///   - cities: what the cities look like; nil where the maps are of none.
     public init(
-      path: String, statistics: MapStatistics, examples: [ChannelFingerprint] = [], cities: CityStatistics? = nil
+      path: String, statistics: MapStatistics, examples: [MapPanel] = [], cities: CityStatistics? = nil
     ) {
       self.path = path
       self.statistics = statistics
