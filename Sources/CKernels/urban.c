@@ -101,18 +101,34 @@ void ck_look_around(const ck_outlines *city, double x, double y, ptrdiff_t verte
   }
 }
 
-void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, size_t rows, size_t columns, uint64_t *lit) {
-  const double x = horizon->x, y = horizon->y;
+size_t ck_seen_walls(const ck_outlines *city, const ck_horizon *horizon, int32_t *walls) {
+  size_t count = 0;
   for (size_t i = 0; i < city->count; i++) {
-    // Walls that show their outside are enough: whoever is behind another is behind one of these.
-    wall seen;
-    if (!sees_outside(city, horizon, i, &seen)) continue;
-    // And of these, those that nothing hides.
+    size_t j = (size_t)city->next[i];
+    if ((ptrdiff_t)i == horizon->vertex || (ptrdiff_t)j == horizon->vertex) continue;
+    double ax = city->x[i] - horizon->x, ay = city->y[i] - horizon->y;
+    double bx = city->x[j] - horizon->x, by = city->y[j] - horizon->y;
+    // From the inside too: a way may graze the end of one.
+    int shows_outside = cross(ax, ay, bx, by) < 0;
+    double begin = around(ax, ay), end = around(bx, by);
+    wall seen = {ax, ay, bx, by, shows_outside ? end : begin, shows_outside ? begin : end};
+    if (seen.last < seen.first) seen.last += CK_HORIZON;
     double distance = nearest_of(&seen);
     int is_hidden = 1;
     for (size_t part = (size_t)seen.first; is_hidden && (double)part <= seen.last; part++)
       is_hidden = horizon->nearest[part % CK_HORIZON] < distance;
-    if (is_hidden) continue;
+    if (!is_hidden) walls[count++] = (int32_t)i;
+  }
+  return count;
+}
+
+void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, const int32_t *walls, size_t count, size_t rows,
+                     size_t columns, uint64_t *lit) {
+  const double x = horizon->x, y = horizon->y;
+  for (size_t k = 0; k < count; k++) {
+    // Walls that show their outside are enough: whoever is behind another is behind one of these.
+    wall seen;
+    if (!sees_outside(city, horizon, (size_t)walls[k], &seen)) continue;
     half_plane planes[3] = {left_of(seen.bx - seen.ax, seen.by - seen.ay, x + seen.ax, y + seen.ay),
                             left_of(-seen.ax, -seen.ay, x, y), left_of(seen.bx, seen.by, x, y)};
     double lowest = y + (seen.ay < seen.by ? seen.ay : seen.by), highest = y + (seen.ay > seen.by ? seen.ay : seen.by);
@@ -128,13 +144,14 @@ void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, size_t 
   take_region(planes, 2, -INFINITY, INFINITY, rows, columns, lit);
 }
 
-int ck_sees(const ck_outlines *city, const ck_horizon *horizon, double x, double y, ptrdiff_t target) {
+int ck_sees(const ck_outlines *city, const ck_horizon *horizon, const int32_t *walls, size_t count, double x, double y,
+            ptrdiff_t target) {
   double ax = horizon->x, ay = horizon->y, dx = x - ax, dy = y - ay;
   // A hair's breadth nearer: the target may end the wall that hides what is behind it.
   if (horizon->nearest[(size_t)around(dx, dy) % CK_HORIZON] < (dx * dx + dy * dy) * (1 - 1e-9)) return 0;
-  for (size_t i = 0; i < city->count; i++) {
-    ptrdiff_t begin = (ptrdiff_t)i, end = city->next[i];
-    if (begin == horizon->vertex || end == horizon->vertex || begin == target || end == target) continue;
+  for (size_t k = 0; k < count; k++) {
+    ptrdiff_t begin = walls[k], end = city->next[walls[k]];
+    if (begin == target || end == target) continue;
     double ox = city->x[begin], oy = city->y[begin], wx = city->x[end] - ox, wy = city->y[end] - oy;
     if ((cross(dx, dy, ox - ax, oy - ay) >= 0) == (cross(dx, dy, ox + wx - ax, oy + wy - ay) >= 0)) continue;
     if ((cross(wx, wy, ax - ox, ay - oy) >= 0) != (cross(wx, wy, x - ox, y - oy) >= 0)) return 0;

@@ -61,7 +61,7 @@ import Testing
       for station in stations {
         // Off the raster on which corners lie: what passes through one exactly has no answer.
         let from = SIMD2(Double(station % grid.columns) + 0.01234, Double(station / grid.columns) - 0.02171)
-        let lit = city.lit(city.horizon(x: from.x, y: from.y)), words = (grid.columns + 63) / 64
+        let lit = city.horizon(x: from.x, y: from.y).lit, words = (grid.columns + 63) / 64
         for place in 0..<grid.count where city.outdoors[place] {
           let (column, row) = (place % grid.columns, place / grid.columns)
           let isLit = lit[row * words + column / 64] >> UInt64(column % 64) & 1 == 1

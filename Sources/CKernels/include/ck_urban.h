@@ -32,11 +32,18 @@ typedef struct {
 /// Looks around from (x, y); walls that end in `vertex` do not count.
 void ck_look_around(const ck_outlines *city, double x, double y, ptrdiff_t vertex, ck_horizon *horizon);
 
-/// Takes from `lit` the places that lie in the shadow of buildings.
-void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, size_t rows, size_t columns, uint64_t *lit);
+/// The walls that a point sees, from either side, by their first vertices: whatever is hidden from it is hidden by one of them or by
+/// the horizon. Returns their number;
+/// walls: room for all of the city's.
+size_t ck_seen_walls(const ck_outlines *city, const ck_horizon *horizon, int32_t *walls);
 
-/// Whether nothing stands before another point; walls that end in its vertex `target` (or -1) do not count.
-int ck_sees(const ck_outlines *city, const ck_horizon *horizon, double x, double y, ptrdiff_t target);
+/// Takes from `lit` the places that lie in the shadow of the walls that are seen.
+void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, const int32_t *walls, size_t count, size_t rows,
+                     size_t columns, uint64_t *lit);
+
+/// Whether none of the walls that are seen stands before another point; walls that end in its vertex `target` (or -1) do not count.
+int ck_sees(const ck_outlines *city, const ck_horizon *horizon, const int32_t *walls, size_t count, double x, double y,
+            ptrdiff_t target);
 
 /// On which side a path in direction (dx, dy) passes the building at a convex vertex: 1 where the building is on its left, -1 on
 /// its right, 0 where the path runs into it.

@@ -100,18 +100,44 @@ public final class City: Sendable {
   ///   - x: the point, in grid units.
   ///   - y: the point, in grid units.
   ///   - vertex: the vertex that it is; -1: none.
-  func horizon(x: Double, y: Double, vertex: Int = -1) -> ck_horizon {
-    var horizon = ck_horizon()
-    withOutlines { ck_look_around($0, x, y, vertex, &horizon) }
-    return horizon
+  func horizon(x: Double, y: Double, vertex: Int = -1) -> Horizon {
+    var parts = ck_horizon(), walls = [Int32](repeating: 0, count: self.x.count)
+    withOutlines { outlines in
+      ck_look_around(outlines, x, y, vertex, &parts)
+      walls.removeLast(walls.count - ck_seen_walls(outlines, &parts, &walls))
+    }
+    return Horizon(city: self, parts: parts, walls: walls)
   }
+}
 
-  /// The places out of doors that a point sees.
-  func lit(_ horizon: ck_horizon) -> [UInt64] {
-    var bits = outdoorBits
-    withUnsafePointer(to: horizon) { horizon in
-      withOutlines { ck_take_shadows($0, horizon, grid.rows, grid.columns, &bits) }
+/// What a point of a city sees.
+struct Horizon {
+  let city: City
+  fileprivate let parts: ck_horizon
+  /// The walls that it sees.
+  fileprivate let walls: [Int32]
+
+  /// The places out of doors that it sees.
+  var lit: [UInt64] {
+    var bits = city.outdoorBits
+    withUnsafePointer(to: parts) { parts in
+      city.withOutlines {
+        ck_take_shadows($0, parts, walls, walls.count, city.grid.rows, city.grid.columns, &bits)
+      }
     }
     return bits
+  }
+
+  /// Asks many times whether vertices are seen.
+  func withSight<Result>(_ body: (_ sees: (_ vertex: Int) -> Bool) -> Result) -> Result {
+    withUnsafePointer(to: parts) { parts in
+      walls.withUnsafeBufferPointer { walls in
+        city.withOutlines { outlines in
+          body {
+            ck_sees(outlines, parts, walls.baseAddress, walls.count, city.x[$0], city.y[$0], $0) != 0
+          }
+        }
+      }
+    }
   }
 }

@@ -77,7 +77,7 @@ struct DominantPaths {
     }
     ck_direct_losses(
       station.x, station.y, spacing, Float(UrbanLaw.nearest), heights, pattern, directLaw, grid.rows, grid.columns,
-      city.lit(horizon), &result.loss, &result.length, &result.corners)
+      horizon.lit, &result.loss, &result.length, &result.corners)
     return result
   }
 
@@ -93,22 +93,21 @@ struct DominantPaths {
   }
 
   /// Corner by corner farther from the station, until all that is new is weaker than what counts.
-  private mutating func findPaths(from station: SIMD2<Double>, _ horizon: ck_horizon) {
+  private mutating func findPaths(from station: SIMD2<Double>, _ horizon: Horizon) {
     let city = graph.city
-    var horizon = horizon
-    city.withOutlines { outlines in
-      for (corner, vertex) in graph.vertices.enumerated() {
-        let offset = SIMD2(city.x[vertex] - station.x, city.y[vertex] - station.y)
-        let length = offset.squaredLength.squareRoot(), direction = offset / length
-        guard length > 1e-9 else { continue }
-        let side = ck_passes(outlines, vertex, direction.x, direction.y)
-        guard side != 0, ck_sees(outlines, &horizon, city.x[vertex], city.y[vertex], vertex) != 0 else {
-          continue
+    horizon.withSight { sees in
+      city.withOutlines { outlines in
+        for (corner, vertex) in graph.vertices.enumerated() where sees(vertex) {
+          let offset = SIMD2(city.x[vertex] - station.x, city.y[vertex] - station.y)
+          let length = offset.squaredLength.squareRoot(), direction = offset / length
+          guard length > 1e-9 else { continue }
+          let side = ck_passes(outlines, vertex, direction.x, direction.y)
+          guard side != 0 else { continue }
+          let bent = ck_bent_path(
+            length: Float(length), weight: antenna?.azimuthLoss(direction) ?? 0, dx: Float(direction.x),
+            dy: Float(direction.y), corners: 1)
+          add(Path(bent: bent, corner: Int32(corner), side: Int8(side)))
         }
-        let bent = ck_bent_path(
-          length: Float(length), weight: antenna?.azimuthLoss(direction) ?? 0, dx: Float(direction.x),
-          dy: Float(direction.y), corners: 1)
-        add(Path(bent: bent, corner: Int32(corner), side: Int8(side)))
       }
     }
     var begin = 0

@@ -152,7 +152,7 @@ public final class UrbanCalibration: Sendable {
         hasLayer
         ? try reader.read(layer: UrbanQuantity.buildings.rawValue, indices: [index])[0].values.map { $0 > 0.5 }
         : found.mask?.flags.map { !$0 } ?? [Bool](repeating: false, count: grid.count)
-      let graph = graphs[isBuilt] ?? CornerGraph(City(isBuilt: isBuilt, grid: grid))
+      let graph = graphs[isBuilt] ?? CornerGraph(City(isBuilt: isBuilt, grid: grid), threads: threads)
       graphs[isBuilt] = graph
       let station = found.station ?? SIMD3(0, 0, 0)
       let place = (SIMD2(Double(station.x), Double(station.y)) - SIMD2(area.originX, area.originY)) / area.spacing

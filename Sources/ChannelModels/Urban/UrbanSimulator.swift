@@ -104,7 +104,11 @@ public final class UrbanSimulator: MapBlockMaker {
     let environments = Set((environment(of: samples.lowerBound)...environment(of: samples.upperBound - 1)).map(key))
     cities.keep(environments)
     let missing = environments.filter { cities[$0] == nil }.sorted()
-    threads.run(missing.count) { job, _ in cities[missing[job]] = CornerGraph(city(missing[job])) }
+    if missing.count < threads.count {
+      for environment in missing { cities[environment] = CornerGraph(city(environment), threads: threads) }
+    } else {
+      threads.run(missing.count) { job, _ in cities[missing[job]] = CornerGraph(city(missing[job])) }
+    }
     var results = [Simulated](repeating: Simulated(), count: samples.count)
     results.withUnsafeMutableBufferPointer { buffer in
       let slots = Slots(base: buffer.baseAddress!)
