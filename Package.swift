@@ -166,7 +166,10 @@ let package = Package(
     tests("BenchmarksTests", ["Benchmarks", "Models", "Runs"]),
     tests(
       "ChannelModelsTests",
-      ["CKernels", "ChannelModels", "Computing", "Configuration", "Essentials", "Metrics", "Pictures", "TestSupport"]),
+      [
+        "CKernels", "ChannelModels", "Computing", "Configuration", "Essentials", "MapStorage", "Metrics", "Pictures",
+        "TestSupport",
+      ]),
     tests("CommandTests", [argumentParser, "Commands", "Essentials", "Models", "TestSupport", "ckm", "ckm-trial"]),
     tests("CompressionTests", ["Compression", "Computing", "Models"]),
     tests("ComputingTests", ["Computing"]),

@@ -10,7 +10,8 @@ public enum SimulationBenchmark {
   /// What is timed.
   private struct Case {
     let name: String
-    let simulator: any MapBlockMaker
+    /// A new one, that has nothing prepared.
+    let makeMaker: () throws -> any MapBlockMaker
     /// Maps that a thread makes at a time.
     let maps: Int
   }
@@ -20,6 +21,8 @@ public enum SimulationBenchmark {
     var alone = 0.0
     var together = 0.0
     var processor = 0.0
+    /// How many times as much all ranks make as one alone.
+    var gain = 0.0
   }
 
   /// Collective: maps of the standard's scenarios, of path power and of coherent power.
@@ -42,7 +45,7 @@ public enum SimulationBenchmark {
           cases.append(
             Case(
               name: "\(layer.rawValue), \(propagation.rawValue)",
-              simulator: StandardSamples(try ChannelSimulator(configuration, threads: threads), stations: nil),
+              makeMaker: { StandardSamples(try ChannelSimulator(configuration, threads: threads), stations: nil) },
               maps: layer == .pathPower ? settings.batch : 1))
         }
       }
@@ -51,7 +54,10 @@ public enum SimulationBenchmark {
     return try report(cases, of: base.scenario.rawValue, settings, threads, world)
   }
 
-  /// Collective: maps of drawn cities, whose preparation is part of the time: a thread makes all of a city's maps at a time.
+  /// Cities of a thread in a round: one takes several times as long as another.
+  private static let citiesEach = 6
+
+  /// Collective: maps of drawn cities, whose preparation is part of the time: a thread makes all maps of some cities at a time.
   ///
   /// - Parameters:
   ///   - base: area, cities and stations of each.
@@ -64,10 +70,11 @@ public enum SimulationBenchmark {
     let threads = Threads(count: settings.threads)
     var configuration = base
     configuration.seed = settings.seed
-    let simulator = try world.agree("prepare the simulation") {
-      try UrbanSimulator(configuration, footprints: [], stations: nil, threads: threads)
-    }
-    let one = Case(name: "\(base.stationsEach) in each city", simulator: simulator, maps: base.stationsEach)
+    let one = Case(
+      name: "\(base.stationsEach) in each city",
+      makeMaker: { [configuration] in
+        try UrbanSimulator(configuration, footprints: [], stations: nil, threads: threads)
+      }, maps: citiesEach * base.stationsEach)
     return try report([one], of: "urban", settings, threads, world)
   }
 
@@ -85,19 +92,18 @@ public enum SimulationBenchmark {
       let maps = Double(one.maps * settings.threads)
       let perCoreHour = 3600 * maps / (times.alone * cores)
       let perHour = 3600 * maps * Double(world.size) / times.together
-      let gain = times.alone / times.together * Double(world.size)
       table.add([
         one.name, Units.milliseconds(times.alone * cores / maps), Units.milliseconds(times.processor / maps),
-        Units.number(perCoreHour), Units.number(perHour), Units.number(gain),
+        Units.number(perCoreHour), Units.number(perHour), Units.number(times.gain),
       ])
       rows.append(
         .members([
           "maps": .text(one.name), "maps_per_core_hour": .real(perCoreHour),
           "processor_seconds_per_map": .real(times.processor / maps), "maps_per_hour": .real(perHour),
-          "times_one_rank": .real(gain),
+          "times_one_rank": .real(times.gain),
         ]))
     }
-    let grid = cases[0].simulator.description
+    let grid = try world.agree("prepare the simulation") { try cases[0].makeMaker().description }
     return BenchmarkReport(
       title: "Simulation of \(grid.rows) x \(grid.columns) maps (\(scenario)), "
         + "\(settings.threads) threads a rank, \(world.size) ranks",
@@ -111,23 +117,25 @@ public enum SimulationBenchmark {
 
   private static func measure(_ one: Case, _ settings: BenchmarkSettings, _ world: Communicator) throws -> Times {
     let count = one.maps * settings.threads
-    func simulate(_ round: Int, share: Int) throws {
-      let first = (round * world.size + share) * count
-      _ = try one.simulator.block(first..<first + count)
+    // The same maps on each rank: one takes several times as long as another.
+    func simulate(_ round: Int, _ maker: any MapBlockMaker) throws {
+      _ = try maker.block(round * count..<(round + 1) * count)
     }
     var times: [Times] = []
     for round in 0...settings.steps {
       var own = Times()
+      // One for each time: what the first has prepared is not there for the second.
+      let makers = try world.agree("prepare the simulation") { (try one.makeMaker(), try one.makeMaker()) }
       let before = processorSeconds()
       own.alone = try world.onRoot("simulate alone") {
-        try seconds { try simulate(round, share: 0) }
+        try seconds { try simulate(round, makers.0) }
       }
       own.processor = try world.broadcast(value: processorSeconds() - before)
       own.together = own.alone
       if world.size > 1 {
         try world.barrier()
         let together = try world.agree("simulate together") {
-          try seconds { try simulate(round, share: world.rank) }
+          try seconds { try simulate(round, makers.1) }
         }
         own.together = try world.allReduce(together, .maximum)
       }
@@ -136,6 +144,7 @@ public enum SimulationBenchmark {
     let timed = times.dropFirst()
     return Times(
       alone: median(timed.map(\.alone)), together: median(timed.map(\.together)),
-      processor: median(timed.map(\.processor)))
+      processor: median(timed.map(\.processor)), gain: median(timed.map { $0.alone / $0.together * Double(world.size) })
+    )
   }
 }
