@@ -63,9 +63,10 @@ struct DenseProcess: Sendable {
   /// The Cholesky factor; a nugget below the rounding of a large covariance is raised until there is one.
   private static func factor(_ positions: [SIMD2<Double>], _ fit: KrigingFit) throws -> DoubleMatrix {
     let count = positions.count
+    let vertical = AxisCorrelations(positions.map(\.x), fit), horizontal = AxisCorrelations(positions.map(\.y), fit)
     let correlations = DoubleMatrix(rows: count, columns: count) { row, column in
       // The upper triangle is not looked at.
-      column > row ? 0 : fit.covariance.correlation(positions[row] - positions[column], length: fit.length)
+      column > row ? 0 : vertical[row, column] * horizontal[row, column]
     }
     var nugget = fit.nugget
     for _ in 0...10 {
@@ -136,4 +137,21 @@ struct DenseProcess: Sendable {
     let c = trendCovariance
     return c.x * a.x * b.x + c.y * (a.x * b.y + a.y * b.x) + c.z * a.y * b.y
   }
+}
+
+/// Correlations along one axis of places many of which share a coordinate, as samples on a grid do.
+private struct AxisCorrelations {
+  private let numbers: [Int]
+  private let table: DoubleMatrix
+
+  init(_ coordinates: [Double], _ fit: KrigingFit) {
+    let distinct = Set(coordinates).sorted()
+    let known = Dictionary(uniqueKeysWithValues: distinct.enumerated().map { ($1, $0) })
+    numbers = coordinates.map { known[$0]! }
+    table = DoubleMatrix(rows: distinct.count, columns: distinct.count) {
+      fit.covariance.correlation(distinct[$0] - distinct[$1], length: fit.length)
+    }
+  }
+
+  subscript(one: Int, other: Int) -> Double { table[numbers[one], numbers[other]] }
 }

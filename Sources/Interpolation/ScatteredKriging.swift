@@ -36,7 +36,7 @@ public struct ScatteredSamples: Equatable, Sendable {
 ///
 /// Up to 256 samples all take part in the fit; of more, sixteen groups of neighbours spread over the area, so that both
 /// short and long distances are among them. Up to 512 samples all take part in every prediction; of more, the 256 that
-/// are nearest to each block of 8 × 8 pixels (a moving neighbourhood, J.-P. Chilès and P. Delfiner, Geostatistics, 2012,
+/// are nearest to each block of 16 × 16 pixels (a moving neighbourhood, J.-P. Chilès and P. Delfiner, Geostatistics, 2012,
 /// section 3.6). So a map of any size takes bounded memory, and a time that grows with its pixels alone. Conjugate gradients
 /// on the grid's Kronecker structure would use all samples always, but do not converge for covariances as
 /// ill-conditioned as those of smooth maps.
@@ -53,7 +53,7 @@ public struct ScatteredKriging: Sendable {
   static let samplesForFit = 256
   static let groups = 16
   static let samplesAtOnce = 512
-  static let block = 8
+  static let block = 16
 
   /// Fits a covariance to samples.
   ///
@@ -140,7 +140,14 @@ public struct ScatteredKriging: Sendable {
   /// The numbers of the places nearest to one.
   static func nearest(_ count: Int, to place: SIMD2<Double>, of positions: [SIMD2<Double>]) -> ArraySlice<Int> {
     let apart = positions.map { squaredDistance($0, place) }
-    return positions.indices.sorted { (apart[$0], $0) < (apart[$1], $1) }.prefix(count)
+    // Those within a distance that is doubled until they are enough: a small part is to be sorted.
+    var reach = (apart.max() ?? 0) * Double(count) / Double(max(positions.count, 1))
+    var near = positions.indices.filter { apart[$0] <= reach }
+    while near.count < min(count, positions.count) {
+      reach = reach > 0 ? 2 * reach : .infinity
+      near = positions.indices.filter { apart[$0] <= reach }
+    }
+    return near.sorted { (apart[$0], $0) < (apart[$1], $1) }.prefix(count)
   }
 
   private static func squaredDistance(_ a: SIMD2<Double>, _ b: SIMD2<Double>) -> Double {
