@@ -193,6 +193,15 @@ import Testing
     #expect(city.outdoors[32 * 64 + 32] && !city.outdoors[32 * 64 + 16])
   }
 
+  /// A ring that crosses itself encloses what an odd number of its loops do, whichever way they run.
+  @Test func aRingMayCrossItself() {
+    let bow: [SIMD2<Double>] = [SIMD2(10, 10), SIMD2(50, 40), SIMD2(50, 10), SIMD2(10, 40)]
+    let city = City(buildings: [[bow]], grid: AreaGrid(columns: 64, rows: 64))
+    #expect(abs(city.buildingShare * 4096 - 600) < 30)
+    #expect(city.rings.count == 2 && !city.outdoors[24 * 64 + 14] && !city.outdoors[24 * 64 + 44])
+    #expect(city.outdoors[12 * 64 + 29] && city.outdoors[36 * 64 + 29])
+  }
+
   @Test func aCityWithoutBuildingsHasLineOfSightEverywhere() {
     let city = City(buildings: [], grid: AreaGrid(columns: 70, rows: 3))
     var paths = DominantPaths(CornerGraph(city), UrbanLaw())

@@ -54,20 +54,20 @@ public struct DataStatisticsReport: Sendable {
   /// The cities' numbers; a median is within what the reference's cities have, or not.
   private var cityTable: String {
     guard let own = subject.cities else { return "" }
-    let theirs = reference?.cities
+    let theirs = reference?.cities, name = "statistic of \(own.count) cit\(own.count == 1 ? "y" : "ies")"
+    guard own.count > 1 || theirs != nil else {
+      var table = MarkdownTable([name, "value"])
+      for entry in own.entries { table.add([entry.name, Units.number(entry.median)]) }
+      return "\n\(table.text)"
+    }
     var table = MarkdownTable(
-      ["statistic of \(own.count) cit\(own.count == 1 ? "y" : "ies")", "median", "10-90 %"]
-        + (theirs.map { ["reference, \($0.count)", "10-90 %", "within"] } ?? []))
+      [name, "median", "10-90 %"] + (theirs.map { ["reference, \($0.count)", "10-90 %", "within"] } ?? []))
     for entry in own.entries {
       let other = theirs?.entries.first { $0.name == entry.name }
+      let beside = other.map { [Units.number($0.median), Self.span($0), entry.isWithin($0) ? "yes" : "no"] }
       table.add(
         [entry.name, Units.number(entry.median), Self.span(entry)]
-          + (theirs == nil
-            ? []
-            : other.map { [Units.number($0.median), Self.span($0), entry.isWithin($0) ? "yes" : "no"] } ?? [
-              "-", "-", "-",
-            ])
-      )
+          + (theirs == nil ? [] : beside ?? ["-", "-", "-"]))
     }
     return "\n\(table.text)"
   }
