@@ -60,7 +60,7 @@ struct CalibrateCommand: ParsableCommand {
       MapSetReader(path: file), maximum: maximum, buildingHeight: buildingHeight, threads: threads)
     guard folds <= calibration.count else {
       throw Fault(
-        "a part has no map", at: file, expected: "`folds` of \(calibration.count) at most", found: "\(folds)")
+        "a part has no map", at: file, expected: "--folds of at most \(calibration.count)", found: "\(folds)")
     }
     let all = Array(0..<calibration.count)
     var fitted = UrbanCalibration.Residuals(), laws = [UrbanLaw]()

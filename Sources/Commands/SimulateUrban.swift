@@ -90,7 +90,7 @@ struct SimulateUrban: ParsableCommand {
     if let footprints { configuration.footprints = Footprints.record(buildings, source: footprints) }
     guard Int(stations) != nil || buildings.count < 2 else {
       throw Fault(
-        "the stations of several cities are no table", at: "`stations`", expected: "their number in each city",
+        "the stations of several cities are no table", at: "--stations", expected: "their number in each city",
         found: "the file \(stations) for \(buildings.count) cities")
     }
     let positions =
