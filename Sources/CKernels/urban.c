@@ -1,6 +1,5 @@
 #include "include/ck_urban.h"
 
-#include "ck_elementary.h"
 #include "ck_urban_internal.h"
 
 #include <math.h>
@@ -66,15 +65,21 @@ typedef struct {
   double first, last;
 } wall;
 
-static int sees_outside(const ck_outlines *city, const ck_horizon *horizon, size_t i, wall *seen) {
+// Its ends; 1 where it shows its outside, -1 where it does not, 0 where it ends in the horizon's vertex.
+static int look_at(const ck_outlines *city, const ck_horizon *horizon, size_t i, wall *seen) {
   size_t j = (size_t)city->next[i];
   if ((ptrdiff_t)i == horizon->vertex || (ptrdiff_t)j == horizon->vertex) return 0;
-  double ax = city->x[i] - horizon->x, ay = city->y[i] - horizon->y;
-  double bx = city->x[j] - horizon->x, by = city->y[j] - horizon->y;
-  if (cross(ax, ay, bx, by) >= 0) return 0;
-  *seen = (wall){ax, ay, bx, by, around(bx, by), around(ax, ay)};
+  seen->ax = city->x[i] - horizon->x, seen->ay = city->y[i] - horizon->y;
+  seen->bx = city->x[j] - horizon->x, seen->by = city->y[j] - horizon->y;
+  return cross(seen->ax, seen->ay, seen->bx, seen->by) < 0 ? 1 : -1;
+}
+
+// From where to where; outside: as `look_at` says.
+static void spread(wall *seen, int outside) {
+  double begin = around(seen->ax, seen->ay), end = around(seen->bx, seen->by);
+  seen->first = outside > 0 ? end : begin;
+  seen->last = outside > 0 ? begin : end;
   if (seen->last < seen->first) seen->last += CK_HORIZON;
-  return 1;
 }
 
 // Squared distance of the nearest point of a wall.
@@ -91,7 +96,8 @@ void ck_look_around(const ck_outlines *city, double x, double y, ptrdiff_t verte
   for (size_t part = 0; part < CK_HORIZON; part++) horizon->nearest[part] = INFINITY;
   for (size_t i = 0; i < city->count; i++) {
     wall seen;
-    if (!sees_outside(city, horizon, i, &seen)) continue;
+    if (look_at(city, horizon, i, &seen) <= 0) continue;
+    spread(&seen, 1);
     double a = seen.ax * seen.ax + seen.ay * seen.ay, b = seen.bx * seen.bx + seen.by * seen.by, farther = a > b ? a : b;
     // Parts that it fills from side to side.
     for (size_t part = (size_t)ceil(seen.first); (double)part + 1 <= seen.last; part++) {
@@ -104,15 +110,11 @@ void ck_look_around(const ck_outlines *city, double x, double y, ptrdiff_t verte
 size_t ck_seen_walls(const ck_outlines *city, const ck_horizon *horizon, int32_t *walls) {
   size_t count = 0;
   for (size_t i = 0; i < city->count; i++) {
-    size_t j = (size_t)city->next[i];
-    if ((ptrdiff_t)i == horizon->vertex || (ptrdiff_t)j == horizon->vertex) continue;
-    double ax = city->x[i] - horizon->x, ay = city->y[i] - horizon->y;
-    double bx = city->x[j] - horizon->x, by = city->y[j] - horizon->y;
     // From the inside too: a way may graze the end of one.
-    int shows_outside = cross(ax, ay, bx, by) < 0;
-    double begin = around(ax, ay), end = around(bx, by);
-    wall seen = {ax, ay, bx, by, shows_outside ? end : begin, shows_outside ? begin : end};
-    if (seen.last < seen.first) seen.last += CK_HORIZON;
+    wall seen;
+    int outside = look_at(city, horizon, i, &seen);
+    if (outside == 0) continue;
+    spread(&seen, outside);
     double distance = nearest_of(&seen);
     int is_hidden = 1;
     for (size_t part = (size_t)seen.first; is_hidden && (double)part <= seen.last; part++)
@@ -128,7 +130,7 @@ void ck_take_shadows(const ck_outlines *city, const ck_horizon *horizon, const i
   for (size_t k = 0; k < count; k++) {
     // Walls that show their outside are enough: whoever is behind another is behind one of these.
     wall seen;
-    if (!sees_outside(city, horizon, (size_t)walls[k], &seen)) continue;
+    if (look_at(city, horizon, (size_t)walls[k], &seen) <= 0) continue;
     half_plane planes[3] = {left_of(seen.bx - seen.ax, seen.by - seen.ay, x + seen.ax, y + seen.ay),
                             left_of(-seen.ax, -seen.ay, x, y), left_of(seen.bx, seen.by, x, y)};
     double lowest = y + (seen.ay < seen.by ? seen.ay : seen.by), highest = y + (seen.ay > seen.by ? seen.ay : seen.by);

@@ -1,7 +1,6 @@
 // Paths over roofs.
 #include "include/ck_urban.h"
 
-#include "ck_elementary.h"
 #include "ck_urban_internal.h"
 
 #include <math.h>

@@ -42,6 +42,21 @@ public final class Threads: @unchecked Sendable {
     }
   }
 
+  /// The results of all elements, in their order, worked out on all workers.
+  ///
+  /// - Parameters:
+  ///   - elements: each is a job.
+  ///   - body: the work; it must not call `run` or `map` itself.
+  public func map<Element, Result>(_ elements: [Element], _ body: (Element) -> Result) -> [Result] {
+    var results = [Result?](repeating: nil, count: elements.count)
+    results.withUnsafeMutableBufferPointer { out in
+      // Each job writes its own element, and none writes the given ones.
+      nonisolated(unsafe) let out = out
+      run(elements.count) { job, _ in out[job] = body(elements[job]) }
+    }
+    return results.compactMap(\.self)
+  }
+
   private final class Work {
     let body: (Int, Int) -> Void
     init(_ body: @escaping (Int, Int) -> Void) { self.body = body }

@@ -178,7 +178,7 @@ public final class UrbanCalibration: Sendable {
 
   /// What is left of some maps with a law.
   public func residuals(_ law: UrbanLaw, maps: [Int]) -> Residuals {
-    each(maps) { subject in
+    threads.map(maps.map { subjects[$0] }) { subject in
       var paths = DominantPaths(subject.graph, law, subject.heights)
       let result = paths.losses(from: subject.station)
       return Self.residuals(result, subject, weakest: Float(law.weakest))
@@ -205,16 +205,6 @@ public final class UrbanCalibration: Sendable {
     }
     for kind in Kind.allCases where errors[kind.rawValue].count > 0 { found.errors[kind] = errors[kind.rawValue] }
     return found
-  }
-
-  private func each<Result: Sendable>(_ maps: [Int], _ body: @Sendable (Subject) -> Result) -> [Result] {
-    var results = [Result?](repeating: nil, count: maps.count)
-    results.withUnsafeMutableBufferPointer { out in
-      // Each job writes its own element.
-      nonisolated(unsafe) let out = out
-      threads.run(maps.count) { job, _ in out[job] = body(subjects[maps[job]]) }
-    }
-    return results.compactMap(\.self)
   }
 
   // MARK: - Fitting
@@ -271,7 +261,7 @@ public final class UrbanCalibration: Sendable {
   /// Of places in line of sight within a distance [dB] of a law: their number, x = 10 lg d, x^2, loss y, x y, and squares of what is
   /// left.
   private func directSums(_ law: UrbanLaw, _ maps: [Int], reach: Double) -> [Double] {
-    each(maps) { subject -> [Double] in
+    threads.map(maps.map { subjects[$0] }) { subject -> [Double] in
       var sums = [Double](repeating: 0, count: 6), paths = DominantPaths(subject.graph, law, subject.heights)
       let result = paths.losses(from: subject.station)
       for place in subject.gains.indices

@@ -78,6 +78,8 @@ struct UrbanVariations: Sendable {
   struct Station: Sendable {
     var law: UrbanLaw
     var heights: UrbanHeights
+    /// Loss on each metre of a path [dB].
+    var clutter: Float
     var antenna: SectorAntenna?
   }
 
@@ -122,23 +124,23 @@ struct UrbanVariations: Sendable {
     (law.turn, law.furtherCorner, law.roofs) = (law.turn * share, law.furtherCorner * share, law.roofs * share)
     heights.buildings = max(1, heights.buildings + variety.buildingHeights * city[3])
     heights.station += variety.stationHeights * (own[0] + 1) / 2
-    guard (own[1] + 1) / 2 < variety.antennas else { return Station(law: law, heights: heights) }
+    let clutter = Float(variety.clutter * (city[4] + 1) / 2) / 100
+    guard (own[1] + 1) / 2 < variety.antennas else { return Station(law: law, heights: heights, clutter: clutter) }
     let antenna = SectorAntenna(
       azimuth: 180 * own[2], tilt: variety.tilt * (own[3] + 1) / 2,
       width: variety.leastWidth + (variety.greatestWidth - variety.leastWidth) * (own[4] + 1) / 2)
-    return Station(law: law, heights: heights, antenna: antenna)
+    return Station(law: law, heights: heights, clutter: clutter, antenna: antenna)
   }
 
   /// Losses beyond those of the paths, added where there is one: clutter, shadow fading, texture, and what the antenna loses in
   /// elevation.
   func add(to result: inout DominantPaths.Result, _ station: Station, sample: Int, environment: Int) {
-    let clutter = Float(variety.clutter * (even(cities, 5, environment)[4] + 1) / 2) / 100
     let shadows = shadows(sample, environment)
     let noise = variety.texture > 0 ? texture.gaussian(result.loss.count, sample: sample) : nil
-    guard clutter > 0 || shadows != nil || noise != nil || station.antenna != nil else { return }
+    guard station.clutter > 0 || shadows != nil || noise != nil || station.antenna != nil else { return }
     let rise = Float(station.heights.station - station.heights.user)
     for place in result.loss.indices where result.loss[place].isFinite {
-      var loss = clutter * result.length[place]
+      var loss = station.clutter * result.length[place]
       if let shadows {
         loss += shadows[place] * Float(result.corners[place] == 0 ? variety.shadowingDirect : variety.shadowing)
       }

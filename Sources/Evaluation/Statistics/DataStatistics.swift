@@ -113,7 +113,7 @@ public struct DataStatistics {
       let share = Share.range(of: maps.count, rank: communicator.rank, size: communicator.size)
       let masks = try maps[share].compactMap { try reader.map($0).mask }
       let columns = reader.columns, spacing = reader.description.area.spacing
-      return each(masks, threads) { CitySurveyor($0, columns: columns, spacing: spacing).survey() }
+      return threads.map(masks) { CitySurveyor($0, columns: columns, spacing: spacing).survey() }
     }
     return try communicator.gather(value: own)?.flatMap { $0 }
   }
@@ -146,22 +146,9 @@ public struct DataStatistics {
   }
 
   private func survey(_ subjects: [Subject], _ threads: Threads) -> [MapSurvey] {
-    each(subjects, threads) { [surveyor] in
+    threads.map(subjects) { [surveyor] in
       surveyor.survey($0.power, lineOfSight: $0.state, coherent: $0.coherent)
     }.compactMap(\.self)
-  }
-
-  /// All results, in the subjects' order.
-  private func each<Subject, Result>(
-    _ subjects: [Subject], _ threads: Threads, _ body: @Sendable (Subject) -> Result
-  ) -> [Result] {
-    var results = [Result?](repeating: nil, count: subjects.count)
-    results.withUnsafeMutableBufferPointer { out in
-      // Each job writes its own element, and none writes the subjects.
-      nonisolated(unsafe) let (out, subjects) = (out, subjects)
-      threads.run(subjects.count) { job, _ in out[job] = body(subjects[job]) }
-    }
-    return results.compactMap(\.self)
   }
 
   private func subjects(_ indices: [Int]) throws -> [Subject] {
