@@ -180,7 +180,7 @@ extension MapConditioner {
     conditions: [ConditionScale] = []
   ) throws {
     try self.init(
-      form: section.form, layout: layout, magnifications: magnifications, upsampling: section.upsampling,
+      form: section.form, base: section.base, expected: section.expected, layout: layout, magnifications: magnifications, upsampling: section.upsampling,
       normaliser: normaliser, area: area, conditions: conditions)
   }
 }

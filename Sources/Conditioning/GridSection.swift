@@ -12,6 +12,11 @@ public struct GridSection: ConfigurationSection, Equatable {
   public var symmetries = false
   /// What the network draws: the map, or what kriging leaves of it.
   public var form = MapForm.map
+  /// What the form `residual` starts from.
+  public var base = ResidualBase.kriging
+  /// The one of `conditions` that a model expects of the map itself: the form `residual` interpolates what that leaves at the
+  /// samples; empty: none.
+  public var expected = ""
   /// How the coarse map is upsampled before it enters.
   public var upsampling = UpsamplingMethod.bicubic
   /// Layers of the data set that the network sees beside the coarse map.
@@ -32,12 +37,22 @@ public struct GridSection: ConfigurationSection, Equatable {
   /// The magnifications to train at, each as often as it is visited.
   public var trained: [Int] { magnifications.isEmpty ? [magnification] : magnifications }
 
-  /// No layer twice.
+  /// No layer twice; what is expected is among the conditions, and of use.
   public func validate(_ places: ConfigurationPlaces) throws {
     guard Set(conditions).count == conditions.count else {
       throw Fault(
         "a layer is given twice", at: places["conditions"], expected: "each once",
         found: conditions.joined(separator: ", "))
+    }
+    guard expected.isEmpty || conditions.contains(expected) else {
+      throw Fault(
+        "what is expected is no layer that the network sees", at: places["expected"],
+        expected: "one of `data.conditions`: \(conditions.joined(separator: ", "))", found: expected)
+    }
+    guard expected.isEmpty || form == .residual else {
+      throw Fault(
+        "only the form `residual` starts from what is expected", at: places["expected"], expected: "data.form: residual",
+        found: "data.form: \(form.rawValue)")
     }
   }
 
@@ -56,7 +71,9 @@ public struct GridSection: ConfigurationSection, Equatable {
         "magnifications", \.magnifications, in: MapConditioner.magnifications, count: 0...64,
         "magnifications to train at, each as often as listed; []: magnification"),
       .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
-      .choice("form", \.form, "what the network draws: the map, or what kriging leaves, in its deviations"),
+      .choice("form", \.form, "what the network draws: the map, or what an interpolation leaves, in its deviations"),
+      .choice("base", \.base, "that interpolation (form: residual)"),
+      .text("expected", \.expected, "the one of conditions whose error at the samples it interpolates; empty: none"),
       .choice("upsampling", \.upsampling, "how the coarse map is upsampled before it enters (form: map)"),
       .texts(
         "conditions", \.conditions, count: 0...16,

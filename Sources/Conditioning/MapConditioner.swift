@@ -5,8 +5,7 @@ import Interpolation
 public enum MapForm: String, CaseIterable, Codable, Sendable {
   /// The fine map, as in the paper: conditioned on the upsampled coarse map, in units of the map's range.
   case map
-  /// What kriging leaves, in units of kriging's own predictive deviation: where the interpolation is certain, the
-  /// result is the interpolation.
+  /// What an interpolation leaves, in units of its deviation: where that is certain, the result is the interpolation.
   case residual
 }
 
@@ -23,11 +22,15 @@ public struct MapConditioner: Sendable {
   public let normaliser: Normaliser
   private let upsamplers: [Int: Upsampler]
   private let residual: ResidualForm?
+  /// Which of the layers is expected of the map itself.
+  private let expected: Int?
   /// Layers that the network sees beside the coarse map.
   public let conditions: [ConditionScale]
 
   /// - Parameters:
   ///   - form: what the network draws.
+  ///   - base: what the form `residual` starts from.
+  ///   - expected: the one of `conditions` whose error at the samples is interpolated in the form `residual`; empty: none.
   ///   - layout: how planes lie in its tensors.
   ///   - magnifications: the ones that will be asked for.
   ///   - upsampling: how a coarse map is upsampled in the form `map`.
@@ -36,8 +39,9 @@ public struct MapConditioner: Sendable {
   ///   - conditions: layers that the network sees beside the coarse map.
   /// - Throws: `Fault` for a magnification that does not fit the maps.
   public init(
-    form: MapForm = .map, layout: NetworkLayout, magnifications: [Int], upsampling: UpsamplingMethod,
-    normaliser: Normaliser, area: Area, conditions: [ConditionScale] = []
+    form: MapForm = .map, base: ResidualBase = .kriging, expected: String = "", layout: NetworkLayout,
+    magnifications: [Int], upsampling: UpsamplingMethod, normaliser: Normaliser, area: Area,
+    conditions: [ConditionScale] = []
   ) throws {
     self.conditions = conditions
     self.layout = layout
@@ -49,7 +53,8 @@ public struct MapConditioner: Sendable {
       upsamplers[magnification] = Upsampler(grid: grid, method: method)
     }
     self.upsamplers = upsamplers
-    residual = form == .residual ? try ResidualForm(upsamplers.mapValues(\.grid), area) : nil
+    residual = form == .residual ? try ResidualForm(upsamplers, base, area) : nil
+    self.expected = conditions.firstIndex { $0.name == expected }
   }
 
   /// Throws what conditioning on a map for training would throw, without the work.
@@ -100,8 +105,8 @@ public struct MapConditioner: Sendable {
     let layers = try planes(of: fine ?? coarse)
     if let residual {
       return try residual.condition(
-        coarse, upsampled: upsampled, fine: fine, magnification: magnification, range: range,
-        layout: layout, layers: layers)
+        coarse, upsampled: upsampled, fine: fine, expected: expected.map { (fine ?? coarse).conditions[$0] },
+        magnification: magnification, range: range, layout: layout, layers: layers)
     }
     var condition = upsampled.values
     condition.withUnsafeMutableBufferPointer { normaliser.normalise($0, range) }

@@ -2,10 +2,18 @@ import Essentials
 import Foundation
 import Interpolation
 
-/// The form in which a network draws what kriging leaves, in units of kriging's own predictive deviation.
+/// What the form `residual` starts from.
+public enum ResidualBase: String, CaseIterable, Codable, Sendable {
+  /// Kriging, in units of its own predictive deviation: the best of smooth maps; of large maps with holes slow.
+  case kriging
+  /// Bilinear interpolation, in units of how far neighbouring samples differ: as good where holes and edges rule, and fast.
+  case bilinear
+}
+
+/// The form in which a network draws what an interpolation leaves, in units of its deviation.
 public struct ResidualForm: Sendable {
-  /// The planes that the network is conditioned on, in order: the kriged map in the run's range; the deviation's
-  /// decimal logarithm; what bilinear interpolation differs by, in deviations; where samples lie; the decimal logarithm
+  /// The planes that the network is conditioned on, in order: the interpolated map in the run's range; the deviation's
+  /// decimal logarithm; what plain bilinear interpolation differs by, in deviations; where samples lie; the decimal logarithm
   /// of the distance to the station, 0 where that is not known; whether it is known.
   public static let channels = 6
   /// The least deviation [dB]: far below what a map is measured with, so that rounding never is a target.
@@ -13,31 +21,48 @@ public struct ResidualForm: Sendable {
   /// The most that a difference enters as, in deviations.
   static let limit: Float = 12
 
-  private let interpolators: [Int: Kriging]
+  private enum Base {
+    case kriging(Kriging)
+    case bilinear(Upsampler)
+  }
+  private let bases: [Int: Base]
   private let area: Area
 
   /// - Parameters:
-  ///   - grids: where samples lie, by magnification.
+  ///   - upsamplers: bilinear ones, by magnification.
+  ///   - base: what is started from.
   ///   - area: where places lie.
-  init(_ grids: [Int: SamplingGrid], _ area: Area) throws {
-    // In local units what kriging leaves is of order one at edges and in smooth parts alike: small-scale fading beside an
+  init(_ upsamplers: [Int: Upsampler], _ base: ResidualBase, _ area: Area) throws {
+    // In local units what is left is of order one at edges and in smooth parts alike: small-scale fading beside an
     // edge of 20 dB is no more lost in the noise that draws start from. `weights` brings squared errors back to dB.
-    interpolators = try grids.mapValues { try Kriging(grid: $0, area: area, deviation: .local) }
+    bases = try upsamplers.mapValues {
+      switch base {
+      case .kriging: .kriging(try Kriging(grid: $0.grid, area: area, deviation: .local))
+      case .bilinear: .bilinear($0)
+      }
+    }
     self.area = area
   }
 
+  /// - Parameters:
+  ///   - coarse: the samples.
+  ///   - upsampled: they, interpolated bilinearly.
+  ///   - fine: the map, where it is known.
+  ///   - expected: what a model expects of the map [dB], at all places; nil: nothing.
+  ///   - magnification: fine pixels from one sample to the next.
+  ///   - range: what becomes [-1, 1].
+  ///   - layout: how planes lie in the network's tensors.
+  ///   - layers: further planes.
   func condition(
-    _ coarse: StationMap, upsampled: ChannelFingerprint, fine: StationMap?, magnification: Int,
+    _ coarse: StationMap, upsampled: ChannelFingerprint, fine: StationMap?, expected: [Float]?, magnification: Int,
     range: ValueRange, layout: NetworkLayout, layers: [[Float]]
   ) throws -> ConditionedMap {
-    guard let kriging = interpolators[magnification] else { preconditionFailure("grids are checked before") }
-    let kriged = try kriging.interpolate(coarse)
-    let base = kriged.map.values
-    let deviation = (kriged.deviation?.values ?? base.map { _ in 1 }).map { max($0, Self.leastDeviation) }
+    guard let method = bases[magnification] else { preconditionFailure("grids are checked before") }
+    let (base, deviation) = try start(method, coarse, expected)
     let planes = [
       base.map(range.normalise), deviation.map(log10),
       base.indices.map { Self.difference(upsampled.values[$0], base[$0], deviation[$0]) },
-      sampled(kriging.grid, coarse.mask),
+      sampled(Self.grid(method), coarse.mask),
       area.logDistances(rows: layout.rows, columns: layout.columns, coarse.station).map { Float($0) },
       [Float](repeating: coarse.station == nil ? 0 : 1, count: base.count),
     ]
@@ -48,13 +73,64 @@ public struct ResidualForm: Sendable {
     }
     return ConditionedMap(
       condition: layout.pack(planes + layers), start: [Float](repeating: 0, count: base.count * layout.channels),
-      target: target.map(layout.pack), weights: fine.map { _ in layout.pack(Self.weights(deviation)) },
+      target: target.map(layout.pack), weights: fine.map { layout.pack(Self.weights(deviation, $0.mask)) },
       units: .residual(base: base, deviation: deviation), layout: layout)
   }
 
-  /// The squares of deviations over their mean.
-  private static func weights(_ deviation: [Float]) -> [Float] {
-    let squares = deviation.map { $0 * $0 }
+  private static func grid(_ base: Base) -> SamplingGrid {
+    switch base {
+    case .kriging(let kriging): kriging.grid
+    case .bilinear(let upsampler): upsampler.grid
+    }
+  }
+
+  /// The map that is started from and its deviation [dB].
+  private func start(_ method: Base, _ coarse: StationMap, _ expected: [Float]?) throws -> ([Float], [Float]) {
+    var left = coarse
+    if let expected {
+      for (sample, pixel) in Self.grid(method).samplePixels.enumerated() { left.map.values[sample] -= expected[pixel] }
+    }
+    var base: [Float], deviation: [Float]
+    switch method {
+    case .kriging(let kriging):
+      let kriged = try kriging.interpolate(left)
+      base = kriged.map.values
+      deviation = kriged.deviation?.values ?? base.map { _ in 1 }
+    case .bilinear(let upsampler):
+      base = try upsampler.interpolate(left).map.values
+      deviation = try Self.variation(of: filled(left), upsampler)
+    }
+    if let expected { for pixel in base.indices { base[pixel] += expected[pixel] } }
+    return (base, deviation.map { max($0, Self.leastDeviation) })
+  }
+
+  /// How far samples differ from their neighbours [dB], half of its square the mean over the map: between two equal samples there
+  /// may be an edge that neither tells of.
+  private static func variation(of samples: ChannelFingerprint, _ upsampler: Upsampler) throws -> [Float] {
+    let (rows, columns) = (samples.rows, samples.columns)
+    var variances = [Float](repeating: 0, count: samples.values.count)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        var count: Float = 0, sum: Float = 0, squares: Float = 0
+        for r in max(row - 1, 0)...min(row + 1, rows - 1) {
+          for c in max(column - 1, 0)...min(column + 1, columns - 1) {
+            let difference = samples[r, c] - samples[row, column]
+            (count, sum, squares) = (count + 1, sum + difference, squares + difference * difference)
+          }
+        }
+        variances[row * columns + column] = max(0, squares / count - (sum / count) * (sum / count))
+      }
+    }
+    let mean = variances.reduce(0, +) / Float(variances.count)
+    let local = ChannelFingerprint(
+      rows: rows, columns: columns, values: variances.map { (0.5 * ($0 + mean)).squareRoot() })
+    let least = (0.5 * mean).squareRoot()
+    return try upsampler.interpolate(StationMap(local, at: "local deviations")).map.values.map { max($0, least) }
+  }
+
+  /// The squares of deviations over their mean; nothing in holes.
+  private static func weights(_ deviation: [Float], _ mask: Mask?) -> [Float] {
+    let squares = deviation.indices.map { mask?[$0] == false ? 0 : deviation[$0] * deviation[$0] }
     let mean = squares.reduce(0, +) / Float(squares.count)
     return squares.map { $0 / mean }
   }

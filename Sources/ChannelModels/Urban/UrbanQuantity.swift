@@ -2,6 +2,9 @@
 public enum UrbanQuantity: String, MapQuantity, Codable {
   /// Channel gain of the path of least loss; the law's weakest where no path leads.
   case gain
+  /// The same by the law and heights of the configuration, without what a city or a station varies in: what somebody who knows
+  /// the buildings alone would expect.
+  case expectedGain = "expected_gain"
   /// 1 where a building stands.
   case buildings
   /// 1 where the station is seen.
@@ -16,7 +19,7 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
   /// Unit, for the file's `units` attribute.
   public var unit: String {
     switch self {
-    case .gain: "dB"
+    case .gain, .expectedGain: "dB"
     case .pathLength: "m"
     case .buildings, .lineOfSight, .corners, .overRoofs: "1"
     }
@@ -26,6 +29,7 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
   public var longName: String {
     switch self {
     case .gain: "channel gain of the dominant path"
+    case .expectedGain: "channel gain of the dominant path, as expected from the buildings alone"
     case .buildings: "buildings"
     case .lineOfSight: "line of sight"
     case .corners: "corners of the dominant path (-1: no path)"

@@ -137,19 +137,27 @@ public final class UrbanSimulator: MapBlockMaker {
     var paths = DominantPaths(graph, own.law, own.heights, antenna: own.antenna)
     var result = paths.losses(from: place)
     variations.add(to: &result, own, sample: sample, environment: environment(of: sample))
+    var expected = [Float]()
+    if configuration.layers.contains(.expectedGain) {
+      var paths = DominantPaths(graph, configuration.law, configuration.heights, antenna: nil)
+      expected = gains(paths.losses(from: variations.expectedPlace(sample, of: place, in: graph.city)))
+    }
     let position = (place + 1) * grid.spacing
     return Simulated(
       station: SIMD3(Float(position.x), Float(position.y), Float(own.heights.station)),
       layers: configuration.layers.map { layer in
-        ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: values(layer, result, graph.city))
+        ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: layer == .expectedGain ? expected : values(layer, result, graph.city))
       })
+  }
+
+  private func gains(_ result: DominantPaths.Result) -> [Float] {
+    let weakest = Float(configuration.law.weakest)
+    return result.loss.map { -min($0, weakest) }
   }
 
   private func values(_ layer: UrbanQuantity, _ result: DominantPaths.Result, _ city: City) -> [Float] {
     switch layer {
-    case .gain:
-      let weakest = Float(configuration.law.weakest)
-      return result.loss.map { -min($0, weakest) }
+    case .gain, .expectedGain: return gains(result)
     case .buildings: return city.outdoors.flags.map { $0 ? 0 : 1 }
     case .lineOfSight: return result.corners.map { $0 == 0 ? 1 : 0 }
     case .corners: return result.corners

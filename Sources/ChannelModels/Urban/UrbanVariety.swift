@@ -27,6 +27,8 @@ public struct UrbanVariety: Equatable, Codable, Sendable {
   public var stationHeights = 0.0
   /// A city's buildings are higher or lower than the configuration says by at most this [m].
   public var buildingHeights = 0.0
+  /// Stations stand off the places from which `expected_gain` is worked out by at most this, along either axis [m].
+  public var stationOffset = 0.0
   /// The share of stations whose antenna looks into one direction.
   public var antennas = 0.0
   /// The narrowest such antenna's width at half of its power, in azimuth [degree].
@@ -55,6 +57,7 @@ extension UrbanVariety: ConfigurationSection {
       .number("texture", \.texture, in: 0...30, "deviation from place to place of small-scale fading, dB"),
       .number("station_heights", \.stationHeights, in: 0...1000, "stations are higher by at most this, m"),
       .number("building_heights", \.buildingHeights, in: 0...1000, "buildings of a city differ by at most this, m"),
+      .number("station_offset", \.stationOffset, in: 0...1000, "expected_gain is of a place off by at most this, m"),
       .number("antennas", \.antennas, in: 0...1, "share of stations whose antenna looks into one direction"),
       .number("least_width", \.leastWidth, in: 5...360, "width of those antennas at half power, degrees, from"),
       .number("greatest_width", \.greatestWidth, in: 5...360, "width of those antennas at half power, degrees, to"),
@@ -130,6 +133,16 @@ struct UrbanVariations: Sendable {
       azimuth: 180 * own[2], tilt: variety.tilt * (own[3] + 1) / 2,
       width: variety.leastWidth + (variety.greatestWidth - variety.leastWidth) * (own[4] + 1) / 2)
     return Station(law: law, heights: heights, clutter: clutter, antenna: antenna)
+  }
+
+  /// Where a station is thought to be, in grid units; out of doors.
+  func expectedPlace(_ sample: Int, of place: SIMD2<Double>, in city: City) -> SIMD2<Double> {
+    guard variety.stationOffset > 0 else { return place }
+    let grid = configuration.grid, reach = variety.stationOffset / grid.spacing
+    let shift = stations.uniform(2, sample: sample, step: 2).map { reach * (2 * Double($0) - 1) }
+    let (x, y) = (place.x + shift[0], place.y + shift[1])
+    let column = min(max(Int(x.rounded()), 0), grid.columns - 1), row = min(max(Int(y.rounded()), 0), grid.rows - 1)
+    return city.outdoors[row * grid.columns + column] ? SIMD2(x, y) : place
   }
 
   /// Losses beyond those of the paths, added where there is one: clutter, shadow fading, texture, and what the antenna loses in
