@@ -27,13 +27,14 @@ extension Fixture {
 
   /// The greatest relative difference of gradients, weights or statistics from the fixture's under a prefix.
   func greatestError(_ arena: ParameterArena, _ prefix: String, of value: (Parameter) -> Tensor?) throws -> Double {
-    var worst = 0.0
+    var worst: Double?
     for parameter in arena.parameters {
       guard let tensor = value(parameter) else { continue }
       var disk = [Float](repeating: 0, count: parameter.count)
       DiskLayout.write(tensor.base, parameter, to: &disk)
-      worst = max(worst, Self.relative(disk, try values(prefix + parameter.name)))
+      let error = Self.relative(disk, try values(prefix + parameter.name))
+      if error.isNaN || error > worst ?? -1 { worst = error }
     }
-    return worst
+    return try #require(worst)
   }
 }
