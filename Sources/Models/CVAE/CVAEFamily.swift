@@ -25,7 +25,7 @@ enum CVAEFamily: RefinementFamily {
     },
     FamilyPreset("c-vae-small", "0.48 M parameters: an hour on two cores") { run in
       run.own.model.imageSize = 64
-      run.own.model.widths = [12, 24, 36, 48]
+      run.own.model.widths = [16, 32, 48, 64]
       run.own.data.normalisation = .dataset
       run.training.steps = 4000
       run.training.learningRate = 1e-3
