@@ -289,6 +289,39 @@ CK_CLONES void ck_pixel_shuffle_gradient(float *dx, size_t dx_stride, const floa
     }
 }
 
+CK_CLONES void ck_max_pool(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+                           size_t channels, size_t first_row, size_t rows) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      float *to = y + (i * width + j) * y_stride;
+      const float *a = x + (4 * i * width + 2 * j) * x_stride, *b = a + 2 * width * x_stride;
+      for (size_t c = 0; c < channels; c++) {
+        float above = a[c] > a[x_stride + c] ? a[c] : a[x_stride + c];
+        float below = b[c] > b[x_stride + c] ? b[c] : b[x_stride + c];
+        to[c] = above > below ? above : below;
+      }
+    }
+}
+
+CK_CLONES void ck_max_pool_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                                    size_t x_stride, size_t width, size_t channels, size_t first_row, size_t rows,
+                                    int accumulate) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      const float *from = dy + (i * width + j) * dy_stride;
+      for (size_t c = 0; c < channels; c++) {
+        const size_t first = 4 * i * width + 2 * j, places[] = {first, first + 1, first + 2 * width, first + 2 * width + 1};
+        size_t greatest = 0;
+        for (size_t corner = 1; corner < 4; corner++)
+          if (x[places[corner] * x_stride + c] > x[places[greatest] * x_stride + c]) greatest = corner;
+        for (size_t corner = 0; corner < 4; corner++) {
+          float *to = dx + places[corner] * dx_stride + c, share = corner == greatest ? from[c] : 0;
+          *to = accumulate ? *to + share : share;
+        }
+      }
+    }
+}
+
 CK_CLONES void ck_edge_strength(float *y, const float *x, size_t height, size_t width, size_t channels,
                                 float epsilon) {
   size_t below = width * channels, across = (width - 1) * channels;

@@ -162,6 +162,11 @@ import Testing
     for part in ["preset trial", "generator.ema.safetensors", "discriminator_loss", "| step-30"] {
       #expect(inspected.contains(part), "lacks \(part):\n\(inspected)")
     }
+    let other = folder.place("other")
+    try succeed(train("other", "training.steps=20"))
+    try succeed(["inspect", "run", run, "--beside", other, "--out", folder.place("both.svg")])
+    let both = try String(contentsOfFile: folder.place("both.svg"), encoding: .utf8)
+    #expect(both.contains("validation loss") && both.contains(">run<") && both.contains(">other<"))
     let model = try succeed(["inspect", "model", "--preset", "trial"])
     for part in ["generator:", "discriminator:", "5 layers", "multiply-accumulates"] {
       #expect(model.contains(part), "lacks \(part):\n\(model)")

@@ -101,7 +101,7 @@ import Testing
   /// statistics pass by pass.
   @Test func playersAgreeWithPyTorch() throws {
     let (networks, fixture) = try networks(), batch = try batch(fixture)
-    let objective = AdversarialObjective(networks)
+    let objective = AdversarialObjective(networks, vgg: nil)
     let (generator, discriminator) = (networks.generator.arena, networks.discriminator.arena)
     var tape = Tape(engine: engine, training: generator)
     let first = objective.evaluate(0, batch, step: 7, tape)

@@ -78,6 +78,13 @@ import Testing
         return (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4
       }
     }
+    check(large, seed: 78, { $0.maxPool($1) }) { (v: [Double]) -> [Double] in
+      (0..<v.count / 4).map { (i: Int) -> Double in
+        let (c, x, y, n) = (i % 3, i / 3 % 3, i / 9 % 2, i / 18)
+        func at(_ down: Int, _ right: Int) -> Double { v[Self.index(n, 2 * y + down, 2 * x + right, c, large)] }
+        return max(max(at(0, 0), at(0, 1)), max(at(1, 0), at(1, 1)))
+      }
+    }
     check(large, seed: 79, { $0.meanOverPlaces($1) }) { (v: [Double]) -> [Double] in
       (0..<6).map { (i: Int) -> Double in
         let first = i / 3 * 72 + i % 3

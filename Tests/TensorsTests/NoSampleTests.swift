@@ -57,6 +57,7 @@ import Testing
     check("slice", [maps], to: [0, 8, 8, 2]) { tape, x, _ in tape.slice(x[0], channels: 1..<3) }
     check("pixel shuffle", [maps], to: [0, 16, 16, 1]) { tape, x, _ in tape.pixelShuffle(x[0]) }
     check("pooling", [maps], to: [0, 4, 4, 4]) { tape, x, _ in tape.averagePool(x[0]) }
+    check("greatest", [maps], to: [0, 4, 4, 4]) { tape, x, _ in tape.maxPool(x[0]) }
     check("mean over places", [maps], to: [0, 4]) { tape, x, _ in tape.meanOverPlaces(x[0]) }
     check("edge strength", [maps], to: [0, 7, 7, 4]) { tape, x, _ in tape.edgeStrength(x[0]) }
     check("draw", [maps], to: [0, 8, 8, 2]) { tape, x, _ in

@@ -66,6 +66,13 @@ void ck_pixel_shuffle(float *y, size_t y_stride, const float *x, size_t x_stride
 /// The transpose of ck_pixel_shuffle.
 void ck_pixel_shuffle_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, size_t width,
                                size_t channels, size_t first_row, size_t rows, int accumulate);
+/// y[i][j] = the greatest of x[2i + a][2j + b]: rows `first_row` to `first_row + rows` of y, of an image x [2h, 2w, channels].
+void ck_max_pool(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width, size_t channels,
+                 size_t first_row, size_t rows);
+/// dx (+)= dy where x is the greatest of its four places, the first of equal ones.
+void ck_max_pool_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                          size_t x_stride, size_t width, size_t channels, size_t first_row, size_t rows,
+                          int accumulate);
 /// y[i][j] = sqrt((x[i][j + 1] - x[i][j])^2 + (x[i + 1][j] - x[i][j])^2 + epsilon^2): contiguous [h, w, channels] to
 /// [h - 1, w - 1, channels].
 void ck_edge_strength(float *y, const float *x, size_t height, size_t width, size_t channels, float epsilon);

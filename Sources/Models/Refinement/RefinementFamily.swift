@@ -57,7 +57,7 @@ extension RefinementFamily {
     return StepTrial(
       arenas: players.map(\.arena),
       forward: { range, tape in
-        objective.refine(maps[0].samples(range), magnification: magnification, SamplingRequest(), tape)
+        objective.refine(maps[0].samples(range), magnification: magnification, .asTrained, tape)
       },
       losses: { player, range, step, tape in
         let batch = RefinementBatch(

@@ -82,6 +82,15 @@ extension RefinementObjective {
   }
 }
 
+extension SamplingRequest {
+  /// As networks of one magnification see every map in training.
+  static var asTrained: SamplingRequest {
+    var request = SamplingRequest()
+    request.zeroShot = .resample
+    return request
+  }
+}
+
 /// What networks learn that refine in one pass.
 struct RefinementTask<Objective: RefinementObjective>: TrainingTask {
   let source: GridSamples
@@ -109,9 +118,8 @@ struct RefinementTask<Objective: RefinementObjective>: TrainingTask {
 
   /// The mean squared error of the refined map, of a range of 1.
   func validationLoss(_ sample: Sample, _ tape: Tape) -> Double {
-    let batch = batch([sample])
-    let magnification = source.magnifications[sample.position % source.magnifications.count]
-    let refined = objective.refine(batch.condition, magnification: magnification, SamplingRequest(), tape)
+    let batch = batch([sample]), magnification = source.magnifications[0]
+    let refined = objective.refine(batch.condition, magnification: magnification, .asTrained, tape)
     return Double(tape.meanSquaredError(refined, target: batch.target).value.base[0])
   }
 

@@ -6,7 +6,8 @@ import Tensors
 ///     (y - x)² + edge_weight · edges + adversarial_weight · softplus(-D(y))
 ///
 /// where edges are squared errors of how steep the maps are, and their means over 2×2, 4×4 and 8×8 places; the
-/// discriminator's softplus(-D(x)) + softplus(D(y)), with statistics of their own for true and made maps.
+/// discriminator's softplus(-D(x)) + softplus(D(y)), with statistics of their own for true and made maps. With VGG's weights the
+/// generator's first two terms are the squared error of its features.
 final class AdversarialObjective: RefinementObjective {
   private static let edgeScales = 4
 
@@ -16,11 +17,12 @@ final class AdversarialObjective: RefinementObjective {
   var options: Set<SamplingRequest.Option> { maps.options }
   /// The generator's own.
   private let maps: GeneratorObjective
+  private let vgg: VGGContent?
   /// What the generator made in its turn, of which the discriminator learns in the same step.
   private var made: (step: Int, maps: Tensor)?
 
-  init(_ networks: SRGAN) {
-    self.networks = networks
+  init(_ networks: SRGAN, vgg: VGGContent?) {
+    (self.networks, self.vgg) = (networks, vgg)
     maps = GeneratorObjective(network: networks.generator)
   }
 
@@ -44,9 +46,10 @@ final class AdversarialObjective: RefinementObjective {
     let map = maps.generate(batch, tape), weights = networks.configuration
     made = (step, map.value)
     let pixel = tape.meanSquaredError(map, target: batch.target)
-    let edges = edgeError(map, tape.constant(batch.target), tape)
+    let truth = tape.constant(batch.target), edges = edgeError(map, truth, tape)
     let verdict = tape.softplus(tape.scale(networks.discriminator(map, tape), by: -1))
-    let content = tape.add(pixel, tape.scale(edges, by: Float(weights.edgeWeight)))
+    let content =
+      vgg?.error(map, truth, tape) ?? tape.add(pixel, tape.scale(edges, by: Float(weights.edgeWeight)))
     return ObjectiveValue(
       losses: tape.add(content, tape.scale(verdict, by: Float(weights.adversarialWeight))),
       terms: [pixel.value, edges.value, verdict.value])

@@ -34,6 +34,8 @@ struct SRGANConfiguration: RefinementStructure {
   var dense = 1024
   /// Weight of the edges' squared error beside that of the map.
   var edgeWeight = 1.0
+  /// torchvision's weights of VGG19 (safetensors): the content loss of the paper in place of ours; nil: ours.
+  var vgg: String?
   /// Weight of the discriminator's verdict.
   var adversarialWeight = 1e-3
 
@@ -42,6 +44,7 @@ struct SRGANConfiguration: RefinementStructure {
       .integer("base", \.base, in: 1...512, "channels of the discriminator's first layer"),
       .integer("dense", \.dense, in: 1...8192, "width of the discriminator's layer before its logit"),
       .number("edge_weight", \.edgeWeight, in: 0...1000, "weight of the squared error of edges"),
+      .text("vgg", \.vgg, "file of VGG19's weights, whose features then are the content; null: map and edges"),
       .number("adversarial_weight", \.adversarialWeight, in: 0...1000, "weight of the discriminator's verdict"),
     ]
   }

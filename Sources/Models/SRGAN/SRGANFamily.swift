@@ -91,9 +91,12 @@ enum SRGANFamily: RefinementFamily {
 
   static func makeObjective(
     _ model: SRGAN, _ configuration: RunConfiguration<Self>, communicator: Communicator?, engine: Engine
-  ) -> AdversarialObjective {
+  ) throws -> AdversarialObjective {
     model.generator.statistics = BatchStatistics(communicator)
-    return AdversarialObjective(model)
+    // Who only refines needs no loss.
+    let isTrained = model.generator.arena.gradients != nil
+    let vgg = try isTrained ? configuration.own.model.vgg.map { try VGGContent(weights: $0) } : nil
+    return AdversarialObjective(model, vgg: vgg)
   }
 }
 

@@ -37,6 +37,26 @@ extension Tape {
     }
   }
 
+  /// The greatest of 2×2 places, `[N, H, W, C]` to `[N, H / 2, W / 2, C]`; H and W are even.
+  public func maxPool(_ x: Variable) -> Variable {
+    let input = x.value, (height, width, c) = (input.shape[1] / 2, input.shape[2] / 2, input.channels)
+    precondition(input.shape[1] % 2 == 0 && input.shape[2] % 2 == 0, "\(input.shape) in places of 2×2")
+    let y = engine.tensor([input.batch, height, width, c])
+    engine.threads.run(input.batch * height) { job, _ in
+      let n = job / height
+      ck_max_pool(y.sample(n), y.stride, input.sample(n), input.stride, width, c, job % height, 1)
+    }
+    return output(y, inputs: [x]) { [engine] dy in
+      let (dx, accumulate) = x.gradientDestination(engine)
+      engine.threads.run(input.batch * height) { job, _ in
+        let n = job / height
+        ck_max_pool_gradient(
+          dx.sample(n), dx.stride, dy.sample(n), dy.stride, input.sample(n), input.stride, width, c, job % height, 1,
+          accumulate ? 1 : 0)
+      }
+    }
+  }
+
   /// How steep a map is, whatever the direction: sqrt(dx² + dy² + epsilon²) of forward differences at their common corner.
   ///
   /// - Parameters:
