@@ -102,7 +102,9 @@ import Testing
     let run = folder.place("run"), table = folder.place("table")
     try succeed(
       arguments(rival, "run", "training.steps=4", "training.batch=2"), ranks: 2)
-    let data = ["--data", "all=\(maps)", "--model", run, "--magnification", "2", "8", "--out", table]
+    let data = [
+      "--data", "all=\(maps)", "--model", run, "--magnification", "2", "8", "--estimate", "direct", "--out", table,
+    ]
     let text = try succeed(["protocol"] + data, ranks: 2)
     #expect(text.contains("| \(rival.title) "))
     let reconstruct = ["reconstruct", "--model", run, "--data", maps, "--magnification", "8"]
@@ -110,6 +112,9 @@ import Testing
     let way = reconstruct + ["--zero-shot", "resample", "--out", folder.place("way.h5")]
     let resampled = try Command.launch(ranks: 1, way, patience: 60)
     #expect(resampled.code == (isGenerator ? 0 : 1), "\(resampled.transcript)")
+    let draw = try Command.launch(
+      ranks: 1, reconstruct + ["--estimate", "draw", "--out", folder.place("draw.h5")], patience: 60)
+    #expect(draw.code == (rival.title == "C-VAE" ? 0 : 1), "\(draw.transcript)")
     let several = reconstruct + ["--samples", "3", "--out", folder.place("several.h5")]
     let drawn = try Command.launch(ranks: 1, several, patience: 60)
     #expect(drawn.code == (rival.title == "C-VAE" ? 0 : 1), "\(drawn.transcript)")

@@ -34,6 +34,10 @@ final class RefinementEstimator<Family: RefinementFamily>: Estimator {
   ) throws {
     try request.validate()
     try request.require(only: objective.options, by: Family.title)
+    guard objective.options.contains(.draws) || request.estimate ?? .direct == .direct else {
+      throw Fault(
+        "\(Family.title) draws nothing", at: "`estimate`", expected: "direct", found: request.chosenEstimate.rawValue)
+    }
     let grid = try geometry.requireGrid(by: Family.title), section = run.configuration.own
     try objective.require(grid.magnification, request)
     conditioner = try MapConditioner(

@@ -75,7 +75,7 @@ protocol RefinementObjective {
 
 extension RefinementObjective {
   var couplesSamples: Bool { false }
-  var options: Set<SamplingRequest.Option> { [] }
+  var options: Set<SamplingRequest.Option> { [.estimate] }
   func require(_ magnification: Int, _ request: SamplingRequest) throws {}
   func draw(_ condition: Tensor, keys: [Int], draw: Int, seed: UInt64, _ tape: Tape) -> Variable {
     preconditionFailure("nothing is drawn")

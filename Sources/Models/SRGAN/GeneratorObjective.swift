@@ -7,7 +7,7 @@ struct GeneratorObjective: RefinementObjective {
   let network: Generator
   let termNames: [[String]] = [[]]
   let couplesSamples = true
-  let options: Set<SamplingRequest.Option> = [.zeroShot]
+  let options: Set<SamplingRequest.Option> = [.estimate, .zeroShot]
 
   func evaluate(_ player: Int, _ batch: RefinementBatch, step: Int, _ tape: Tape) -> ObjectiveValue {
     tape.batchStatistics = network.statistics
