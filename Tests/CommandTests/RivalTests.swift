@@ -110,16 +110,15 @@ import Testing
     let reconstruct = ["reconstruct", "--model", run, "--data", maps, "--magnification", "8"]
     let isGenerator = rival.title.hasPrefix("SRGAN")
     let way = reconstruct + ["--zero-shot", "resample", "--out", folder.place("way.h5")]
-    let resampled = try Command.launch(ranks: 1, way, patience: 60)
+    let resampled = try Command.run(way)
     #expect(resampled.code == (isGenerator ? 0 : 1), "\(resampled.transcript)")
-    let draw = try Command.launch(
-      ranks: 1, reconstruct + ["--estimate", "draw", "--out", folder.place("draw.h5")], patience: 60)
+    let draw = try Command.run(reconstruct + ["--estimate", "draw", "--out", folder.place("draw.h5")])
     #expect(draw.code == (rival.title == "C-VAE" ? 0 : 1), "\(draw.transcript)")
     let several = reconstruct + ["--samples", "3", "--out", folder.place("several.h5")]
-    let drawn = try Command.launch(ranks: 1, several, patience: 60)
+    let drawn = try Command.run(several)
     #expect(drawn.code == (rival.title == "C-VAE" ? 0 : 1), "\(drawn.transcript)")
     func refused(_ setting: String, _ part: String) throws {
-      let outcome = try Command.launch(ranks: 1, arguments(rival, "x", setting), patience: 60)
+      let outcome = try Command.run(arguments(rival, "x", setting))
       #expect(outcome.code == 1 && outcome.errors.contains(part), "\(outcome.transcript)")
     }
     try refused("data.form=residual", "data.form")

@@ -13,7 +13,7 @@ struct GeneratorConfiguration: RefinementStructure {
 
   static var fields: [ConfigurationField<Self>] {
     [
-      .integer("image_size", \.imageSize, in: 8...4096, "rows and columns of the fine maps or windows, pixels"),
+      .integer("image_size", \.imageSize, in: 16...4096, "rows and columns of the fine maps or windows, pixels"),
       .integer("channels", \.channels, in: 1...1024, "channels between the generator's first and last layer"),
       .integer("blocks", \.blocks, in: 1...256, "residual blocks of the generator"),
       .flag("residual", \.residual, "add to bilinear interpolation"),
@@ -50,7 +50,7 @@ struct SRGANConfiguration: RefinementStructure {
   }
 
   var imageSize: Int { generator.imageSize }
-  /// Four scales of edges halve the map three times.
-  var step: Int { 8 }
+  /// Four scales of edges halve the map three times, VGG four times.
+  var step: Int { vgg == nil ? 8 : 16 }
   var seesSamplesAlone: Bool { true }
 }
