@@ -111,8 +111,8 @@ let package = Package(
     library(
       "Models",
       [
-        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "MapStorage", "MessagePassing",
-        "Metrics", "NeuralNetworks", "Records", "Runs", "Tensors",
+        "Computing", "Conditioning", "Configuration", "Diffusion", "Essentials", "Interpolation", "MapStorage",
+        "MessagePassing", "Metrics", "NeuralNetworks", "Records", "Runs", "Tensors",
       ]),
 
     // Floor 6: what uses models.
@@ -191,7 +191,8 @@ let package = Package(
     tests(
       "ModelsTests",
       [
-        "Computing", "Conditioning", "Essentials", "Models", "NeuralNetworks", "Runs", "Tensors", "TestSupport",
+        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
+        "TestSupport",
       ]),
     tests(
       "MultiRankTests",

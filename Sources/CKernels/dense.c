@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ck_lanes.h"
 #include "ck_math.h"
 
 // OpenBLAS 0.3.21 takes processors newer than itself (AMD's Zen 4 and 5, for instance) for Haswells: half their speed.
@@ -111,6 +112,41 @@ CK_CLONES void ck_swish_gradient(float *dx, const float *dy, const float *x, siz
     float s = ck_sigmoid(x[i]), d = dy[i] * s * (1.0f + x[i] * (1.0f - s));
     dx[i] = accumulate ? dx[i] + d : d;
   }
+}
+
+CK_CLONES void ck_rectify(float *y, size_t y_stride, const float *x, size_t x_stride, float slope, size_t pixels,
+                          size_t channels) {
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < channels; c++) {
+      float value = x[p * x_stride + c];
+      y[p * y_stride + c] = value > 0 ? value : slope * value;
+    }
+}
+
+CK_CLONES void ck_rectify_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                                   size_t x_stride, float slope, size_t pixels, size_t channels, int accumulate) {
+  for (size_t p = 0; p < pixels; p++) {
+    float *to = dx + p * dx_stride;
+    const float *from = dy + p * dy_stride, *value = x + p * x_stride;
+    if (accumulate)
+      for (size_t c = 0; c < channels; c++) to[c] += value[c] > 0 ? from[c] : slope * from[c];
+    else
+      for (size_t c = 0; c < channels; c++) to[c] = value[c] > 0 ? from[c] : slope * from[c];
+  }
+}
+
+CK_WIDE_CLONES double ck_rectify_slope_gradient(const float *dy, size_t dy_stride, const float *x,
+                                                size_t x_stride, size_t pixels, size_t channels) {
+  ck_lanes sums = {0};
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < channels; c += CK_LANES) {
+      size_t n = channels - c < CK_LANES ? channels - c : CK_LANES;
+      ck_lanes below = __builtin_elementwise_min(ck_load_part(x + p * x_stride + c, n), (ck_lanes){0});
+      sums += below * ck_load_part(dy + p * dy_stride + c, n);
+    }
+  double total = 0;
+  for (size_t lane = 0; lane < CK_LANES; lane++) total += (double)sums[lane];
+  return total;
 }
 
 // Chains of dependent sums and comparisons take longer than the exponentials beside them, so long rows are summed in
@@ -224,5 +260,90 @@ CK_CLONES void ck_upsample_nearest_gradient(float *dx, size_t dx_stride, const f
         float sum = (a[c] + a[dy_stride + c]) + (b[c] + b[dy_stride + c]);
         to[c] = accumulate ? to[c] + sum : sum;
       }
+    }
+}
+
+CK_CLONES void ck_pixel_shuffle(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+                                size_t channels, size_t first_row, size_t rows) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      const float *from = x + (i * width + j) * x_stride;
+      for (size_t corner = 0; corner < 4; corner++) {
+        float *to = y + ((2 * i + corner / 2) * 2 * width + 2 * j + corner % 2) * y_stride;
+        for (size_t c = 0; c < channels; c++) to[c] = from[4 * c + corner];
+      }
+    }
+}
+
+CK_CLONES void ck_pixel_shuffle_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride,
+                                         size_t width, size_t channels, size_t first_row, size_t rows,
+                                         int accumulate) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      float *to = dx + (i * width + j) * dx_stride;
+      for (size_t corner = 0; corner < 4; corner++) {
+        const float *from = dy + ((2 * i + corner / 2) * 2 * width + 2 * j + corner % 2) * dy_stride;
+        for (size_t c = 0; c < channels; c++)
+          to[4 * c + corner] = accumulate ? to[4 * c + corner] + from[c] : from[c];
+      }
+    }
+}
+
+CK_CLONES void ck_max_pool(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+                           size_t channels, size_t first_row, size_t rows) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      float *to = y + (i * width + j) * y_stride;
+      const float *a = x + (4 * i * width + 2 * j) * x_stride, *b = a + 2 * width * x_stride;
+      for (size_t c = 0; c < channels; c++) {
+        float above = a[c] > a[x_stride + c] ? a[c] : a[x_stride + c];
+        float below = b[c] > b[x_stride + c] ? b[c] : b[x_stride + c];
+        to[c] = above > below ? above : below;
+      }
+    }
+}
+
+CK_CLONES void ck_max_pool_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                                    size_t x_stride, size_t width, size_t channels, size_t first_row, size_t rows,
+                                    int accumulate) {
+  for (size_t i = first_row; i < first_row + rows; i++)
+    for (size_t j = 0; j < width; j++) {
+      const float *from = dy + (i * width + j) * dy_stride;
+      for (size_t c = 0; c < channels; c++) {
+        const size_t first = 4 * i * width + 2 * j, places[] = {first, first + 1, first + 2 * width, first + 2 * width + 1};
+        size_t greatest = 0;
+        for (size_t corner = 1; corner < 4; corner++)
+          if (x[places[corner] * x_stride + c] > x[places[greatest] * x_stride + c]) greatest = corner;
+        for (size_t corner = 0; corner < 4; corner++) {
+          float *to = dx + places[corner] * dx_stride + c, share = corner == greatest ? from[c] : 0;
+          *to = accumulate ? *to + share : share;
+        }
+      }
+    }
+}
+
+CK_CLONES void ck_edge_strength(float *y, const float *x, size_t height, size_t width, size_t channels,
+                                float epsilon) {
+  size_t below = width * channels, across = (width - 1) * channels;
+  for (size_t i = 0; i + 1 < height; i++)
+    for (size_t k = 0; k < across; k++) {
+      const float *at = x + i * below + k;
+      float right = at[channels] - at[0], down = at[below] - at[0];
+      y[i * across + k] = __builtin_elementwise_sqrt(right * right + down * down + epsilon * epsilon);
+    }
+}
+
+CK_CLONES void ck_edge_strength_gradient(float *dx, const float *dy, const float *x, const float *y,
+                                         size_t height, size_t width, size_t channels) {
+  size_t below = width * channels, across = (width - 1) * channels;
+  for (size_t i = 0; i + 1 < height; i++)
+    for (size_t k = 0; k < across; k++) {
+      const float *at = x + i * below + k;
+      float *to = dx + i * below + k;
+      float share = dy[i * across + k] / y[i * across + k];
+      float right = share * (at[channels] - at[0]), down = share * (at[below] - at[0]);
+      to[channels] += right;
+      to[below] += down;
+      to[0] -= right + down;
     }
 }

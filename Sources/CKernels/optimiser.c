@@ -19,6 +19,15 @@ CK_CLONES void ck_adam_step(float *weights, const float *gradients, float *first
   }
 }
 
+CK_CLONES void ck_sgd_step(float *weights, const float *gradients, float *first, size_t count,
+                           float gradient_scale, float momentum, float rate, float decay) {
+  for (size_t i = 0; i < count; i++) {
+    float m = momentum * first[i] + (gradients[i] * gradient_scale + decay * weights[i]);
+    first[i] = m;
+    weights[i] = weights[i] - rate * m;
+  }
+}
+
 CK_CLONES void ck_momentum_step(float *direction, float *first, const float *gradients, size_t count,
                                 float gradient_scale, float momentum) {
   for (size_t i = 0; i < count; i++) {

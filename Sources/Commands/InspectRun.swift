@@ -16,6 +16,15 @@ struct InspectRun: ParsableCommand {
     help: ArgumentHelp("Write the loss curves as SVG to this file.", valueName: "file.svg"))
   var out: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Draw the validation losses of this run and of others instead, in one plot. Repeatable.", valueName: "directory"))
+  var beside: [String] = []
+
+  func validate() throws {
+    guard beside.isEmpty || out != nil else { throw ValidationError("--beside needs --out, a file for the plot.") }
+  }
+
   func run() throws {
     try Launch.onRoot("inspect the run") {
       let run = try RunDirectory.open(at: directory)
@@ -28,7 +37,8 @@ struct InspectRun: ParsableCommand {
     let report = try RunReport<Family>(directory)
     print(report.text, terminator: "")
     if let out {
-      try report.lossCurves().write(to: out)
+      let plot = try beside.isEmpty ? report.lossCurves() : RunReport<Family>.validationCurves([directory] + beside)
+      try plot.write(to: out)
       print("\nloss curves: \(out)")
     }
   }

@@ -22,7 +22,7 @@ enum OptionNames {
     "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
     "target_parameters": "--target-parameters", "tile": "--tile", "transmit_power": "--transmit-power",
     "transmitters": "--transmitters",
-    "transpose": "--transpose", "units": "--units", "valid": "--valid",
+    "transpose": "--transpose", "units": "--units", "valid": "--valid", "zero_shot": "--zero-shot",
   ]
 
   /// The same fault in the users' words.

@@ -4,6 +4,7 @@ import Runs
 
 extension SamplingRequest.SamplerKind: ExpressibleByArgument {}
 extension SamplingRequest.Kind: ExpressibleByArgument {}
+extension SamplingRequest.ZeroShot: ExpressibleByArgument {}
 extension TimestepSpacing: ExpressibleByArgument {}
 extension WeightsChoice: ExpressibleByArgument {}
 
@@ -63,6 +64,13 @@ struct SamplingOptions: ParsableArguments {
       """, valueName: "pixels|whole"))
   var tile: TilingArgument?
 
+  @Option(
+    help: """
+      How a network that magnifies by one factor alone is asked for another: cascade (again and again, then decimated) or \
+      resample (once, from samples resampled to its distance). Default: cascade.
+      """)
+  var zeroShot: SamplingRequest.ZeroShot?
+
   @Option(help: "Maps that a rank has in the network at a time.")
   var batch = 4
 
@@ -90,6 +98,7 @@ struct SamplingOptions: ParsableArguments {
     request.usesSymmetries = symmetries
     request.seed = seed
     request.tiling = tile?.tiling
+    request.zeroShot = zeroShot
     return request
   }
 }

@@ -13,6 +13,8 @@ public enum Initialisation: String, CaseIterable, Sendable {
   /// PyTorch's default: Kaiming-uniform with a = sqrt 5 (He et al. 2015), that is U(±1/sqrt(fan in)) for weights and
   /// biases alike.
   case kaiming
+  /// Normal with variance 2 / fan in (He et al. 2015), for layers between ReLUs. Biases 0.
+  case he
 
   /// Sets all weights from a seed; the same on any machine up to the rounding of LAPACK's kernels.
   ///
@@ -28,10 +30,13 @@ public enum Initialisation: String, CaseIterable, Sendable {
       switch parameter.kind {
       case .vector(let start), .statistic(let start): values.update(repeating: start)
       case .table: stream.fillGaussian(values)
-      case .bias where self == .orthogonal: values.update(repeating: 0)
+      case .bias where self != .kaiming: values.update(repeating: 0)
       case .kernel, .depthwiseKernel, .transposedKernel, .matrix, .bias:
         switch self {
         case .kaiming: Self.uniform(values, 1 / Float(parameter.fanIn).squareRoot(), stream)
+        case .he:
+          stream.fillGaussian(values)
+          for i in values.indices { values[i] *= (2 / Float(parameter.fanIn)).squareRoot() }
         case .orthogonal where parameter.kind == .depthwiseKernel:
           stream.fillGaussian(values)
           Self.normaliseChannels(values, parameter.shape[2])

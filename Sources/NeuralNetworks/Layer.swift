@@ -102,3 +102,17 @@ extension GroupNorm: Layer {
     return cost
   }
 }
+
+extension BatchNorm: Layer {
+  /// Parameters alone.
+  public func cost(over places: [Int]) -> LayerCost {
+    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
+    cost.normParameters = cost.parameters
+    return cost
+  }
+}
+
+extension LearntRectifier: Layer {
+  /// The slope alone.
+  public func cost(over places: [Int]) -> LayerCost { LayerCost(name, parameters, multiplyAccumulates: 0) }
+}

@@ -111,6 +111,59 @@ public struct GroupNorm {
   }
 }
 
+/// Batch norm. PyTorch's `nn.BatchNorm2d` (eps 1e-5, affine, running statistics).
+public struct BatchNorm {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// gamma, `[C]`.
+  public let weight: Parameter
+  /// beta, `[C]`.
+  public let bias: Parameter
+  /// `[C]`.
+  public let runningMean: Parameter
+  /// `[C]`.
+  public let runningVariance: Parameter
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - channels: C.
+  public init(_ name: String, _ channels: Int) {
+    self.name = name
+    weight = Parameter(name + ".weight", [channels], .scale)
+    bias = Parameter(name + ".bias", [channels], .shift)
+    runningMean = Parameter(name + ".running_mean", [channels], .statistic(start: 0))
+    runningVariance = Parameter(name + ".running_var", [channels], .statistic(start: 1))
+  }
+
+  /// Weight, bias, then the running statistics.
+  public var parameters: [Parameter] { [weight, bias, runningMean, runningVariance] }
+
+  /// `[N, H, W, C]` to the same shape; see `Tape.batchNorm`.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.batchNorm(x, weight: weight, bias: bias, mean: runningMean, variance: runningVariance)
+  }
+}
+
+/// A rectifier that learns its slope below 0. PyTorch's `nn.PReLU` (one slope, 0.25 at first).
+public struct LearntRectifier {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// `[1]`.
+  public let weight: Parameter
+
+  /// - Parameter name: PyTorch's name of the module.
+  public init(_ name: String) {
+    self.name = name
+    weight = Parameter(name + ".weight", [1], .vector(start: 0.25))
+  }
+
+  /// The slope.
+  public var parameters: [Parameter] { [weight] }
+
+  /// The same shape.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable { tape.rectify(x, slope: weight) }
+}
+
 /// The greatest common divisor of two positive numbers (Euclid).
 public func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   b == 0 ? a : greatestCommonDivisor(b, a % b)

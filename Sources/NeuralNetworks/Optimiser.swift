@@ -3,7 +3,7 @@ import Computing
 import Tensors
 
 /// Steps over flat arenas by Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) where the decay is not 0, or
-/// Muon (Jordan et al. 2024).
+/// Muon (Jordan et al. 2024), or gradient descent with momentum.
 ///
 /// Muon gives each matrix of weights a step whose singular values are all about 1, in the direction of its momentum, so
 /// that rare directions count like common ones. Steps are scaled to be as large as Adam's usual ones, 0.2 times the
@@ -20,10 +20,12 @@ public final class Optimiser {
       case adam
       /// Matrices by Muon, the rest by Adam.
       case muon
+      /// All weights by gradient descent with momentum, which the weight decay enters as a gradient, as in PyTorch.
+      case descent
     }
     /// What turns gradients into steps.
     public var kind = Kind.adam
-    /// Decay of Muon's momentum.
+    /// Decay of the momentum of Muon and of descent.
     public var momentum: Double = 0.95
     /// Decay of Adam's first moment.
     public var beta1: Double = 0.9
@@ -31,7 +33,7 @@ public final class Optimiser {
     public var beta2: Double = 0.999
     /// Added to the root of the second moment.
     public var epsilon: Double = 1e-8
-    /// Decoupled weight decay, per step times the learning rate.
+    /// Weight decay, decoupled but for descent, per step times the learning rate.
     public var weightDecay: Double = 0
 
     /// Adam's usual numbers.
@@ -110,7 +112,7 @@ public final class Optimiser {
   private var scratch: [Storage] = []
   /// The arena cut into each rank's part: what matrices it has.
   private let parts: [Range<Int>]
-  /// What goes by Adam, cut into blocks.
+  /// What goes by Adam, or by descent, cut into blocks.
   private let blocks: [Range<Int>]
 
   /// - Parameters:
@@ -169,6 +171,7 @@ public final class Optimiser {
       try division.gather(UnsafeMutableBufferPointer(start: second.base, count: arena.count), parts)
       descend(learningRate, threads)
     }
+    guard rule.kind != .descent else { return descendAlongMomentum(gradients, learningRate, gradientScale, threads) }
     let correction1 = 1 - Self.power(rule.beta1, stepCount)
     let correction2 = 1 - Self.power(rule.beta2, stepCount)
     let numbers = ck_adam(
@@ -181,6 +184,15 @@ public final class Optimiser {
       ck_adam_step(
         arena.weights.base + start, gradients.base + start, first.base + start, second.base + start,
         blocks[job].count, numbers)
+    }
+  }
+
+  private func descendAlongMomentum(_ gradients: Storage, _ rate: Double, _ scale: Double, _ threads: Threads) {
+    threads.run(blocks.count) { job, _ in
+      let start = blocks[job].lowerBound
+      ck_sgd_step(
+        arena.weights.base + start, gradients.base + start, first.base + start, blocks[job].count, Float(scale),
+        Float(rule.momentum), Float(rate), Float(rule.weightDecay))
     }
   }
 

@@ -16,6 +16,8 @@ public struct Player {
   public var rate: (_ step: Int) -> Double = { _ in 0 }
   /// At a step, from 0: gradients of a greater norm are scaled down to this; 0 for none.
   public var clipNorm: (_ step: Int) -> Double = { _ in 0 }
+  /// Writes statistics that passes have seen since the last step; called before each step, while nobody reads the weights.
+  public var updateStatistics: () -> Void = {}
   /// Whether rank 0 keeps an average of the weights, which use of the run then takes.
   public var hasAverage = true
   /// It is stepped at every so many-th step, the so many-th first; one player at least at every step.
@@ -37,7 +39,7 @@ public struct Player {
     self.initialise = initialise
     rule = training.rule
     rate = training.rate(at:)
-    clipNorm = { _ in training.clipNorm }
+    clipNorm = training.clipNorm(at:)
   }
 
   /// What the only network of a run is called.

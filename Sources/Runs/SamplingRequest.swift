@@ -21,6 +21,13 @@ public struct SamplingRequest: Sendable {
     /// The network's own estimate of that mean: one evaluation where nothing is left of the signal.
     case direct
   }
+  /// How a network that magnifies by one factor alone is asked for another.
+  public enum ZeroShot: String, CaseIterable, Sendable {
+    /// Again and again, until the map is as fine as asked or finer, and then decimated.
+    case cascade
+    /// Once, from samples interpolated or decimated to its own distance.
+    case resample
+  }
   /// What can be asked for, by the name that faults give it.
   public enum Option: String, CaseIterable, Sendable {
     case sampler, steps, eta, draws, estimate, symmetries, seed
@@ -28,6 +35,7 @@ public struct SamplingRequest: Sendable {
     case startTimestep = "start_timestep"
     case keepDraws = "keep_draws"
     case tile
+    case zeroShot = "zero_shot"
   }
   /// How a network is asked about maps of another size than it was trained at.
   public enum Tiling: Equatable, Sendable {
@@ -60,6 +68,8 @@ public struct SamplingRequest: Sendable {
   /// How maps of another size than the network was trained at are divided; nil: larger ones in windows of that
   /// size where all have one range, else as a whole.
   public var tiling: Tiling?
+  /// How a network of one magnification is asked for another; nil: by a cascade.
+  public var zeroShot: ZeroShot?
 
   /// One draw of each map, as the family usually draws.
   public init() {}
@@ -70,6 +80,7 @@ public struct SamplingRequest: Sendable {
       .sampler: sampler != nil, .steps: steps != nil, .spacing: spacing != nil, .startTimestep: startTimestep != nil,
       .eta: eta != nil, .draws: draws > 1, .estimate: estimate != nil, .symmetries: usesSymmetries,
       .keepDraws: keepsDraws, .seed: seed != nil, .tile: tiling != nil,
+      .zeroShot: zeroShot != nil,
     ]
     return Option.allCases.filter { given[$0] == true }
   }

@@ -12,6 +12,8 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     case adamw
     /// Jordan et al. 2024: matrices by orthogonalised momentum, the rest by Adam.
     case muon
+    /// Gradient descent with momentum.
+    case sgd
   }
   /// What the learning rate does after warm-up.
   public enum Decay: String, CaseIterable, Sendable {
@@ -54,12 +56,15 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   public var beta1 = 0.9
   /// Decay of Adam's second moment.
   public var beta2 = 0.999
-  /// Decay of Muon's momentum.
+  /// Decay of the momentum of Muon and SGD.
   public var momentum = 0.95
-  /// Decoupled weight decay of AdamW and Muon.
+  /// Weight decay of AdamW, Muon (decoupled) and SGD.
   public var weightDecay = 1e-2
   /// Gradients of a greater norm are scaled down to it; 0 for none.
   public var clipNorm = 1.0
+  /// Gradients of a greater norm than this over the learning rate are scaled down to it (Kim et al. 2016, adjustable
+  /// clipping); 0 for none.
+  public var clipStep = 0.0
   /// Decay of the weights' average.
   public var averageDecay = 0.9999
   /// The step at which averaging starts; until then the average equals the weights.
@@ -95,9 +100,10 @@ public struct TrainingSection: ConfigurationSection, Equatable {
       .choice("decay", \.decay, "what the rate does after warm-up"),
       .number("beta1", \.beta1, in: 0...0.999999, "decay of Adam's first moment"),
       .number("beta2", \.beta2, in: 0...0.999999, "decay of Adam's second moment"),
-      .number("momentum", \.momentum, in: 0...0.999999, "decay of Muon's momentum"),
-      .number("weight_decay", \.weightDecay, in: 0...10, "decoupled weight decay of AdamW and Muon"),
+      .number("momentum", \.momentum, in: 0...0.999999, "decay of the momentum of Muon and SGD"),
+      .number("weight_decay", \.weightDecay, in: 0...10, "weight decay of AdamW, Muon and SGD"),
       .number("clip_norm", \.clipNorm, in: 0...1e9, "largest norm of the gradient; 0: any"),
+      .number("clip_step", \.clipStep, in: 0...1e9, "largest norm of the gradient times the learning rate; 0: any"),
       .number("average_decay", \.averageDecay, in: 0...0.9999999, "decay of the weights' average (EMA)"),
       .integer("average_start", \.averageStart, in: 0...1_000_000_000, "step at which averaging starts"),
       .flag("average_ramp", \.averageRamp, "decay by at most (1 + n) / (10 + n) at the n-th average"),
@@ -112,7 +118,12 @@ public struct TrainingSection: ConfigurationSection, Equatable {
   /// The optimiser's numbers.
   public var rule: Optimiser.Rule {
     var rule = Optimiser.Rule()
-    rule.kind = optimiser == .muon ? .muon : .adam
+    rule.kind =
+      switch optimiser {
+      case .adam, .adamw: .adam
+      case .muon: .muon
+      case .sgd: .descent
+      }
     rule.momentum = momentum
     rule.beta1 = beta1
     rule.beta2 = beta2
@@ -126,6 +137,13 @@ public struct TrainingSection: ConfigurationSection, Equatable {
     guard decay == .cosine, steps > warmUp else { return learningRate }
     let share = min(1, Double(step - warmUp) / Double(steps - warmUp))
     return finalLearningRate + (learningRate - finalLearningRate) * (1 + Self.cosine(share)) / 2
+  }
+
+  /// The largest norm of the gradient at a step, from 0; 0: any.
+  public func clipNorm(at step: Int) -> Double {
+    let adjusted = clipStep / max(rate(at: step), .leastNormalMagnitude)
+    guard clipStep > 0, clipNorm > 0 else { return max(clipNorm, adjusted) }
+    return min(clipNorm, adjusted)
   }
 
   /// The average's decay after a player's step, from 0; nil before averaging starts.

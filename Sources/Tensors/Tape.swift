@@ -78,6 +78,8 @@ public final class Tape {
   public let isRecording: Bool
   /// Dropout is active where this is set.
   public var dropoutKeys: DropoutKeys?
+  /// Batch norms take their statistics from the batch where this is set; else they take the running ones.
+  public var batchStatistics: BatchStatistics?
   /// Called when the last use of a parameter on this tape has been differentiated: its gradient is complete. Frozen
   /// parameters are never announced.
   public var onParameterReady: ((Parameter) -> Void)?

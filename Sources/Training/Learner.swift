@@ -54,6 +54,7 @@ final class Learner {
   /// Collective where ranks share Muon's work: one step on all ranks alike.
   func step(_ step: Int, norm: Double, _ training: TrainingSection, _ threads: Threads) throws {
     average?.wait()
+    player.updateStatistics()
     let limit = player.clipNorm(step)
     try optimiser.step(
       learningRate: player.rate(step), gradientScale: limit > 0 && norm > limit ? limit / norm : 1, threads: threads)

@@ -4,15 +4,19 @@ import Testing
 
 /// A family that no library knows (Tests/TrialCommand), by the commands alone: what holds of it holds of any family.
 @Suite(.serialized) struct FamilyTests {
-  private let folder: TemporaryDirectory
-  private let maps: String
+  let folder: TemporaryDirectory
+  let maps: String
 
   init() throws {
     folder = try TemporaryDirectory()
-    maps = folder.place("maps.h5")
-    let side = RunTests.side
+    maps = try Self.importMaps(RunTests.side, in: folder)
+  }
+
+  /// Eighteen smooth maps [dB] of so many rows and columns, each with a slope of its own.
+  static func importMaps(_ side: Int, in folder: TemporaryDirectory) throws -> String {
+    let maps = folder.place("maps\(side).h5")
     let array = try folder.file(
-      "maps.npy",
+      "maps\(side).npy",
       numPy(shape: [18, side, side]) { index in
         let (map, row, column) = (index / (side * side), index / side % side, index % side)
         let ripple = sin(Float(column) / (2 + Float(map) / 5)) * cos(Float(row) / 3 + Float(map))
@@ -20,18 +24,20 @@ import Testing
       })
     let imported = try Command.run(["import", array, "--out", maps])
     try #require(imported.code == 0, "\(imported.transcript)")
+    return maps
   }
 
-  private func train(_ run: String, _ overrides: String...) -> [String] {
+  func train(_ run: String, _ overrides: String...) -> [String] {
     ["train", "--preset", "trial", "--data", maps, "--out", folder.place(run), "--threads", "1"]
       + overrides.flatMap { ["--set", $0] }
   }
 
   @discardableResult
-  private func succeed(
-    _ arguments: [String], ranks: Int = 1, location: SourceLocation = #_sourceLocation
+  func succeed(
+    _ arguments: [String], ranks: Int = 1, program: String = Command.trial,
+    location: SourceLocation = #_sourceLocation
   ) throws -> String {
-    let outcome = try Command.launch(ranks: ranks, arguments, patience: 60, program: Command.trial)
+    let outcome = try Command.launch(ranks: ranks, arguments, patience: 60, program: program)
     try #require(outcome.code == 0, "\(outcome.transcript)", sourceLocation: location)
     return outcome.output
   }
@@ -42,7 +48,7 @@ import Testing
     }
   }
 
-  private func values(_ key: String, _ run: String) throws -> [Double] {
+  func values(_ key: String, _ run: String) throws -> [Double] {
     try lines(run).compactMap { $0[key] as? Double }
   }
 
@@ -101,21 +107,29 @@ import Testing
       "training.steps=600", "checkpoints.every=20", "validation.every=60", "checkpoints.keep_last=1000",
       "model.generator_every=3", "training.optimiser=muon",
     ]
-    func arguments(_ run: String) -> [String] { train(run) + overrides.flatMap { ["--set", $0] } }
-    try succeed(arguments("whole"), ranks: ranks)
-    let saved = folder.place("killed/checkpoints/step-60")
+    try expectKilledEqualsWhole(ranks: ranks, steps: 600, killAt: 60) {
+      train($0) + overrides.flatMap { ["--set", $0] }
+    }
+  }
+
+  /// A run of a generator and a discriminator, without interruption and killed where a step is saved.
+  func expectKilledEqualsWhole(
+    ranks: Int, steps: Int, killAt step: Int, program: String = Command.trial, _ arguments: (_ run: String) -> [String]
+  ) throws {
+    try succeed(arguments("whole"), ranks: ranks, program: program)
+    let saved = folder.place("killed/checkpoints/step-\(step)")
     let script =
       #"set -m; "$@" & job=$!; for _ in $(seq 3000); do [[ -e "$saved" ]] && break; sleep 0.01; done; "#
       + #"kill -KILL -- -$job; wait $job"#
     let mpirun = ["mpirun", "--timeout", "60", "--oversubscribe", "--bind-to", "none", "-n", "\(ranks)"]
     let killed = try Command.start(
-      ["bash", "-c", script, "-"] + mpirun + [Command.trial] + arguments("killed"), environment: ["saved": saved])
+      ["bash", "-c", script, "-"] + mpirun + [program] + arguments("killed"), environment: ["saved": saved])
     #expect(killed.code == 137, "\(killed.transcript)")
-    #expect(!FileManager.default.fileExists(atPath: folder.place("killed/checkpoints/step-600")))
+    #expect(!FileManager.default.fileExists(atPath: folder.place("killed/checkpoints/step-\(steps)")))
     try awaitLock("killed")
-    try succeed(arguments("killed") + ["--resume", "latest"], ranks: ranks)
+    try succeed(arguments("killed") + ["--resume", "latest"], ranks: ranks, program: program)
     let files = ["generator", "generator.ema", "generator.optimizer", "discriminator", "discriminator.optimizer"]
-      .map { "checkpoints/step-600/\($0).safetensors" }
+      .map { "checkpoints/step-\(steps)/\($0).safetensors" }
     for file in files + ["metrics.jsonl"] {
       let (whole, resumed) = (folder.place("whole/\(file)"), folder.place("killed/\(file)"))
       #expect(
@@ -148,6 +162,11 @@ import Testing
     for part in ["preset trial", "generator.ema.safetensors", "discriminator_loss", "| step-30"] {
       #expect(inspected.contains(part), "lacks \(part):\n\(inspected)")
     }
+    let other = folder.place("other")
+    try succeed(train("other", "training.steps=20"))
+    try succeed(["inspect", "run", run, "--beside", other, "--out", folder.place("both.svg")])
+    let both = try String(contentsOfFile: folder.place("both.svg"), encoding: .utf8)
+    #expect(both.contains("validation loss") && both.contains(">run<") && both.contains(">other<"))
     let model = try succeed(["inspect", "model", "--preset", "trial"])
     for part in ["generator:", "discriminator:", "5 layers", "multiply-accumulates"] {
       #expect(model.contains(part), "lacks \(part):\n\(model)")

@@ -133,7 +133,7 @@ import Testing
     "calibrate": ["a.h5"],
     "export": ["a.h5 --out x.png"],
     "bench tiles": ["--model r --data a --window 16 --sizes 16"],
-    "inspect model": [""], "inspect complexity": [""], "inspect run": ["r"], "config": [""],
+    "inspect model": [""], "inspect complexity": [""], "inspect run": ["r --out x"], "config": [""],
     "inspect data": ["a.h5", "a.h5 --pathloss uma", "a.h5 --pathloss uma --scenario nlos"],
   ]
 

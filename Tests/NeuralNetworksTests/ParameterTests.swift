@@ -83,6 +83,15 @@ import Testing
     }
   }
 
+  /// He's: normal with variance 2 / fan in, biases 0.
+  @Test func initialValuesBetweenRectifiers() throws {
+    let kernel = Parameter("kernel", [3, 3, 8, 40], .kernel), bias = Parameter("bias", [40], .bias(fanIn: 72))
+    try Initialisation.he.apply(to: ParameterArena([kernel, bias], isTrained: false), seed: 3)
+    let values = kernel.value!.values(), square = values.reduce(0.0) { $0 + Double($1 * $1) } / Double(values.count)
+    #expect(abs(square * 36 - 1) < 5 * (2 / Double(values.count)).squareRoot())  // deviation sqrt(2 / n)
+    #expect(bias.value!.values().allSatisfy { $0 == 0 })
+  }
+
   /// Against PyTorch's layouts written out, there and back.
   @Test func layoutsOnDisk() {
     let shapes: [String: [Int]] = [
@@ -121,25 +130,31 @@ import Testing
   /// Muon's are the kernels and matrices with sides of eight at least; statistics keep their bits under any rule, and
   /// count neither as weights nor in the norm.
   @Test func stepsByKind() throws {
-    func stepped(muon: Bool) throws -> ParameterArena {
+    func stepped(_ kind: Optimiser.Rule.Kind) throws -> ParameterArena {
       let arena = ParameterArena(Self.all + [Parameter("narrow", [1, 1, 4, 9], .kernel)], isTrained: true)
       try Initialisation.kaiming.apply(to: arena, seed: 2)
       for parameter in arena.parameters {
         parameter.gradient?.base.update(from: randomNumbers(parameter.count), count: parameter.count)
       }
       var rule = Optimiser.Rule()
-      (rule.kind, rule.weightDecay) = (muon ? .muon : .adam, 0.5)
+      (rule.kind, rule.weightDecay) = (kind, 0.5)
       try Optimiser(arena, rule: rule).step(learningRate: 0.1, threads: Threads(count: 2))
       return arena
     }
     let start = ParameterArena(Self.all + [Parameter("narrow", [1, 1, 4, 9], .kernel)], isTrained: false)
     try Initialisation.kaiming.apply(to: start, seed: 2)
-    let adam = try stepped(muon: false), muon = try stepped(muon: true)
+    let adam = try stepped(.adam), muon = try stepped(.muon), descent = try stepped(.descent)
     for (place, parameter) in adam.parameters.enumerated() {
       let values = parameter.value!.values(), other = muon.parameters[place].value!.values()
       let before = start.parameters[place].value!.values()
       #expect((values != other) == ["kernel", "transposed", "matrix"].contains(parameter.name), "\(parameter.name)")
       #expect((values == before) == parameter.kind.isStatistic, "\(parameter.name)")
+      let descended = descent.parameters[place].value!.values()
+      let gradient = descent.parameters[place].gradient?.values() ?? []
+      let expected = zip(before, gradient).map { $0 - 0.1 * ($1 + 0.5 * $0) }
+      #expect(
+        parameter.kind.isStatistic
+          ? descended == before : zip(descended, expected).allSatisfy { abs($0 - $1) < 1e-6 }, "\(parameter.name)")
       #expect((parameter.gradient == nil) == parameter.kind.isStatistic)
     }
     let learnt = adam.parameters.filter { !$0.kind.isStatistic }

@@ -73,6 +73,13 @@ import TestSupport
       let expected = 0.2 + 0.8 * (1 + cos(Double.pi * Double(step - 10) / 100)) / 2
       #expect(abs(section.rate(at: step) - expected) < 1e-9)
     }
+    // Clipping that adjusts to the rate, alone and beside the other.
+    #expect(section.clipNorm(at: 9) == 1)
+    section.clipStep = 0.05
+    #expect(abs(section.clipNorm(at: 0) - 0.5) < 1e-12 && abs(section.clipNorm(at: 9) - 0.05) < 1e-12)
+    section.clipNorm = 0
+    section.learningRate = 0.01
+    #expect(abs(section.clipNorm(at: 9) - 5) < 1e-9)
     section.averageStart = 5
     section.averageDecay = 0.9
     #expect(section.averageDecay(after: 4) == nil)

@@ -18,7 +18,9 @@ import Testing
   static let small: [Case] = [
     Case(), Case(stride: 2), Case(height: 4, width: 4, stride: 2), Case(kernel: 1), Case(kernel: 5),
     Case(kernel: 1, stride: 2), Case(height: 1, width: 1), Case(height: 7, width: 3, kernel: 5, stride: 3),
-    Case(batch: 1, input: 1, output: 1),
+    Case(batch: 1, input: 1, output: 1), Case(input: 5, output: 6, kernel: 5),
+    Case(height: 4, width: 3, input: 1, output: 5, kernel: 9),
+    Case(height: 3, width: 7, input: 5, output: 2, kernel: 9),
   ]
 
   /// Output and all derivatives (input, weight, bias, time embedding, residual) against central differences in
@@ -64,6 +66,8 @@ import Testing
     Case(batch: 3, height: 33, width: 40, input: 20, output: 24),
     Case(batch: 2, height: 32, width: 32, input: 16, output: 33, stride: 2),
     Case(batch: 2, height: 24, width: 24, input: 40, output: 300, kernel: 1),
+    Case(batch: 2, height: 70, width: 65, input: 1, output: 24, kernel: 9),
+    Case(batch: 2, height: 9, width: 300, input: 20, output: 2, kernel: 9),
   ]
 
   /// Shapes of several blocks and strided views, against the naive kernels; the same bits for any number of threads.

@@ -36,6 +36,12 @@ import Testing
     check("group norm", [maps], [[4], [4]], to: maps) {
       $0.groupNorm($1[0], weight: $2[0], bias: $2[1], groups: 2, swish: true)
     }
+    check("batch norm", [maps], [[4], [4]], to: maps) {
+      $0.batchNorm(
+        $1[0], weight: $2[0], bias: $2[1], mean: boundParameter(engine, [4], [0, 0, 0, 0]),
+        variance: boundParameter(engine, [4], [1, 1, 1, 1]))
+    }
+    check("rectifier", [maps], [[1]], to: maps) { $0.rectify($1[0], slope: $2[0]) }
     check("attention", [[0, 8, 8, 12]], to: maps) { tape, x, _ in tape.attention(x[0], heads: 2) }
     check("cross attention", [[0, 5, 4], [0, 7, 4], [0, 7, 6]], to: [0, 5, 6]) { tape, x, _ in
       tape.attention(queries: x[0], keys: x[1], values: x[2], heads: 2)
@@ -47,6 +53,17 @@ import Testing
     check("sum", [maps], to: [0, 1]) { tape, x, _ in tape.sum(x[0]) }
     check("upsampling", [maps], to: [0, 16, 16, 4]) { tape, x, _ in tape.upsampleNearest(x[0]) }
     check("concatenation", [maps, [0, 8, 8, 3]], to: [0, 8, 8, 7]) { tape, x, _ in tape.concatenate(x[0], x[1]) }
+    check("softplus", [[0, 1]], to: [0, 1]) { tape, x, _ in tape.softplus(x[0]) }
+    check("slice", [maps], to: [0, 8, 8, 2]) { tape, x, _ in tape.slice(x[0], channels: 1..<3) }
+    check("pixel shuffle", [maps], to: [0, 16, 16, 1]) { tape, x, _ in tape.pixelShuffle(x[0]) }
+    check("pooling", [maps], to: [0, 4, 4, 4]) { tape, x, _ in tape.averagePool(x[0]) }
+    check("greatest", [maps], to: [0, 4, 4, 4]) { tape, x, _ in tape.maxPool(x[0]) }
+    check("mean over places", [maps], to: [0, 4]) { tape, x, _ in tape.meanOverPlaces(x[0]) }
+    check("edge strength", [maps], to: [0, 7, 7, 4]) { tape, x, _ in tape.edgeStrength(x[0]) }
+    check("draw", [maps], to: [0, 8, 8, 2]) { tape, x, _ in
+      tape.drawGaussian(x[0], noise: tape.engine.zeros([0, 8, 8, 2]))
+    }
+    check("divergence", [maps, maps], to: [0, 1]) { tape, x, _ in tape.divergence(of: x[0], from: x[1]) }
     check("squared error", [maps], to: [0, 1]) { tape, x, _ in
       tape.meanSquaredError(x[0], target: tape.engine.zeros(maps))
     }

@@ -45,3 +45,17 @@ void ck_taps_gradient(const ck_taps *taps, size_t tap, const float *dy, size_t d
                       int accumulate, float *scratch);
 /// dw[c][k] += sums[c][k] over such a block; dw is one matrix [inputs, outputs].
 void ck_add_block(float *dw, const float *sums, size_t inputs, size_t outputs, size_t input, size_t output);
+
+/// An image [height, width, channels] under a kernel of odd extent and padding kernel / 2.
+typedef struct {
+  size_t height, width, channels, kernel;
+} ck_unfolded;
+
+/// What each tap sees of some rows, zero beyond the image: planes[tap channels + c][(row - first_row) width + column] =
+/// x[row + tap / kernel - pad][column + tap % kernel - pad][c]. Planes are `plane_stride` apart.
+void ck_unfold(float *planes, size_t plane_stride, const float *x, size_t x_stride, ck_unfolded shape,
+               size_t first_row, size_t rows);
+/// The transpose: adds to some rows of y what the taps of planes give them; these begin at row `planes_first_row` and hold
+/// all rows that matter.
+void ck_fold(float *y, size_t y_stride, const float *planes, size_t plane_stride, ck_unfolded shape, size_t first_row,
+             size_t rows, size_t planes_first_row);

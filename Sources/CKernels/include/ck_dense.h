@@ -31,6 +31,15 @@ void ck_channel_sums(float *sums, const float *x, size_t stride, size_t pixels, 
 void ck_swish(float *y, const float *x, size_t count);
 /// dx (+)= dy d(swish)/dx.
 void ck_swish_gradient(float *dx, const float *dy, const float *x, size_t count, int accumulate);
+/// y = max(x, 0) + slope min(x, 0).
+void ck_rectify(float *y, size_t y_stride, const float *x, size_t x_stride, float slope, size_t pixels,
+                size_t channels);
+/// dx (+)= dy, times slope where x <= 0.
+void ck_rectify_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                         size_t x_stride, float slope, size_t pixels, size_t channels, int accumulate);
+/// The derivative of sum(dy y) by the slope: the sum of dy min(x, 0).
+double ck_rectify_slope_gradient(const float *dy, size_t dy_stride, const float *x, size_t x_stride,
+                                 size_t pixels, size_t channels);
 /// Softmax of every row of x[rows][n], in place.
 void ck_softmax_rows(float *x, size_t rows, size_t n);
 /// The same over the places i with mask[i] != 0; 0 elsewhere, and in all places where none is left.
@@ -50,6 +59,26 @@ void ck_upsample_nearest(float *y, size_t y_stride, const float *x, size_t x_str
 /// The transpose of ck_upsample_nearest.
 void ck_upsample_nearest_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, size_t width,
                                   size_t channels, size_t first_row, size_t rows, int accumulate);
+/// y[2i + a][2j + b][c] = x[i][j][4c + 2a + b]: one image [h, w, 4 channels] to [2h, 2w, channels], rows `first_row` to
+/// `first_row + rows` of x (Shi et al. 2016).
+void ck_pixel_shuffle(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width, size_t channels,
+                      size_t first_row, size_t rows);
+/// The transpose of ck_pixel_shuffle.
+void ck_pixel_shuffle_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, size_t width,
+                               size_t channels, size_t first_row, size_t rows, int accumulate);
+/// y[i][j] = the greatest of x[2i + a][2j + b]: rows `first_row` to `first_row + rows` of y, of an image x [2h, 2w, channels].
+void ck_max_pool(float *y, size_t y_stride, const float *x, size_t x_stride, size_t width, size_t channels,
+                 size_t first_row, size_t rows);
+/// dx (+)= dy where x is the greatest of its four places, the first of equal ones.
+void ck_max_pool_gradient(float *dx, size_t dx_stride, const float *dy, size_t dy_stride, const float *x,
+                          size_t x_stride, size_t width, size_t channels, size_t first_row, size_t rows,
+                          int accumulate);
+/// y[i][j] = sqrt((x[i][j + 1] - x[i][j])^2 + (x[i + 1][j] - x[i][j])^2 + epsilon^2): contiguous [h, w, channels] to
+/// [h - 1, w - 1, channels].
+void ck_edge_strength(float *y, const float *x, size_t height, size_t width, size_t channels, float epsilon);
+/// dx += dy d(edge strength)/dx.
+void ck_edge_strength_gradient(float *dx, const float *dy, const float *x, const float *y, size_t height,
+                               size_t width, size_t channels);
 
 /// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019; `decay` = lr times the
 /// decay, 0 for plain Adam) over flat arenas:
@@ -59,6 +88,10 @@ typedef struct {
 } ck_adam;
 void ck_adam_step(float *weights, const float *gradients, float *first, float *second, size_t count,
                   ck_adam rule);
+/// Gradient descent with momentum and weight decay as PyTorch has them: m = momentum m + g + decay w, w = w - rate m, where
+/// g is scaled.
+void ck_sgd_step(float *weights, const float *gradients, float *first, size_t count, float gradient_scale,
+                 float momentum, float rate, float decay);
 /// Muon's momentum with Nesterov's look ahead (Jordan et al. 2024): m += (1 - momentum)(g - m), then
 /// direction = g + momentum (m - g), where g is scaled.
 void ck_momentum_step(float *direction, float *first, const float *gradients, size_t count, float gradient_scale,

@@ -85,7 +85,7 @@ public struct RunReport<Family: ModelFamily> {
         names.append(value.key)
       }
     }
-    let series = names.map(series)
+    let series = names.map { metrics.curve($0, label: $0) }
     guard series.contains(where: { !$0.x.isEmpty }) else {
       throw Fault(
         "the run has no losses to draw yet", at: run.metricsPath, expected: "lines with a value named \"loss\"",
@@ -94,20 +94,39 @@ public struct RunReport<Family: ModelFamily> {
     return LinePlot(title: run.path, xLabel: "step", yLabel: "loss", yScale: .logarithmic, series: series)
   }
 
-  /// Of one line; more could not be told apart on a plot's few pixels.
+  /// The validation losses of several runs, of any families, over the steps.
+  ///
+  /// - Parameter paths: the runs' directories.
+  /// - Throws: `Fault` when one has none yet.
+  public static func validationCurves(_ paths: [String]) throws -> LinePlot {
+    let series = try paths.map { path in
+      let run = try RunDirectory.open(at: path), name = URL(fileURLWithPath: path).lastPathComponent
+      let curve = try MetricsLog.read(run.metricsPath).curve("validation_loss", label: name)
+      guard !curve.x.isEmpty else {
+        throw Fault("the run has no validation loss to draw yet", at: run.metricsPath, hint: "`validation.every=100`")
+      }
+      return curve
+    }
+    return LinePlot(
+      title: "validation loss", xLabel: "step", yLabel: "validation loss", yScale: .logarithmic, series: series)
+  }
+}
+
+extension [MetricsRecord] {
+  /// Points of one line; more could not be told apart on a plot's few pixels.
   private static var mostPoints: Int { 1000 }
 
   /// Means over equal runs of points, so that a long log makes no large file.
-  private func series(_ name: String) -> LineSeries {
-    let points = metrics.compactMap { record in
+  fileprivate func curve(_ name: String, label: String) -> LineSeries {
+    let points = compactMap { record in
       record[name]?.realValue.map { (x: Double(record.step), y: $0) }
     }
-    let run = max(1, (points.count + Self.mostPoints - 1) / Self.mostPoints)
+    let run = Swift.max(1, (points.count + Self.mostPoints - 1) / Self.mostPoints)
     let means = stride(from: 0, to: points.count, by: run).map { first in
-      let part = points[first..<min(first + run, points.count)]
+      let part = points[first..<Swift.min(first + run, points.count)]
       let count = Double(part.count)
       return (x: part.reduce(0) { $0 + $1.x } / count, y: part.reduce(0) { $0 + $1.y } / count)
     }
-    return LineSeries(name, x: means.map(\.x), y: means.map(\.y))
+    return LineSeries(label, x: means.map(\.x), y: means.map(\.y))
   }
 }

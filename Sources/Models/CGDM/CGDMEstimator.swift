@@ -43,6 +43,7 @@ final class CGDMEstimator: Estimator {
     ranksOnNode: Int
   ) throws {
     try request.validate()
+    try request.require(only: Set(SamplingRequest.Option.allCases).subtracting([.zeroShot]), by: CGDMFamily.title)
     let section = run.configuration.own
     let grid = try geometry.requireGrid(by: CGDMFamily.title)
     self.request = request

@@ -82,7 +82,7 @@ extension CGDMConfiguration {
 
 extension TrainingSection {
   /// What the paper states: Adam, 5e-5, batch 16, 500,000 iterations, average from iteration 5,000.
-  fileprivate static var paper: TrainingSection {
+  static var paper: TrainingSection {
     var paper = TrainingSection()
     paper.steps = 500_000
     paper.batch = 16

@@ -6,6 +6,8 @@ public enum ConvolutionAlgorithm: String, Sendable {
   case direct
   /// Tap by tap, pixels gathered into blocks that stay in a cache.
   case gathered
+  /// Few channels on one side, stride 1: what all taps see of them as one matrix.
+  case unfolded
   /// F(4×4, 3×3): 3×3, stride 1, a quarter of the multiplications.
   case winograd
 }
@@ -62,7 +64,9 @@ public struct ConvolutionShape: Hashable, Sendable {
   /// transforms are worth a third as much again, so maps of one or two rows or columns are gathered.
   public func algorithm(_ choice: ConvolutionChoice = .automatic) -> ConvolutionAlgorithm {
     if kernel == 1 && stride == 1 { return .direct }
-    guard choice == .automatic, kernel == 3, stride == 1 else { return .gathered }
+    guard choice == .automatic, stride == 1 else { return .gathered }
+    // Products of k² times the few channels with the many; the gathered ones come in blocks of channels.
+    guard kernel == 3 else { return min(input, output) <= 4 ? .unfolded : .gathered }
     let tiles = (height + 3) / 4 * ((width + 3) / 4)
     return 36 * tiles * 4 <= 9 * height * width * 3 ? .winograd : .gathered
   }
@@ -137,6 +141,7 @@ extension Tape {
   private func convolutionKernels(_ shape: ConvolutionShape) -> any ConvolutionKernels {
     switch shape.algorithm(engine.convolution) {
     case .winograd: WinogradKernels(shape: shape, engine: engine, prepared: prepared)
+    case .unfolded: UnfoldedKernels(shape: shape, engine: engine)
     case .direct, .gathered: GatheredKernels(shape: shape, engine: engine)
     }
   }

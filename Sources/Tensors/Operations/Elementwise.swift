@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 extension Tape {
   /// y = x sigmoid(x) (Ramachandran et al. 2017). Fused into group norm where one stands before it.
@@ -15,6 +16,17 @@ extension Tape {
         let i = range.lowerBound
         ck_swish_gradient(own.base + i, incoming.base + i, input.base + i, range.count, 0)
       }
+      x.receive(own, engine)
+    }
+  }
+
+  /// y = log(1 + exp(x)), of few values: the cross entropy of a logit -x with 1, and of x with 0.
+  public func softplus(_ x: Variable) -> Variable {
+    let input = engine.contiguousCopy(x.value), y = engine.tensor(input.shape)
+    for i in 0..<input.count { y.base[i] = max(input.base[i], 0) + log1p(exp(-abs(input.base[i]))) }
+    return output(y, inputs: [x]) { [engine] dy in
+      let own = engine.contiguousCopy(dy)
+      for i in 0..<own.count { own.base[i] /= 1 + exp(-input.base[i]) }
       x.receive(own, engine)
     }
   }

@@ -52,4 +52,35 @@ extension Tape {
       if b.needsGradient { b.receive(dy.slice(channels: split..<total), engine) }
     }
   }
+
+  /// Some of the channels, a view: `[..., C]` to `[..., range]`.
+  public func slice(_ x: Variable, channels range: Range<Int>) -> Variable {
+    output(x.value.slice(channels: range), inputs: [x]) { [engine] dy in
+      let own = engine.zeros(x.value.shape), part = own.slice(channels: range)
+      ck_copy_rows(part.base, part.stride, dy.base, dy.stride, dy.pixels, range.count, 0)
+      x.receive(own, engine)
+    }
+  }
+
+  /// Four channels of a place become a channel of four places (Shi et al. 2016): y[2i + a, 2j + b, c] = x[i, j, 4c + 2a + b],
+  /// `[N, H, W, 4 C]` to `[N, 2 H, 2 W, C]`.
+  public func pixelShuffle(_ x: Variable) -> Variable {
+    let input = x.value, (height, width, c) = (input.shape[1], input.shape[2], input.channels / 4)
+    precondition(input.channels % 4 == 0, "\(input.shape) in fours")
+    let y = engine.tensor([input.batch, 2 * height, 2 * width, c])
+    engine.threads.run(input.batch * height) { job, _ in
+      let n = job / height
+      ck_pixel_shuffle(y.sample(n), y.stride, input.sample(n), input.stride, width, c, job % height, 1)
+    }
+    return output(
+      y, inputs: [x], work: .init(passes: 2, over: input.count), backwardWork: .init(passes: 2, over: input.count)
+    ) { [engine] dy in
+      let (dx, accumulate) = x.gradientDestination(engine)
+      engine.threads.run(input.batch * height) { job, _ in
+        let n = job / height
+        ck_pixel_shuffle_gradient(
+          dx.sample(n), dx.stride, dy.sample(n), dy.stride, width, c, job % height, 1, accumulate ? 1 : 0)
+      }
+    }
+  }
 }
