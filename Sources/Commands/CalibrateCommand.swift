@@ -35,6 +35,18 @@ struct CalibrateCommand: ParsableCommand {
       "Another value to begin with for a key of the simulation's configuration.", valueName: "key=value"))
   var overrides: [String] = []
 
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      """
+      Write the maps again, with layers for train: buildings, line_of_sight and expected_gain, each map's by what is fitted on \
+      the other parts.
+      """, valueName: "file"))
+  var out: String?
+
+  @Flag(help: "Replace the data set if there is one.")
+  var overwrite = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -51,13 +63,27 @@ struct CalibrateCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world(), console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
-    try communicator.onRoot("calibrate") { try calibrate(threads, console) }
+    let laws = try communicator.onRoot("calibrate") { try calibrate(calibration(threads), console) }
+    guard let out else { return }
+    let maker = try communicator.agree("prepare the cities") {
+      let calibration = try calibration(threads)
+      return (ExpectedMaps(try MapSetReader(path: file), calibration, laws: laws, threads: threads), calibration.count)
+    }
+    let run = AssemblyRun(
+      maker: maker.0, work: "expect", count: maker.1, path: out, width: threads.count, overwrite: overwrite,
+      restart: true)
+    if case .stopped = try run.run(communicator, console) { throw ExitCode(75) }
+    if communicator.isRoot, !json { print("\(out): \(maker.1) maps with what is expected of them") }
   }
 
-  private func calibrate(_ threads: Threads, _ console: Console) throws {
-    let given = try UrbanConfiguration().changed(by: overrides).law
-    let calibration = try UrbanCalibration(
+  private func calibration(_ threads: Threads) throws -> UrbanCalibration {
+    try UrbanCalibration(
       MapSetReader(path: file), maximum: maximum, buildingHeight: buildingHeight, threads: threads)
+  }
+
+  /// Prints what is left; the law for each part of the maps, fitted on the others.
+  private func calibrate(_ calibration: UrbanCalibration, _ console: Console) throws -> [UrbanLaw] {
+    let given = try UrbanConfiguration().changed(by: overrides).law
     guard folds <= calibration.count else {
       throw Fault(
         "a part has no map", at: file, expected: "--folds of at most \(calibration.count)", found: "\(folds)")
@@ -75,6 +101,7 @@ struct CalibrateCommand: ParsableCommand {
     let report = CalibrationReport(
       given: (given, calibration.residuals(given, maps: all)), fitted: (laws, fitted), law: last)
     print(json ? report.json.indented : "\(file): \(calibration.count) maps\n\n\(report.text)", terminator: "")
+    return laws
   }
 }
 

@@ -180,7 +180,8 @@ extension MapConditioner {
     conditions: [ConditionScale] = []
   ) throws {
     try self.init(
-      form: section.form, base: section.base, expected: section.expected, layout: layout, magnifications: magnifications, upsampling: section.upsampling,
+      form: section.form, base: section.base, expected: section.expected, layout: layout,
+      magnifications: magnifications, upsampling: section.upsampling,
       normaliser: normaliser, area: area, conditions: conditions)
   }
 }

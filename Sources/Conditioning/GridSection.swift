@@ -51,7 +51,8 @@ public struct GridSection: ConfigurationSection, Equatable {
     }
     guard expected.isEmpty || form == .residual else {
       throw Fault(
-        "only the form `residual` starts from what is expected", at: places["expected"], expected: "data.form: residual",
+        "only the form `residual` starts from what is expected", at: places["expected"],
+        expected: "data.form: residual",
         found: "data.form: \(form.rawValue)")
     }
   }

@@ -17,7 +17,7 @@ import Testing
     configuration.grid = AreaGrid(columns: size, rows: size, spacing: 2)
     configuration.stationsEach = stations
     configuration.seed = 11
-    configuration.layers = [.gain, .lineOfSight, .pathLength]
+    configuration.layers = [.gain, .expectedGain, .lineOfSight, .pathLength]
     configuration.law.weakest = 300
     configuration.law.overRoofs = false
     change(&configuration.variety)
@@ -81,6 +81,19 @@ import Testing
     #expect(Set(laws.map { ($0[0] * 10).rounded() }).count > 1)
     let again = try Self.maps { ($0.intercepts, $0.exponents, $0.clutter) = (4, 0.2, 10) }
     for map in 0..<12 { #expect(again.maps[map].values == varied.maps[map].values) }
+  }
+
+  /// What is expected knows the buildings alone: it is the map of a law without variety, and of another place where that is off.
+  @Test func whatIsExpectedDoesNotVary() throws {
+    let plain = try Self.maps()
+    let varied = try Self.maps { ($0.intercepts, $0.shadowing, $0.texture, $0.antennas) = (4, 3, 1, 1) }
+    let moved = try Self.maps { $0.stationOffset = 3 }
+    for map in 0..<12 {
+      #expect(plain.layers["expected_gain"]![map].values == plain.maps[map].values)
+      #expect(varied.layers["expected_gain"]![map].values == plain.maps[map].values)
+      #expect(moved.maps[map].values == plain.maps[map].values)
+    }
+    #expect((0..<12).contains { moved.layers["expected_gain"]![$0].values != plain.maps[$0].values })
   }
 
   @Test func antennasLookIntoOneDirection() throws {

@@ -30,6 +30,20 @@ import Testing
     let given = try #require((all["given"] as? [String: Double])?["rmse"])
     let fitted = try #require((all["fitted"] as? [String: Double])?["rmse"])
     #expect(given > 2 && fitted < 0.5 * given, "\(given), \(fitted)")
+    // What is expected stands beside the maps, by what is fitted on the other parts: on any number of ranks the same.
+    let expected = ["one.h5", "two.h5"].map(folder.place)
+    let one = try Command.run(["calibrate", maps, "--out", expected[0]])
+    #expect(one.code == 0 && one.output.contains("4 maps with what is expected"), "\(one.transcript)")
+    let two = try Command.launch(ranks: 2, ["calibrate", maps, "--out", expected[1], "--threads", "1"], patience: 120)
+    #expect(two.code == 0, "\(two.transcript)")
+    let files = try expected.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+    #expect(files[0] == files[1])
+    let described = try Command.run(["inspect", "data", expected[0]])
+    for layer in ["buildings", "line_of_sight", "expected_gain"] {
+      #expect(described.output.contains(layer), "\(described.transcript)")
+    }
+    let again = try Command.run(["calibrate", maps, "--out", expected[0]])
+    #expect(again.code != 0 && again.transcript.contains("--overwrite"), "\(again.transcript)")
     let table = try Command.run(["calibrate", maps, "--folds", "1", "--maximum", "1"])
     #expect(table.code == 0 && table.output.contains("| line of sight"), "\(table.transcript)")
     #expect(table.output.contains("\nckm simulate urban --set law.direct_intercept=5"))

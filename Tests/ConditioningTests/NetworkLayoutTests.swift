@@ -96,6 +96,29 @@ import Testing
     }
   }
 
+  /// What is expected but for a plane is the base; holes count nothing; the target brings the base to the map.
+  @Test func whatIsExpectedIsCorrectedAtTheSamples() throws {
+    let conditioner = try MapConditioner(
+      form: .residual, base: .bilinear, expected: "expected_gain",
+      layout: NetworkLayout(rows: 16, columns: 16, patch: 1, channels: 1), magnifications: [4], upsampling: .bicubic,
+      normaliser: Normaliser(), area: Area(),
+      conditions: [ConditionScale(name: "expected_gain", mean: -90, deviation: 10)])
+    let flags = (0..<256).map { $0 / 16 < 5 || $0 % 16 != 7 }
+    var fine = StationMap(Self.map, mask: Mask(flags), at: "map")
+    fine.conditions = [Self.map.values.indices.map { Self.map.values[$0] + 3 - 0.5 * Float($0 / 16) }]
+    let seen = try conditioner.condition(fine, magnification: 4, training: true)
+    let none = [Float](repeating: 0, count: 256).withUnsafeBufferPointer(seen.decibels)
+    for (value, expected) in zip(none.values, Self.map.values) { #expect(abs(value - expected) < 1e-4) }
+    let weights = try #require(seen.weights)
+    for place in 0..<256 { #expect(flags[place] == (weights[place] > 0)) }
+    #expect(abs(weights.reduce(0, +) - 256) < 1e-2)
+
+    fine.conditions = [[Float](repeating: -80, count: 256)]
+    let other = try conditioner.condition(fine, magnification: 4, training: true)
+    let back = try #require(other.target).withUnsafeBufferPointer(other.decibels)
+    for place in 0..<256 where flags[place] { #expect(abs(back.values[place] - Self.map.values[place]) < 1e-4) }
+  }
+
   @Test(arguments: [1, 2], [2, 4])
   func theTargetIsWhatBringsTheInterpolationToTheMap(patch: Int, magnification: Int) throws {
     let conditioner = try Self.conditioner(patch)

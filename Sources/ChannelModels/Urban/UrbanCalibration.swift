@@ -185,6 +185,20 @@ public final class UrbanCalibration: Sendable {
     }.reduce(Residuals(), +)
   }
 
+  /// What a law expects of a map.
+  ///
+  /// - Parameters:
+  ///   - quantity: of which quantities.
+  ///   - law: the law.
+  ///   - map: which map.
+  /// - Returns: each quantity at all places.
+  func expected(_ quantities: [UrbanQuantity], by law: UrbanLaw, of map: Int) -> [[Float]] {
+    let subject = subjects[map]
+    var paths = DominantPaths(subject.graph, law, subject.heights)
+    let result = paths.losses(from: subject.station)
+    return quantities.map { $0.values(result, subject.graph.city, weakest: law.weakest) }
+  }
+
   private static func residuals(_ result: DominantPaths.Result, _ subject: Subject, weakest: Float) -> Residuals {
     var found = Residuals(), errors = [Errors](repeating: Errors(), count: Kind.allCases.count)
     for place in subject.gains.indices where subject.graph.city.outdoors[place] {

@@ -37,4 +37,21 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
     case .pathLength: "length of the dominant path (0: no path)"
     }
   }
+
+  /// The quantity at each place.
+  ///
+  /// - Parameters:
+  ///   - result: the paths.
+  ///   - city: among whose buildings they lead.
+  ///   - weakest: the greatest loss that is told [dB].
+  func values(_ result: DominantPaths.Result, _ city: City, weakest: Double) -> [Float] {
+    switch self {
+    case .gain, .expectedGain: result.loss.map { -min($0, Float(weakest)) }
+    case .buildings: city.outdoors.flags.map { $0 ? 0 : 1 }
+    case .lineOfSight: result.corners.map { $0 == 0 ? 1 : 0 }
+    case .corners: result.corners
+    case .overRoofs: result.roofs
+    case .pathLength: result.length
+    }
+  }
 }

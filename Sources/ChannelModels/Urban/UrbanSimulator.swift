@@ -140,30 +140,18 @@ public final class UrbanSimulator: MapBlockMaker {
     var expected = [Float]()
     if configuration.layers.contains(.expectedGain) {
       var paths = DominantPaths(graph, configuration.law, configuration.heights, antenna: nil)
-      expected = gains(paths.losses(from: variations.expectedPlace(sample, of: place, in: graph.city)))
+      let foreseen = paths.losses(from: variations.expectedPlace(sample, of: place, in: graph.city))
+      expected = UrbanQuantity.expectedGain.values(foreseen, graph.city, weakest: configuration.law.weakest)
     }
     let position = (place + 1) * grid.spacing
     return Simulated(
       station: SIMD3(Float(position.x), Float(position.y), Float(own.heights.station)),
       layers: configuration.layers.map { layer in
-        ChannelFingerprint(rows: grid.rows, columns: grid.columns, values: layer == .expectedGain ? expected : values(layer, result, graph.city))
+        ChannelFingerprint(
+          rows: grid.rows, columns: grid.columns,
+          values: layer == .expectedGain
+            ? expected : layer.values(result, graph.city, weakest: configuration.law.weakest))
       })
-  }
-
-  private func gains(_ result: DominantPaths.Result) -> [Float] {
-    let weakest = Float(configuration.law.weakest)
-    return result.loss.map { -min($0, weakest) }
-  }
-
-  private func values(_ layer: UrbanQuantity, _ result: DominantPaths.Result, _ city: City) -> [Float] {
-    switch layer {
-    case .gain, .expectedGain: return gains(result)
-    case .buildings: return city.outdoors.flags.map { $0 ? 0 : 1 }
-    case .lineOfSight: return result.corners.map { $0 == 0 ? 1 : 0 }
-    case .corners: return result.corners
-    case .overRoofs: return result.roofs
-    case .pathLength: return result.length
-    }
   }
 
   /// What the data set says of itself.
