@@ -63,7 +63,10 @@ struct CalibrateCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world(), console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
-    let laws = try communicator.onRoot("calibrate") { try calibrate(calibration(threads), console) }
+    let laws = try communicator.onRoot("calibrate") {
+      if let out { try MapSetAssembly.requireFree(out, overwrite: overwrite) }
+      return try calibrate(calibration(threads), console)
+    }
     guard let out else { return }
     let maker = try communicator.agree("prepare the cities") {
       let calibration = try calibration(threads)

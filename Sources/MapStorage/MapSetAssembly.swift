@@ -36,6 +36,15 @@ public final class MapSetAssembly: @unchecked Sendable {
   /// Rank 0's; nil once the job has ended. Used in collective calls only.
   private var partial: PartialFile?
 
+  /// Throws unless a data set may get this name, before work is spent on it.
+  ///
+  /// - Parameters:
+  ///   - path: the name.
+  ///   - overwrite: whether a file of this name may be replaced.
+  public static func requireFree(_ path: String, overwrite: Bool) throws {
+    try PartialFile.requireFree(path, overwrite: overwrite)
+  }
+
   /// Collective. Begins a data set, or goes on with one that an interrupted job of the same description left.
   ///
   /// - Parameters:

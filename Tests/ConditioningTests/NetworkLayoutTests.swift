@@ -1,6 +1,7 @@
-import Conditioning
 import Essentials
 import Testing
+
+@testable import Conditioning
 
 @Suite struct NetworkLayoutTests {
   @Test func patchesBecomeChannelsPixelAfterPixel() {

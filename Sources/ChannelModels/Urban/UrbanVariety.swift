@@ -9,7 +9,7 @@ public struct UrbanVariety: Equatable, Codable, Sendable {
   public var intercepts = 0.0
   /// Both exponents of a city depart from the law's by at most this.
   public var exponents = 0.0
-  /// A city's losses at turns, corners and roofs depart from the law's by at most this share.
+  /// A city's losses at turns, at corners and over roofs depart from the law's by at most this share each.
   public var turns = 0.0
   /// Trees, cars and the like of a city take at most this of each 100 m of a path [dB].
   public var clutter = 0.0
@@ -48,7 +48,8 @@ extension UrbanVariety: ConfigurationSection {
     [
       .number("intercepts", \.intercepts, in: 0...50, "both intercepts of a city depart by at most this, dB"),
       .number("exponents", \.exponents, in: 0...2, "both exponents of a city depart by at most this"),
-      .number("turns", \.turns, in: 0...1, "a city's losses at turns, corners and roofs depart by at most this share"),
+      .number(
+        "turns", \.turns, in: 0...1, "a city's losses at turns, corners and roofs each depart by at most this share"),
       .number("clutter", \.clutter, in: 0...100, "loss on each 100 m of a path in a city, at most, dB"),
       .number("shadowing", \.shadowing, in: 0...30, "deviation of shadow fading out of line of sight, dB"),
       .number("shadowing_direct", \.shadowingDirect, in: 0...30, "deviation of shadow fading in line of sight, dB"),
@@ -114,7 +115,7 @@ struct UrbanVariations: Sendable {
 
   /// The law, heights and antenna of a station.
   func station(_ sample: Int, in environment: Int) -> Station {
-    let city = even(cities, 5, environment), own = even(stations, 5, sample)
+    let city = even(cities, 7, environment), own = even(stations, 5, sample)
     var law = configuration.law, heights = configuration.heights
     func within(_ value: Double, _ range: ClosedRange<Double>) -> Double {
       min(range.upperBound, max(range.lowerBound, value))
@@ -123,8 +124,10 @@ struct UrbanVariations: Sendable {
     law.bentIntercept = within(law.bentIntercept + variety.intercepts * city[0], 0...200)
     law.directExponent = within(law.directExponent + variety.exponents * city[1], 1...10)
     law.bentExponent = within(law.bentExponent + variety.exponents * city[1], 1...10)
-    let share = 1 + variety.turns * city[2]
-    (law.turn, law.furtherCorner, law.roofs) = (law.turn * share, law.furtherCorner * share, law.roofs * share)
+    // Each by a share of its own: then other paths win, as among real buildings, than those that the law foresees.
+    law.turn *= 1 + variety.turns * city[2]
+    law.furtherCorner *= 1 + variety.turns * city[5]
+    law.roofs *= 1 + variety.turns * city[6]
     heights.buildings = max(1, heights.buildings + variety.buildingHeights * city[3])
     heights.station += variety.stationHeights * (own[0] + 1) / 2
     let clutter = Float(variety.clutter * (city[4] + 1) / 2) / 100
@@ -140,9 +143,10 @@ struct UrbanVariations: Sendable {
     guard variety.stationOffset > 0 else { return place }
     let grid = configuration.grid, reach = variety.stationOffset / grid.spacing
     let shift = stations.uniform(2, sample: sample, step: 2).map { reach * (2 * Double($0) - 1) }
-    let (x, y) = (place.x + shift[0], place.y + shift[1])
-    let column = min(max(Int(x.rounded()), 0), grid.columns - 1), row = min(max(Int(y.rounded()), 0), grid.rows - 1)
-    return city.outdoors[row * grid.columns + column] ? SIMD2(x, y) : place
+    let last = SIMD2(Double(grid.columns - 1), Double(grid.rows - 1))
+    let moved = (place + SIMD2(shift[0], shift[1])).clamped(lowerBound: .zero, upperBound: last)
+    let nearest = Int(moved.y.rounded()) * grid.columns + Int(moved.x.rounded())
+    return city.outdoors[nearest] ? moved : place
   }
 
   /// Losses beyond those of the paths, added where there is one: clutter, shadow fading, texture, and what the antenna loses in

@@ -27,7 +27,7 @@ final class PartialFile {
     directory = target + ".partial"
     path = directory + "/maps.h5"
     room = DiskRoom(path: path, target: target)
-    try requireFree()
+    try Self.requireFree(target, overwrite: overwrite)
     let what = "cannot write in the directory"
     let isOurs = mkdir(directory, 0o777) == 0
     guard isOurs || errno == EEXIST else { throw Files.systemFault(what, at: directory) }
@@ -75,7 +75,8 @@ final class PartialFile {
     }
   }
 
-  private func requireFree() throws {
+  /// Throws unless a file may get this name.
+  static func requireFree(_ target: String, overwrite: Bool) throws {
     var status = stat()
     guard stat(target, &status) == 0 else { return }
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -96,7 +97,7 @@ final class PartialFile {
   /// - Parameter parts: names of files in the directory that are not needed any more then.
   func complete(removing parts: [String] = []) throws {
     try room.settle()
-    try requireFree()
+    try Self.requireFree(target, overwrite: overwrite)
     guard rename(path, target) == 0 else { throw Files.systemFault("cannot name the file", at: target) }
     try Files.synchronise(parentDirectory(of: target), what: "cannot write the directory")
     for name in parts { unlink("\(directory)/\(name)") }
