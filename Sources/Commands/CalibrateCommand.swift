@@ -39,7 +39,7 @@ struct CalibrateCommand: ParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       """
-      Write the maps again, with layers for train: buildings, line_of_sight and expected_gain, each map's by what is fitted on \
+      Write the maps again, with layers for train: buildings and expected_gain, each map's by what is fitted on \
       the other parts.
       """, valueName: "file"))
   var out: String?

@@ -39,7 +39,7 @@ import Testing
     let files = try expected.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
     #expect(files[0] == files[1])
     let described = try Command.run(["inspect", "data", expected[0]])
-    for layer in ["buildings", "line_of_sight", "expected_gain"] {
+    for layer in ["buildings", "expected_gain"] {
       #expect(described.output.contains(layer), "\(described.transcript)")
     }
     let again = try Command.run(["calibrate", maps, "--out", expected[0]])

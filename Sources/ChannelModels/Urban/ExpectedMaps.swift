@@ -6,7 +6,7 @@ import MapStorage
 /// Maps as they are, with what the urban model expects of them as further layers: for a network that is to know the buildings.
 public struct ExpectedMaps: MapBlockMaker {
   /// The layers that are added.
-  private static let quantities: [UrbanQuantity] = [.buildings, .lineOfSight, .expectedGain]
+  private static let quantities: [UrbanQuantity] = [.buildings, .expectedGain]
 
   private let reader: MapSetReader
   private let calibration: UrbanCalibration

@@ -2,8 +2,8 @@
 public enum UrbanQuantity: String, MapQuantity, Codable {
   /// Channel gain of the path of least loss; the law's weakest where no path leads.
   case gain
-  /// The same by the law and heights of the configuration, without what a city or a station varies in: what somebody who knows
-  /// the buildings alone would expect.
+  /// The same by the law and heights of the configuration, without what a city or a station varies in, among the buildings as
+  /// their mask shows them: what somebody who has that alone would expect.
   case expectedGain = "expected_gain"
   /// 1 where a building stands.
   case buildings
@@ -29,7 +29,7 @@ public enum UrbanQuantity: String, MapQuantity, Codable {
   public var longName: String {
     switch self {
     case .gain: "channel gain of the dominant path"
-    case .expectedGain: "channel gain of the dominant path, as expected from the buildings alone"
+    case .expectedGain: "channel gain of the dominant path, as expected from the mask of buildings alone"
     case .buildings: "buildings"
     case .lineOfSight: "line of sight"
     case .corners: "corners of the dominant path (-1: no path)"

@@ -17,12 +17,20 @@ public final class UrbanSimulator: MapBlockMaker {
   private let cities: Cities
   private let variations: UrbanVariations
 
+  /// A prepared city.
+  private struct Prepared {
+    /// As it is.
+    let graph: CornerGraph
+    /// As its mask shows it, where what is expected is asked for.
+    let seen: CornerGraph?
+  }
+
   /// Prepared cities; a run goes through environments in order, so few are kept.
   private final class Cities: @unchecked Sendable {
     private let lock = NSLock()
-    private var known: [Int: CornerGraph] = [:]
+    private var known: [Int: Prepared] = [:]
 
-    subscript(environment: Int) -> CornerGraph? {
+    subscript(environment: Int) -> Prepared? {
       get { lock.withLock { known[environment] } }
       set { lock.withLock { known[environment] = newValue } }
     }
@@ -94,6 +102,14 @@ public final class UrbanSimulator: MapBlockMaker {
     return SIMD2(Double(place % grid.columns), Double(place / grid.columns))
   }
 
+  private func prepared(_ environment: Int, _ threads: Threads?) -> Prepared {
+    let city = city(environment)
+    let seen =
+      configuration.layers.contains(.expectedGain)
+      ? CornerGraph(City(isBuilt: city.outdoors.flags.map { !$0 }, grid: configuration.grid), threads: threads) : nil
+    return Prepared(graph: CornerGraph(city, threads: threads), seen: seen)
+  }
+
   private struct Simulated {
     var station = SIMD3<Float>()
     var layers = [ChannelFingerprint]()
@@ -105,9 +121,9 @@ public final class UrbanSimulator: MapBlockMaker {
     cities.keep(environments)
     let missing = environments.filter { cities[$0] == nil }.sorted()
     if missing.count < threads.count {
-      for environment in missing { cities[environment] = CornerGraph(city(environment), threads: threads) }
+      for environment in missing { cities[environment] = prepared(environment, threads) }
     } else {
-      threads.run(missing.count) { job, _ in cities[missing[job]] = CornerGraph(city(missing[job])) }
+      threads.run(missing.count) { job, _ in cities[missing[job]] = prepared(missing[job], nil) }
     }
     var results = [Simulated](repeating: Simulated(), count: samples.count)
     results.withUnsafeMutableBufferPointer { buffer in
@@ -118,7 +134,7 @@ public final class UrbanSimulator: MapBlockMaker {
     return MapBlock(
       first: samples.lowerBound, maps: results.map { $0.layers[0] }, stations: results.map(\.station),
       environments: samples.map { Int32(environment(of: $0)) },
-      masks: samples.map { cities[key(environment(of: $0))]!.city.outdoors },
+      masks: samples.map { cities[key(environment(of: $0))]!.graph.city.outdoors },
       layers: Dictionary(
         uniqueKeysWithValues: layers.indices.dropFirst().map { index in
           (layers[index].rawValue, results.map { $0.layers[index] })
@@ -131,15 +147,15 @@ public final class UrbanSimulator: MapBlockMaker {
   }
 
   private func simulate(_ sample: Int) -> Simulated {
-    let graph = cities[key(environment(of: sample))]!, grid = configuration.grid
+    let prepared = cities[key(environment(of: sample))]!, graph = prepared.graph, grid = configuration.grid
     let place = station(sample, graph.city)
     let own = variations.station(sample, in: environment(of: sample))
     var paths = DominantPaths(graph, own.law, own.heights, antenna: own.antenna)
     var result = paths.losses(from: place)
     variations.add(to: &result, own, sample: sample, environment: environment(of: sample))
     var expected = [Float]()
-    if configuration.layers.contains(.expectedGain) {
-      var paths = DominantPaths(graph, configuration.law, configuration.heights, antenna: nil)
+    if let seen = prepared.seen {
+      var paths = DominantPaths(seen, configuration.law, configuration.heights, antenna: nil)
       let foreseen = paths.losses(from: variations.expectedPlace(sample, of: place, in: graph.city))
       expected = UrbanQuantity.expectedGain.values(foreseen, graph.city, weakest: configuration.law.weakest)
     }
