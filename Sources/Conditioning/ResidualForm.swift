@@ -97,8 +97,9 @@ public struct ResidualForm: Sendable {
       base = kriged.map.values
       deviation = kriged.deviation?.values ?? base.map { _ in 1 }
     case .bilinear(let upsampler):
-      base = try upsampler.interpolate(left).map.values
-      deviation = try Self.variation(of: filled(left), upsampler)
+      let samples = try filled(left)
+      base = try upsampler.interpolate(StationMap(samples, at: left.place)).map.values
+      deviation = try Self.variation(of: samples, upsampler)
     }
     if let expected { for pixel in base.indices { base[pixel] += expected[pixel] } }
     return (base, deviation.map { max($0, Self.leastDeviation) })

@@ -18,21 +18,13 @@ enum CVAEFamily: RefinementFamily {
   static let presets: [FamilyPreset<Self>] = [
     FamilyPreset("c-vae", "3.3 M parameters, trained as the paper trains its models") { run in
       run.own.data.normalisation = .fine
-      run.training = .paper
-      run.training.microbatch = 0
-      run.validation.every = 5000
-      run.checkpoints.every = 5000
+      run.setPaperTraining()
     },
     FamilyPreset("c-vae-small", "0.48 M parameters: an hour on two cores") { run in
       run.own.model.imageSize = 64
       run.own.model.widths = [16, 32, 48, 64]
       run.own.data.normalisation = .dataset
-      run.training.steps = 4000
-      run.training.learningRate = 1e-3
-      run.training.warmUp = 50
-      run.training.averageDecay = 0.995
-      run.validation.every = 500
-      run.checkpoints.every = 500
+      run.setSmallTraining()
     },
   ]
 

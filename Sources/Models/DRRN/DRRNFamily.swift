@@ -48,13 +48,8 @@ enum DRRNFamily: RefinementFamily {
       run.own.model.filters = 32
       run.own.model.units = 9
       run.own.data.normalisation = .dataset
-      run.training.steps = 4000
-      run.training.learningRate = 1e-3
-      run.training.warmUp = 50
+      run.setSmallTraining()
       run.training.clipNorm = 0
-      run.training.averageDecay = 0.995
-      run.validation.every = 500
-      run.checkpoints.every = 500
     },
   ]
 

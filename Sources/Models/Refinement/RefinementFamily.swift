@@ -67,6 +67,26 @@ extension RefinementFamily {
   }
 }
 
+extension RunConfiguration where Family: RefinementFamily {
+  /// As the paper trains all of its models.
+  mutating func setPaperTraining() {
+    training = .paper
+    training.microbatch = 0
+    validation.every = 5000
+    checkpoints.every = 5000
+  }
+
+  /// An hour on two cores.
+  mutating func setSmallTraining() {
+    training.steps = 4000
+    training.learningRate = 1e-3
+    training.warmUp = 50
+    training.averageDecay = 0.995
+    validation.every = 500
+    checkpoints.every = 500
+  }
+}
+
 extension NetworkOutline {
   /// Layers that work on grids of changing extents, one stage for each list.
   ///

@@ -129,23 +129,3 @@ extension GeneratorConfiguration {
     return small
   }
 }
-
-extension RunConfiguration {
-  /// As the paper trains all of its models.
-  fileprivate mutating func setPaperTraining() {
-    training = .paper
-    training.microbatch = 0
-    validation.every = 5000
-    checkpoints.every = 5000
-  }
-
-  /// An hour on two cores.
-  fileprivate mutating func setSmallTraining() {
-    training.steps = 4000
-    training.learningRate = 1e-3
-    training.warmUp = 50
-    training.averageDecay = 0.995
-    validation.every = 500
-    checkpoints.every = 500
-  }
-}
