@@ -63,20 +63,21 @@ struct CalibrateCommand: ParsableCommand {
   func run() throws {
     let communicator = try Communicator.world(), console = Console(isEnabled: communicator.isRoot)
     let threads = try compute.makeThreads(communicator, console)
-    let laws = try communicator.onRoot("calibrate") {
-      if let out { try MapSetAssembly.requireFree(out, overwrite: overwrite) }
-      return try calibrate(calibration(threads), console)
+    if let out { try communicator.onRoot("calibrate") { try MapSetAssembly.requireFree(out, overwrite: overwrite) } }
+    // Rank 0 fits; where maps are written, all ranks work out what is expected.
+    let calibration: UrbanCalibration? = try communicator.agree("prepare the cities") {
+      communicator.isRoot || out != nil ? try self.calibration(threads) : nil
     }
-    guard let out else { return }
-    let maker = try communicator.agree("prepare the cities") {
-      let calibration = try calibration(threads)
-      return (ExpectedMaps(try MapSetReader(path: file), calibration, laws: laws, threads: threads), calibration.count)
+    let laws = try communicator.onRoot("calibrate") { try calibrate(calibration!, console) }
+    guard let out, let calibration else { return }
+    let maker = try communicator.agree("open the maps") {
+      ExpectedMaps(try MapSetReader(path: file), calibration, laws: laws, threads: threads)
     }
     let run = AssemblyRun(
-      maker: maker.0, work: "expect", count: maker.1, path: out, width: threads.count, overwrite: overwrite,
+      maker: maker, work: "expect", count: calibration.count, path: out, width: threads.count, overwrite: overwrite,
       restart: true)
     if case .stopped = try run.run(communicator, console) { throw ExitCode(75) }
-    if communicator.isRoot, !json { print("\(out): \(maker.1) maps with what is expected of them") }
+    if communicator.isRoot, !json { print("\(out): \(calibration.count) maps with what is expected of them") }
   }
 
   private func calibration(_ threads: Threads) throws -> UrbanCalibration {
