@@ -203,7 +203,13 @@ let package = Package(
       ]),
     tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors", "TestSupport"]),
     tests("PicturesTests", ["Essentials", "Pictures", "Records", "TestSupport"]),
-    tests("ReconstructionTests", ["Essentials", "Interpolation", "Reconstruction", "Runs", "TestSupport"]),
+    tests(
+      "ReconstructionTests",
+      [
+        "Conditioning", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Reconstruction", "Records",
+        "Runs",
+        "Tensors", "TestSupport",
+      ]),
     tests("RecordsTests", ["Essentials", "Records", "TestSupport"]),
     tests(
       "RunsTests",

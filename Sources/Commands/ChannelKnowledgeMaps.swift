@@ -18,7 +18,8 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
     subcommands: [
       SimulateCommand.self, ImportCommand.self, ExportCommand.self, TrainCommand.self, PruneCommand.self,
       DistillCommand.self,
-      ReconstructCommand.self, EvaluateCommand.self, ProtocolCommand.self, PlanMeasurementsCommand.self,
+      ReconstructCommand.self, InferCommand.self, EvaluateCommand.self, ProtocolCommand.self,
+      PlanMeasurementsCommand.self,
       CalibrateCommand.self,
       InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])

@@ -7,10 +7,13 @@ import Essentials
 /// stand for the same in all commands.
 enum OptionNames {
   private static let options = [
-    "add_offset": "--add-offset", "allow_missing": "--allow-missing", "axes": "--axes", "cities": "--cities",
+    "add_offset": "--add-offset", "allow_missing": "--allow-missing", "at": "--at", "axes": "--axes",
+    "cities": "--cities",
     "condition": "--condition", "data": "--data",
-    "draws": "--samples", "epsg": "--epsg", "estimate": "--estimate", "eta": "--eta", "flip": "--flip",
-    "geo_origin": "--geo-origin", "holes": "--holes", "ignore_attributes": "--ignore-attributes",
+    "draws": "--samples", "environment": "--environment", "epsg": "--epsg", "estimate": "--estimate", "eta": "--eta",
+    "flip": "--flip",
+    "geo_origin": "--geo-origin", "guidance": "--guidance", "holes": "--holes",
+    "ignore_attributes": "--ignore-attributes",
     "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
     "magnification": "--magnification", "maps": "--maps", "method": "--method", "no_statistics": "--no-statistics",
     "nodata": "--nodata",
@@ -19,7 +22,7 @@ enum OptionNames {
     "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "select": "--select",
     "scale_factor": "--scale-factor", "seed": "--seed", "spacing": "--spacing", "split": "--split",
     "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",
-    "station_height": "--station-height", "steps": "--steps", "symmetries": "--symmetries",
+    "station_height": "--station-height", "stations": "--stations", "steps": "--steps", "symmetries": "--symmetries",
     "target_parameters": "--target-parameters", "tile": "--tile", "transmit_power": "--transmit-power",
     "transmitters": "--transmitters",
     "transpose": "--transpose", "units": "--units", "valid": "--valid", "zero_shot": "--zero-shot",

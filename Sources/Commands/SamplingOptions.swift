@@ -71,6 +71,13 @@ struct SamplingOptions: ParsableArguments {
       """)
   var zeroShot: SamplingRequest.ZeroShot?
 
+  @Option(
+    help: """
+      Of runs that learnt without sources as well: answers are driven so far from those that know none towards those that do; \
+      1: as they are. Default: 1.
+      """)
+  var guidance: Double?
+
   @Option(help: "Maps that a rank has in the network at a time.")
   var batch = 4
 
@@ -79,6 +86,9 @@ struct SamplingOptions: ParsableArguments {
     guard draws >= 1 else { throw ValidationError("--samples must be at least 1.") }
     guard startTimestep.map({ $0 >= 1 }) ?? true else {
       throw ValidationError("--start-timestep must be at least 1.")
+    }
+    guard guidance.map({ (0...100).contains($0) }) ?? true else {
+      throw ValidationError("--guidance must be 0 to 100.")
     }
     guard estimate != .draw || draws == 1 else {
       throw ValidationError("--estimate draw is of one draw; with --samples \(draws) take mean or direct.")
@@ -99,6 +109,7 @@ struct SamplingOptions: ParsableArguments {
     request.seed = seed
     request.tiling = tile?.tiling
     request.zeroShot = zeroShot
+    request.guidance = guidance
     return request
   }
 }

@@ -21,6 +21,7 @@ public enum RandomPurpose: UInt8, Sendable {
   case measurementPlaces = 20
   case city = 21
   case urbanVariety = 22
+  case scene = 23
   case test = 255
 }
 

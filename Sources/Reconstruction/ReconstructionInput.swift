@@ -58,7 +58,7 @@ struct ReconstructionSource {
     case .dataSet(let path, let choice):
       let reader = try MapSetReader(path: path)
       grid = try SamplingGrid(rows: reader.rows, columns: reader.columns, magnification: magnification)
-      samples = try Self.chosen(choice, reader, trained)
+      samples = try choice.numbers(of: reader, trained)
       area = reader.description.area
       try reader.require(layers: conditions)
       maps = .fine(reader)
@@ -73,24 +73,6 @@ struct ReconstructionSource {
         try FineLayers(
           layers, names: conditions, rows: grid.rows, columns: grid.columns, count: imported.count, options))
     }
-  }
-
-  private static func chosen(
-    _ choice: SplitChoice, _ reader: MapSetReader, _ trained: (any TrainedModel)?
-  ) throws -> [Int] {
-    guard choice != .all else { return Array(0..<reader.count) }
-    guard let trained else {
-      throw Fault(
-        "interpolation has no split", at: "`split`", expected: "all", found: choice.rawValue,
-        hint: "the split of maps belongs to a trained run")
-    }
-    let split = try Split(MapSetCollection(paths: [reader.path]), rule: trained.split.rule, seed: trained.seed)
-    try split.require(trained.state.split, at: reader.path)
-    let chosen = choice == .train ? split.training : split.test
-    guard !chosen.isEmpty else {
-      throw Fault("the split has no \(choice.rawValue) maps", at: reader.path, found: "\(reader.count) maps in all")
-    }
-    return chosen
   }
 
   /// What the result's file is to hold.
@@ -112,17 +94,7 @@ struct ReconstructionSource {
       description.longName = imported.longName ?? description.longName
       description.units = imported.units
     }
-    description.longName = "reconstructed " + description.longName
-    description.configuration = record.model
-    description.reconstruction = record
-    description.draws = draws
-    description.layers =
-      hasDeviation
-      ? [
-        MapLayer(
-          name: ReconstructionRecord.deviationName, longName: "predictive standard deviation",
-          units: description.units)
-      ] : []
+    description.setEstimates("reconstructed", record, hasDeviation: hasDeviation, draws: draws)
     return description
   }
 

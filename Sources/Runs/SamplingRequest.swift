@@ -34,7 +34,7 @@ public struct SamplingRequest: Sendable {
     case spacing = "sampler_spacing"
     case startTimestep = "start_timestep"
     case keepDraws = "keep_draws"
-    case tile
+    case tile, guidance
     case zeroShot = "zero_shot"
   }
   /// How a network is asked about maps of another size than it was trained at.
@@ -71,6 +71,10 @@ public struct SamplingRequest: Sendable {
   /// How a network of one magnification is asked for another; nil: by a cascade.
   public var zeroShot: ZeroShot?
 
+  /// How far answers are driven from those that know no source, towards and beyond those that do: 1 for as they are; nil for
+  /// the family's usual one.
+  public var guidance: Double?
+
   /// One draw of each map, as the family usually draws.
   public init() {}
 
@@ -80,7 +84,7 @@ public struct SamplingRequest: Sendable {
       .sampler: sampler != nil, .steps: steps != nil, .spacing: spacing != nil, .startTimestep: startTimestep != nil,
       .eta: eta != nil, .draws: draws > 1, .estimate: estimate != nil, .symmetries: usesSymmetries,
       .keepDraws: keepsDraws, .seed: seed != nil, .tile: tiling != nil,
-      .zeroShot: zeroShot != nil,
+      .zeroShot: zeroShot != nil, .guidance: guidance != nil,
     ]
     return Option.allCases.filter { given[$0] == true }
   }

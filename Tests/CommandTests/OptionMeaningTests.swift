@@ -83,6 +83,7 @@ import Testing
     "size": ["Places on a side"],
     "spacing": ["in metres"],
     "station-height": ["eight of the base station in metres", "Height in metres of stations"],
+    "split": ["as the run was split"],
     "stations": ["stations", "Stations"],
     "steps": ["Network evaluations", "that are timed"],  // How often the network, or the step that is timed, is run.
     "threads": ["Threads of"],
@@ -126,6 +127,10 @@ import Testing
       "--model r --data a --out x", "--model r --coarse c --out x", "--method kriging --data a --out x",
       "--data a --out x",
       "--model r --out x",
+    ],
+    "infer": [
+      "--model r --data a --targets 2 --out x", "--method distance --data a --targets 2 --out x",
+      "--model r --data a --at 1,2 --out x", "--data a --targets 2 --out x", "--model r --data a --out x",
     ],
     "evaluate": ["--data a --reconstruction b --out x"],
     "protocol": ["--data a=b --out x"],

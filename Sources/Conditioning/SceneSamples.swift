@@ -1,0 +1,149 @@
+import Computing
+import Configuration
+import Essentials
+
+/// How maps of several stations become what networks see: for every family that looks across stations.
+public struct SceneSection: ConfigurationSection, Equatable {
+  /// What is 0 on the networks' scale [dB].
+  public var lowest: Float = -147
+  /// What is 1 [dB].
+  public var highest: Float = -47
+  /// The fewest sources of a training scene.
+  public var leastSources = 1
+  /// The most.
+  public var mostSources = 10
+  /// Targets of a scene, at most.
+  public var targets = 5
+  /// Whether each scene is turned and mirrored at random.
+  public var symmetries = true
+
+  /// The defaults.
+  public init() {}
+
+  /// What is 0 and what is 1 [dB].
+  public var range: ValueRange { ValueRange(minimum: lowest, maximum: highest) }
+
+  /// The keys of the section `data`.
+  public static var fields: [ConfigurationField<Self>] {
+    [
+      .number("lowest", \.lowest, in: -400...100, "what is black, dB; so are places that hold nothing"),
+      .number("highest", \.highest, in: -400...100, "what is white, dB"),
+      .integer("least_sources", \.leastSources, in: 1...1000, "known stations of a training scene, at least"),
+      .integer("most_sources", \.mostSources, in: 1...1000, "known stations of a scene, at most"),
+      .integer("targets", \.targets, in: 1...1000, "stations of a scene whose maps are asked for, at most"),
+      .flag("symmetries", \.symmetries, "turn and mirror each scene at random before the network sees it"),
+    ]
+  }
+
+  /// Rising numbers.
+  public func validate(_ places: ConfigurationPlaces) throws {
+    guard lowest < highest else {
+      throw Fault(
+        "black is no darker than white", at: places["lowest"], expected: "less than \(highest) dB (data.highest)",
+        found: "\(lowest) dB")
+    }
+    guard leastSources <= mostSources else {
+      throw Fault(
+        "a scene cannot have so few sources and so many", at: places["least_sources"],
+        expected: "at most \(mostSources) (data.most_sources)", found: "\(leastSources)")
+    }
+  }
+}
+
+/// Samples of families that look across stations: some stations of an environment whose maps are known, and others whose maps
+/// are asked for.
+///
+/// An epoch visits every training map once, as the first target of a scene; who stands beside it is drawn. How many sources a
+/// scene has is drawn for the step, so that the scenes of a batch are alike, but for environments of fewer stations.
+public struct SceneSamples: SampleSource {
+  /// The data sets and which of their maps train.
+  public let data: MapData
+  /// How maps become what networks see.
+  public let section: SceneSection
+  private let training: [Int32: [Int]]
+  private let heldOut: SceneIndex
+  private let symmetries: [GridSymmetry]
+
+  /// - Parameters:
+  ///   - data: the data sets and which of their maps train.
+  ///   - section: how maps become what networks see.
+  /// - Throws: `Fault` for maps without stations, environments of one station, an area that cannot be turned.
+  public init(_ data: MapData, _ section: SceneSection) throws {
+    (self.data, self.section) = (data, section)
+    let description = data.maps.description, path = data.maps.path
+    guard data.maps.readers.allSatisfy({ $0.description.hasStations }) else {
+      throw Fault(
+        "nobody says where the maps' stations stand", at: "\(path):/station", expected: "x, y, z of each map",
+        found: "no such data set", hint: "ckm import takes them in: `stations`")
+    }
+    guard !section.symmetries || description.rows == description.columns else {
+      throw Fault(
+        "an area that is not square cannot be turned", at: path, expected: "as many rows as columns",
+        found: "\(description.rows)x\(description.columns)", hint: "`data.symmetries=false`")
+    }
+    let index = SceneIndex(environments: data.maps.environments, among: data.split.training)
+    try index.require(stations: 2, at: path)
+    training = Dictionary(uniqueKeysWithValues: index.entries.map { ($0.environment, $0.maps) })
+    heldOut = SceneIndex(environments: data.maps.environments, among: data.split.test)
+    symmetries = section.symmetries ? GridSymmetry.allCases : [.identity]
+  }
+
+  /// The files.
+  public var path: String { data.maps.path }
+  /// Each training map as often as an epoch visits it.
+  public var epochCount: Int { data.epoch.count }
+  /// The environments that test and have two stations at least.
+  public var heldOutCount: Int { heldOut.entries.count { $0.maps.count > 1 } }
+
+  /// A training scene, by its first target.
+  public func sample(visit: Int, position: Int, step: Int) throws -> StationScene {
+    let first = data.epoch[visit]
+    let all = training[data.maps.environments?[first] ?? 0] ?? []
+    let others = all.filter { $0 != first }
+    let order = RandomStream(seed: data.seed, purpose: .scene, layer: position + 1).permutation(
+      others.count, step: step)
+    let choices = section.mostSources - section.leastSources + 1
+    let wanted =
+      section.leastSources + RandomStream(seed: data.seed, purpose: .scene).integer(below: choices, step: step)
+    let symmetry = RandomStream(seed: data.seed, purpose: .symmetry).integer(
+      below: symmetries.count, sample: position, step: step)
+    return try scene([first] + order.map { others[$0] }, sources: wanted).seen(as: symmetries[symmetry])
+  }
+
+  /// A held-out environment's scene, always the same, with as many sources as there may be.
+  public func heldOut(_ place: Int, of count: Int) throws -> StationScene {
+    let entries = heldOut.entries.filter { $0.maps.count > 1 }
+    let entry = entries[place * entries.count / count]
+    let order = SceneChoice.order(entry)
+    return try scene(order.reversed(), sources: section.mostSources)
+  }
+
+  /// Maps in an order: targets from the front, sources from the back; one of each at least.
+  private func scene(_ order: [Int], sources wanted: Int) throws -> StationScene {
+    let sources = min(wanted, order.count - 1), targets = min(section.targets, order.count - sources)
+    func view(_ number: Int) throws -> StationView {
+      try data.maps.map(number).view(section.range, in: data.maps.description.area)
+    }
+    return StationScene(
+      rows: data.maps.rows, columns: data.maps.columns, sources: try order.suffix(sources).reversed().map(view),
+      targets: try order.prefix(targets).map(view))
+  }
+
+  /// What a log's head says of the data.
+  public var summary: String {
+    let sources = Set([section.leastSources, section.mostSources]).sorted().map(String.init).joined(separator: " to ")
+    return "data: \(data.summary), \(training.count) environments, scenes of \(sources) sources and up to "
+      + "\(section.targets) targets"
+  }
+}
+
+/// Which stations of an environment are sources and which are targets where nobody says so: always the same ones.
+public enum SceneChoice {
+  /// Maps of an environment in an order drawn for it: sources are taken from the front, targets from the back, so that the
+  /// targets are the same ones for any number of sources.
+  public static func order(_ entry: SceneIndex.Entry) -> [Int] {
+    RandomStream(seed: 0, purpose: .scene).permutation(entry.maps.count, step: Int(entry.environment)).map {
+      entry.maps[$0]
+    }
+  }
+}
