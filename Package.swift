@@ -128,6 +128,12 @@ let package = Package(
         "Pictures", "Reconstruction", "Records", "Runs", "Tensors",
       ]),
     library(
+      "Deployment",
+      [
+        "ChannelModels", "Computing", "Conditioning", "Essentials", "Interpolation", "MapStorage", "MessagePassing",
+        "Metrics", "Pictures", "Reconstruction", "Records", "Runs", "Tensors",
+      ]),
+    library(
       "Compression",
       [
         "Conditioning", "Configuration", "Essentials", "MessagePassing", "Metrics", "NeuralNetworks", "Pictures",
@@ -144,8 +150,8 @@ let package = Package(
     library(
       "Commands",
       [
-        argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Diffusion",
-        "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Reconstruction",
+        argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Deployment",
+        "Diffusion", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Reconstruction",
         "Records", "Runs", "Tensors", "Training",
       ]),
 
@@ -203,6 +209,9 @@ let package = Package(
       ]),
     tests("NeuralNetworksTests", ["CKernels", "Computing", "Essentials", "NeuralNetworks", "Tensors", "TestSupport"]),
     tests("PicturesTests", ["Essentials", "Pictures", "Records", "TestSupport"]),
+    tests(
+      "DeploymentTests",
+      ["ChannelModels", "Deployment", "Essentials", "MapStorage", "MessagePassing", "Tensors", "TestSupport"]),
     tests(
       "ReconstructionTests",
       [

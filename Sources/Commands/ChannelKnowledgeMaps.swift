@@ -20,7 +20,7 @@ public struct ChannelKnowledgeMaps: ParsableCommand {
       DistillCommand.self,
       ReconstructCommand.self, InferCommand.self, EvaluateCommand.self, ProtocolCommand.self,
       PlanMeasurementsCommand.self,
-      CalibrateCommand.self,
+      CalibrateCommand.self, DeployCommand.self,
       InspectCommand.self, ConfigCommand.self, BenchCommand.self,
     ])
 

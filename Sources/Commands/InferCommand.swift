@@ -58,7 +58,7 @@ struct InferCommand: ParsableCommand {
     help: ArgumentHelp("Where a station would stand, in metres: 120,45. Repeatable.", valueName: "x,y"))
   var at: [Position] = []
 
-  @Option(help: "Height in metres of stations that are given by --at. Default: the mean of the known ones.")
+  @Option(help: "Height in metres of stations that are not there yet. Default: the mean of the known ones.")
   var stationHeight: Float?
 
   @OptionGroup var sampling: SamplingOptions

@@ -18,7 +18,7 @@ enum OptionNames {
     "magnification": "--magnification", "maps": "--maps", "method": "--method", "no_statistics": "--no-statistics",
     "nodata": "--nodata",
     "nodata_grey": "--nodata-grey", "origin": "--origin", "picture_range": "--png-range", "prunable": "--prunable",
-    "ratio": "--ratio", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
+    "ratio": "--ratio", "region": "--region", "reconstruction": "--reconstruction", "restart": "--restart", "resume": "--resume",
     "sampler": "--sampler", "sampler_spacing": "--sampler-spacing", "select": "--select",
     "scale_factor": "--scale-factor", "seed": "--seed", "spacing": "--spacing", "split": "--split",
     "start_timestep": "--start-timestep", "station_coordinates": "--station-coordinates",

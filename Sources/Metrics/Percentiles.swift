@@ -1,11 +1,15 @@
 import Computing
 
 /// Percentiles of small sets.
-enum Percentiles {
+public enum Percentiles {
   private static let rounds = 400
 
   /// With linear interpolation between neighbours.
-  static func of(_ sorted: [Double], _ share: Double) -> Double {
+  ///
+  /// - Parameters:
+  ///   - sorted: rising values, one at least.
+  ///   - share: of the values that are no greater, 0...1.
+  public static func of(_ sorted: [Double], _ share: Double) -> Double {
     let position = share * Double(sorted.count - 1)
     let below = Int(position)
     let above = min(below + 1, sorted.count - 1)

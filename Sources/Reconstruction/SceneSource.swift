@@ -75,6 +75,12 @@ struct SceneSource {
     return environments.count > 12 ? "\(shown), ... (\(environments.count) in all)" : shown
   }
 
+  /// What the file of the known maps holds.
+  var known: MapSetDescription { reader.description }
+
+  /// A scene's known maps.
+  func maps(of scene: Scene) throws -> [StationMap] { try scene.sources.map { try reader.map($0) } }
+
   /// What is observed, and where.
   var geometry: ObservationGeometry {
     ObservationGeometry(
@@ -99,7 +105,7 @@ struct SceneSource {
     var block = MapBlock(first: range.lowerBound * max(places.count, scenes[0].targets.count), maps: [])
     var observations: [Observation] = []
     for scene in scenes[range] {
-      let sources = try scene.sources.map { try reader.map($0) }
+      let sources = try maps(of: scene)
       let truths = try scene.targets.map { try reader.map($0) }
       let stations = truths.isEmpty ? places : truths.compactMap(\.station)
       observations.append(.stations(StationsObservation(sources: sources, targets: stations)))

@@ -87,7 +87,7 @@ public enum StationInference {
     progress style: ProgressDisplay.Style
   ) throws -> Int {
     let source = try communicator.agree("open the known maps") { try SceneSource(request, method.trained) }
-    let estimator = try method.estimator(request, source.geometry, communicator, engine)
+    let estimator = try method.estimator(request.sampling, source.geometry, communicator, engine)
     var record = ReconstructionRecord(
       magnification: nil, data: request.data, method: request.name ?? estimator.name)
     estimator.describe(&record)
@@ -134,14 +134,21 @@ extension InferenceMethod {
     if case .model(let trained) = self { trained } else { nil }
   }
 
-  /// Collective.
-  fileprivate func estimator(
-    _ request: InferenceRequest, _ geometry: ObservationGeometry, _ communicator: Communicator, _ engine: Engine
+  /// Collective. What infers maps.
+  ///
+  /// - Parameters:
+  ///   - request: how a model infers them.
+  ///   - geometry: where the places lie.
+  ///   - communicator: the ranks.
+  ///   - engine: this rank's threads and buffers.
+  /// - Throws: `Fault` on all ranks where what is asked for does not fit the model.
+  public func estimator(
+    _ request: SamplingRequest, _ geometry: ObservationGeometry, _ communicator: Communicator, _ engine: Engine
   ) throws -> any Estimator {
     switch self {
     case .distanceWeighting(let weighting): DistanceWeightingEstimator(weighting, geometry)
     case .model(let trained):
-      try trained.makeEstimator(geometry, request.sampling, communicator: communicator, engine: engine)
+      try trained.makeEstimator(geometry, request, communicator: communicator, engine: engine)
     }
   }
 }

@@ -61,13 +61,14 @@ import Testing
     "batch": ["at a time", "in a batch"],  // Of the loop that the command is.
     "count": ["How many", "to plan"],
     "data": ["data set", "maps"],
+    "environment": ["number of"],  // Any, or the one.
     "environments": ["nvironments"],  // How many, or which each map is of.
     "frequency": ["requency in Hz"],
     "json": ["JSON"],
     "layers": ["What each map holds"],
     "magnification": ["Fine pixels from one"],
     "maps": ["data set (HDF5)", "layer"],  // Which of a file's arrays holds the maps.
-    "maximum": ["ow many of the first maps"],
+    "maximum": ["ow many of the first"],  // Maps, or cities.
     "method": ["Interpolation instead", "were made"],  // How maps are made of others, or were made.
     "model": ["run"],
     "out": ["rite", "directory"],
@@ -87,6 +88,7 @@ import Testing
     "stations": ["stations", "Stations"],
     "steps": ["Network evaluations", "that are timed"],  // How often the network, or the step that is timed, is run.
     "threads": ["Threads of"],
+    "trial": ["Try"],
     "user-height": ["in metres"],
   ]
 
@@ -132,6 +134,12 @@ import Testing
       "--model r --data a --targets 2 --out x", "--method distance --data a --targets 2 --out x",
       "--model r --data a --at 1,2 --out x", "--data a --targets 2 --out x", "--model r --data a --out x",
     ],
+    "deploy": [
+      "--model r --data a --region 1,2,3,4 --out x", "--with distance --data a --region 1,2,3,4 --out x",
+      "--data a --region 1,2,3,4 --out x", "--data a --sources 3 --trial --out x",
+      "--data a --region 1,2,3,4 --with simulator --out x", "--model r --data a --sources 3 --out x",
+      "--model r --data a --out x",
+    ],
     "evaluate": ["--data a --reconstruction b --out x"],
     "protocol": ["--data a=b --out x"],
     "plan-measurements": ["--data a --out x", "--coarse a --out x", "--out x", "--data a --trial --out x"],
@@ -146,7 +154,7 @@ import Testing
   private static let samples = [
     "7", "0.7", "2.5", "-147,-47", "2,3", "4x2", "a=b", "training.steps=7", "uma", "nlos", "small", "coherent_power",
     "corners",
-    "xyn", "y",
+    "xyn", "y", "1,2,3,4",
     "x.h5",
   ]
 
