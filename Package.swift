@@ -151,7 +151,8 @@ let package = Package(
       "Commands",
       [
         argumentParser, "Benchmarks", "ChannelModels", "Compression", "Computing", "Configuration", "Deployment",
-        "Diffusion", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics", "Reconstruction",
+        "Diffusion", "Essentials", "Evaluation", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
+        "Reconstruction",
         "Records", "Runs", "Tensors", "Training",
       ]),
 
