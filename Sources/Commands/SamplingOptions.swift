@@ -19,7 +19,7 @@ struct SamplingOptions: ParsableArguments {
 
   @Option(
     name: .customLong("sampler-spacing"),
-    help: "Which timesteps: trailing, quadratic, log-snr. Default: trailing for ddim, log-snr for dpm-solver.")
+    help: "Which timesteps: trailing, quadratic, log-snr, leading. Default: trailing for ddim, log-snr for dpm-solver.")
   var spacing: TimestepSpacing?
 
   @Option(help: "The timestep where a coarse start begins. Default: the run's diffusion.start_timestep.")

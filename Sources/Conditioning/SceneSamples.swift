@@ -4,44 +4,30 @@ import Essentials
 
 /// How maps of several stations become what networks see: for every family that looks across stations.
 public struct SceneSection: ConfigurationSection, Equatable {
-  /// What is 0 on the networks' scale [dB].
-  public var lowest: Float = -147
-  /// What is 1 [dB].
-  public var highest: Float = -47
+  /// How maps become grey levels.
+  public var grey = GreySection()
   /// The fewest sources of a training scene.
   public var leastSources = 1
   /// The most.
   public var mostSources = 10
   /// Targets of a scene, at most.
   public var targets = 5
-  /// Whether each scene is turned and mirrored at random.
-  public var symmetries = true
 
   /// The defaults.
   public init() {}
 
-  /// What is 0 and what is 1 [dB].
-  public var range: ValueRange { ValueRange(minimum: lowest, maximum: highest) }
-
   /// The keys of the section `data`.
   public static var fields: [ConfigurationField<Self>] {
-    [
-      .number("lowest", \.lowest, in: -400...100, "what is black, dB; so are places that hold nothing"),
-      .number("highest", \.highest, in: -400...100, "what is white, dB"),
+    GreySection.fields.map { $0.lifted(through: \.grey) } + [
       .integer("least_sources", \.leastSources, in: 1...1000, "known stations of a training scene, at least"),
       .integer("most_sources", \.mostSources, in: 1...1000, "known stations of a scene, at most"),
       .integer("targets", \.targets, in: 1...1000, "stations of a scene whose maps are asked for, at most"),
-      .flag("symmetries", \.symmetries, "turn and mirror each scene at random before the network sees it"),
     ]
   }
 
   /// Rising numbers.
   public func validate(_ places: ConfigurationPlaces) throws {
-    guard lowest < highest else {
-      throw Fault(
-        "black is no darker than white", at: places["lowest"], expected: "less than \(highest) dB (data.highest)",
-        found: "\(lowest) dB")
-    }
+    try grey.validate(places)
     guard leastSources <= mostSources else {
       throw Fault(
         "a scene cannot have so few sources and so many", at: places["least_sources"],
@@ -76,16 +62,11 @@ public struct SceneSamples: SampleSource {
         "nobody says where the maps' stations stand", at: "\(path):/station", expected: "x, y, z of each map",
         found: "no such data set", hint: "ckm import takes them in: `stations`")
     }
-    guard !section.symmetries || description.rows == description.columns else {
-      throw Fault(
-        "an area that is not square cannot be turned", at: path, expected: "as many rows as columns",
-        found: "\(description.rows)x\(description.columns)", hint: "`data.symmetries=false`")
-    }
+    symmetries = try section.grey.symmetries(of: description, at: path)
     let index = SceneIndex(environments: data.maps.environments, among: data.split.training)
     try index.require(stations: 2, at: path)
     training = Dictionary(uniqueKeysWithValues: index.entries.map { ($0.environment, $0.maps) })
     heldOut = SceneIndex(environments: data.maps.environments, among: data.split.test)
-    symmetries = section.symmetries ? GridSymmetry.allCases : [.identity]
   }
 
   /// The files.
@@ -122,7 +103,7 @@ public struct SceneSamples: SampleSource {
   private func scene(_ order: [Int], sources wanted: Int) throws -> StationScene {
     let sources = min(wanted, order.count - 1), targets = min(section.targets, order.count - sources)
     func view(_ number: Int) throws -> StationView {
-      try data.maps.map(number).view(section.range, in: data.maps.description.area)
+      try data.maps.map(number).view(section.grey.range, in: data.maps.description.area)
     }
     return StationScene(
       rows: data.maps.rows, columns: data.maps.columns, sources: try order.suffix(sources).reversed().map(view),

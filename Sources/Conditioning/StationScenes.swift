@@ -44,13 +44,8 @@ public struct StationScene: Sendable {
     guard symmetry != .identity else { return self }
     precondition(rows == columns, "only a square area has eight symmetries: \(rows) x \(columns)")
     func turned(_ view: StationView) -> StationView {
-      func turn<Value>(_ values: [Value]) -> [Value] {
-        (0..<values.count).map {
-          values[symmetry.pixel(row: $0 / columns, column: $0 % columns, rows: rows, columns: columns)]
-        }
-      }
-      return StationView(
-        grey: turn(view.grey), mask: view.mask.map { Mask(turn($0.flags)) },
+      StationView(
+        grey: symmetry.turn(view.grey, side: rows), mask: view.mask.map { Mask(symmetry.turn($0.flags, side: rows)) },
         position: symmetry.seen(view.position, side: rows))
     }
     return StationScene(rows: rows, columns: columns, sources: sources.map(turned), targets: targets.map(turned))
@@ -58,6 +53,12 @@ public struct StationScene: Sendable {
 }
 
 extension GridSymmetry {
+  /// The values of a square grid, turned.
+  func turn<Value>(_ values: [Value], side: Int) -> [Value] {
+    guard self != .identity else { return values }
+    return (0..<side * side).map { values[pixel(row: $0 / side, column: $0 % side, rows: side, columns: side)] }
+  }
+
   /// Where a place (row, column) of a square grid is seen; the inverse of `pixel`.
   func seen(_ place: SIMD2<Double>, side: Int) -> SIMD2<Double> {
     let last = Double(side - 1)

@@ -12,6 +12,8 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   public enum Schedule: String, CaseIterable, Sendable {
     /// beta from `beta_start` to `beta_end`.
     case linear
+    /// The root of beta, likewise: latent diffusion's.
+    case scaledLinear = "scaled_linear"
     /// Nichol and Dhariwal's.
     case cosine
   }
@@ -47,8 +49,8 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
   public static var fields: [ConfigurationField<Self>] {
     [
       .choice("schedule", \.schedule, "how noise grows over the timesteps"),
-      .number("beta_start", \.betaStart, in: 0...1, "beta_1 of the linear schedule"),
-      .number("beta_end", \.betaEnd, in: 0...1, "beta_T of the linear schedule"),
+      .number("beta_start", \.betaStart, in: 0...1, "beta_1 of a linear schedule"),
+      .number("beta_end", \.betaEnd, in: 0...1, "beta_T of a linear schedule"),
       .integer("timesteps", \.timesteps, in: 1...100_000, "T"),
       .choice("prediction", \.prediction, "what the network is asked for"),
       .flag("zero_terminal_snr", \.zeroTerminalSNR, "rescale the schedule so that nothing of the map is left at T"),
@@ -85,8 +87,12 @@ public struct DiffusionSection: ConfigurationSection, Equatable {
 
   /// The schedule that the section describes.
   public func makeSchedule() throws -> NoiseSchedule {
-    try NoiseSchedule(
-      schedule == .linear ? .linear(start: betaStart, end: betaEnd) : .cosine, count: timesteps,
-      zeroTerminal: zeroTerminalSNR)
+    let kind: ScheduleKind =
+      switch schedule {
+      case .linear: .linear(start: betaStart, end: betaEnd)
+      case .scaledLinear: .scaledLinear(start: betaStart, end: betaEnd)
+      case .cosine: .cosine
+      }
+    return try NoiseSchedule(kind, count: timesteps, zeroTerminal: zeroTerminalSNR)
   }
 }

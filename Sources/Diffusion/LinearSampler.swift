@@ -128,7 +128,7 @@ public struct LinearSampler: Sampler {
     return LinearSampler(
       timesteps: timesteps, remembersEstimate: order > 1,
       weights: timesteps.indices.map { index in
-        let t = timesteps[index], s = index + 1 < steps ? timesteps[index + 1] : 0
+        let t = timesteps[index], s = index + 1 < steps ? timesteps[index + 1] : spacing.end
         let now = schedule.alphaBar[t], next = schedule.alphaBar[s]
         let variance = eta * eta * (1 - next) / (1 - now) * (1 - now / next)
         let keep = (max(1 - next - variance, 0) / (1 - now)).squareRoot()

@@ -5,6 +5,8 @@ import Foundation
 public enum ScheduleKind: Codable, Equatable, Sendable {
   /// beta grows linearly from `start` at t = 1 to `end` at t = T.
   case linear(start: Double, end: Double)
+  /// sqrt(beta) grows linearly from that of `start` to that of `end` (Rombach et al. 2022, Stable Diffusion's).
+  case scaledLinear(start: Double, end: Double)
   /// alphaBar(t) = f(t) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · pi/2), beta at most 0.999 (Nichol and Dhariwal,
   /// "Improved denoising diffusion probabilistic models", ICML 2021, eq. 17).
   case cosine
@@ -67,14 +69,20 @@ public struct NoiseSchedule: Equatable, Sendable {
   private static func beta(_ kind: ScheduleKind, _ count: Int, limit: Double) throws -> [Double] {
     var beta = [0.0]
     switch kind {
-    case .linear(let start, let end):
+    case .linear(let start, let end), .scaledLinear(let start, let end):
       guard start > 0, start <= end, end < 1 else {
         throw Fault(
           "the linear noise schedule is out of range", at: "beta", expected: "0 < start <= end < 1",
           found: "\(start)...\(end)")
       }
       for t in 1...count {
-        beta.append(start + (end - start) * Double(t - 1) / Double(max(count - 1, 1)))
+        let share = Double(t - 1) / Double(max(count - 1, 1))
+        if case .linear = kind {
+          beta.append(start + (end - start) * share)
+        } else {
+          let root = start.squareRoot() + (end.squareRoot() - start.squareRoot()) * share
+          beta.append(root * root)
+        }
       }
     case .cosine:
       func signal(_ t: Int) -> Double {

@@ -52,7 +52,13 @@ public enum TimestepSpacing: String, CaseIterable, Codable, Sendable {
   /// DPM-Solver++ 20 such steps come within 2 % of the true deviation, equally spaced ones of T within 35 %.
   case logSNR = "log-snr"
 
+  /// 2 + i T / S, and at the end not the clean map but timestep 1: Stable Diffusion's, whose timesteps are counted from 0.
+  case leading
+
   private static let lambdaLimit = 5.0
+
+  /// Where the last step leads.
+  var end: Int { self == .leading ? 1 : 0 }
 
   /// `steps` different timesteps in 1...`start`, falling, the first `start`.
   func timesteps(_ steps: Int, from start: Int, of schedule: NoiseSchedule) -> [Int] {
@@ -66,6 +72,7 @@ public enum TimestepSpacing: String, CaseIterable, Codable, Sendable {
   }
 
   private func wanted(_ steps: Int, from start: Int, of schedule: NoiseSchedule) -> [Int] {
+    if self == .leading { return (0..<steps).map { 2 + (steps - 1 - $0) * (start / steps) } }
     if self != .logSNR {
       return (0..<steps).map { i in
         let share = 1 - Double(i) / Double(steps)

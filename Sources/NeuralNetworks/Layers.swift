@@ -48,20 +48,21 @@ public struct Linear {
   /// `[in, out]`.
   public let weight: Parameter
   /// `[out]`.
-  public let bias: Parameter
+  public let bias: Parameter?
 
   /// - Parameters:
   ///   - name: PyTorch's name of the module.
   ///   - input: input channels.
   ///   - output: output channels.
-  public init(_ name: String, _ input: Int, _ output: Int) {
+  ///   - hasBias: whether there is a bias.
+  public init(_ name: String, _ input: Int, _ output: Int, hasBias: Bool = true) {
     self.name = name
     weight = Parameter(name + ".weight", [input, output], .matrix)
-    bias = Parameter(name + ".bias", [output], .bias(fanIn: input))
+    bias = hasBias ? Parameter(name + ".bias", [output], .bias(fanIn: input)) : nil
   }
 
   /// Weight, then bias.
-  public var parameters: [Parameter] { [weight, bias] }
+  public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
   /// `[rows, in]` to `[rows, out]`.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
@@ -69,7 +70,7 @@ public struct Linear {
   }
 }
 
-/// Group norm, with Swish and dropout behind it where asked. PyTorch's `nn.GroupNorm` (eps 1e-5, affine).
+/// Group norm, with Swish and dropout behind it where asked. PyTorch's `nn.GroupNorm` (affine).
 public struct GroupNorm {
   /// PyTorch's name of the module.
   public let name: String
@@ -83,6 +84,8 @@ public struct GroupNorm {
   public let swish: Bool
   /// Dropout behind Swish.
   public let dropout: Dropout?
+  /// Added to the variance.
+  public let epsilon: Float
 
   /// - Parameters:
   ///   - name: PyTorch's name of the module.
@@ -90,9 +93,11 @@ public struct GroupNorm {
   ///   - groups: as configured; gcd(groups, C) are used.
   ///   - swish: whether Swish follows.
   ///   - dropout: dropout behind Swish.
+  ///   - epsilon: added to the variance.
   public init(
-    _ name: String, _ channels: Int, groups: Int, swish: Bool, dropout: Dropout? = nil
+    _ name: String, _ channels: Int, groups: Int, swish: Bool, dropout: Dropout? = nil, epsilon: Float = 1e-5
   ) {
+    self.epsilon = epsilon
     self.name = name
     weight = Parameter(name + ".weight", [channels], .scale)
     bias = Parameter(name + ".bias", [channels], .shift)
@@ -107,7 +112,7 @@ public struct GroupNorm {
   /// `[N, H, W, C]` to the same shape.
   public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
     tape.groupNorm(
-      x, weight: weight, bias: bias, groups: groups, swish: swish, dropout: dropout)
+      x, weight: weight, bias: bias, groups: groups, epsilon: epsilon, swish: swish, dropout: dropout)
   }
 }
 

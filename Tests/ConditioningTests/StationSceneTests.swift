@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func greyLevels() {
-    let range = SceneSection().range
+    let range = GreySection().range
     #expect(range.grey(-147) == 0 && range.grey(-47) == 1 && range.grey(-200) == 0 && range.grey(0) == 1)
     #expect(abs(range.grey(-97) - 0.5) < 1e-6 && range.decibels(grey: 0.25) == -122)
     let map = StationMap(

@@ -56,7 +56,7 @@ func randomValues(_ count: Int, _ seed: Int) -> [Float] {
 
 /// A bound parameter with values.
 func boundParameter(_ engine: Engine, _ shape: [Int], _ values: [Float]) -> Parameter {
-  let kinds: [Int: Parameter.Kind] = [4: .kernel, 2: .matrix]
+  let kinds: [Int: Parameter.Kind] = [4: .kernel, 3: .depthwiseKernel, 2: .matrix]
   let parameter = Parameter("test", shape, kinds[shape.count] ?? .vector(start: 0))
   parameter.bind(index: 0, value: engine.tensor(shape, values), gradient: engine.zeros(shape))
   return parameter

@@ -13,5 +13,6 @@
 #include "ck_philox.h"
 #include "ck_reference.h"
 #include "ck_threads.h"
+#include "ck_tokens.h"
 #include "ck_urban.h"
 #include "ck_winograd.h"

@@ -18,16 +18,20 @@ protocol SceneObjective {
 
   /// What a checkpoint keeps for the use of the run.
   var notes: JSONValue { get throws }
+
+  /// Takes up what a checkpoint has kept.
+  mutating func resume(from state: TrainingState) throws
 }
 
 extension SceneObjective {
   var notes: JSONValue { .members([:]) }
+  func resume(from state: TrainingState) {}
 }
 
 /// What networks learn that look across stations.
 struct SceneTask<Objective: SceneObjective>: TrainingTask {
   let source: SceneSamples
-  let objective: Objective
+  private(set) var objective: Objective
 
   /// - Parameters:
   ///   - section: how maps become what networks see.
@@ -61,8 +65,9 @@ struct SceneTask<Objective: SceneObjective>: TrainingTask {
 
   func validationLoss(_ sample: Sample, _ tape: Tape) -> Double { objective.validationLoss(sample, tape) }
 
-  func resume(from state: TrainingState) throws {
+  mutating func resume(from state: TrainingState) throws {
     try source.data.split.require(state.split, at: source.path)
+    try objective.resume(from: state)
   }
 
   var notes: JSONValue {

@@ -19,21 +19,6 @@ func requireSize(_ size: Int, rows: Int, columns: Int, at place: String) throws 
   }
 }
 
-extension Engine {
-  /// Grey levels of views, `[N, H, W, 1]`.
-  ///
-  /// - Parameters:
-  ///   - views: of one size.
-  ///   - rows: their rows.
-  ///   - columns: their columns.
-  ///   - level: what a grey level becomes.
-  func greyTensor(
-    _ views: [StationView], rows: Int, columns: Int, level: (Float) -> Float = { $0 }
-  ) -> Tensor {
-    tensor([views.count, rows, columns, 1], views.flatMap { $0.grey.map(level) })
-  }
-}
-
 extension [StationScene] {
   /// All sources, scene after scene.
   var sources: [StationView] { flatMap(\.sources) }
@@ -71,7 +56,7 @@ extension ValueRange {
   ///   - grey: its grey levels; those beyond 0 and 1 are clipped.
   ///   - rows: its rows.
   ///   - columns: its columns.
-  func map(grey: UnsafeBufferPointer<Float>, rows: Int, columns: Int) -> ChannelFingerprint {
+  func map(grey: [Float], rows: Int, columns: Int) -> ChannelFingerprint {
     ChannelFingerprint(
       rows: rows, columns: columns, values: grey.map { decibels(grey: Swift.min(1, Swift.max(0, $0))) })
   }

@@ -1,23 +1,23 @@
 import Foundation
 
 /// Means and log variances of independent Gaussians, side by side as the channels of a tensor `[N, ..., 2 k]`. Log variances
-/// count as clamped to ±10, where their gradient ends.
+/// count as clamped to limits, where their gradient ends.
 private struct Gaussians {
-  static let limit: Float = 10
   let moments: Tensor
+  let limits: ClosedRange<Float>
   var width: Int { moments.channels / 2 }
 
   func mean(_ pixel: Int, _ k: Int) -> Double { Double(moments.base[pixel * moments.stride + k]) }
 
   func logVariance(_ pixel: Int, _ k: Int) -> Double {
-    Double(min(max(moments.base[pixel * moments.stride + width + k], -Self.limit), Self.limit))
+    Double(min(max(moments.base[pixel * moments.stride + width + k], limits.lowerBound), limits.upperBound))
   }
 
   /// Writes gradients of a mean and of the clamped log variance.
   func set(_ gradient: Tensor, _ pixel: Int, _ k: Int, mean: Double, logVariance: Double) {
     let own = gradient.base + pixel * gradient.stride + k, raw = moments.base[pixel * moments.stride + width + k]
     own[0] = Float(mean)
-    own[width] = abs(raw) <= Self.limit ? Float(logVariance) : 0
+    own[width] = limits.contains(raw) ? Float(logVariance) : 0
   }
 
   /// Calls with every element of a sample.
@@ -33,11 +33,12 @@ extension Tape {
   /// z = mean + exp(log variance / 2) noise (Kingma and Welling 2014, the reparametrisation).
   ///
   /// - Parameters:
-  ///   - moments: means and log variances side by side, `[N, ..., 2 k]`; the latter count as clamped to ±10.
+  ///   - moments: means and log variances side by side, `[N, ..., 2 k]`.
   ///   - noise: standard normal, contiguous, `[N, ..., k]`.
+  ///   - limits: what log variances are clamped to.
   /// - Returns: `[N, ..., k]`.
-  public func drawGaussian(_ moments: Variable, noise: Tensor) -> Variable {
-    let gaussians = Gaussians(moments: moments.value), width = gaussians.width
+  public func drawGaussian(_ moments: Variable, noise: Tensor, limits: ClosedRange<Float> = -10...10) -> Variable {
+    let gaussians = Gaussians(moments: moments.value, limits: limits), width = gaussians.width
     precondition(noise.shape == moments.value.shape.dropLast() + [width] && noise.isContiguous, "noise for each mean")
     let z = engine.tensor(noise.shape)
     engine.threads.run(z.batch) { n, _ in
@@ -64,11 +65,12 @@ extension Tape {
   /// KL(q‖p) of each sample's Gaussians [nats], summed over them, `[N, 1]`.
   ///
   /// - Parameters:
-  ///   - q: means and log variances side by side, `[N, ..., 2 k]`; the latter count as clamped to ±10.
+  ///   - q: means and log variances side by side, `[N, ..., 2 k]`.
   ///   - p: the same of p.
-  public func divergence(of q: Variable, from p: Variable) -> Variable {
+  ///   - limits: what log variances are clamped to.
+  public func divergence(of q: Variable, from p: Variable, limits: ClosedRange<Float> = -10...10) -> Variable {
     precondition(q.value.shape == p.value.shape, "\(q.value.shape) from \(p.value.shape)")
-    let (left, right) = (Gaussians(moments: q.value), Gaussians(moments: p.value))
+    let left = Gaussians(moments: q.value, limits: limits), right = Gaussians(moments: p.value, limits: limits)
     let y = engine.tensor([q.value.batch, 1])
     func terms(_ pixel: Int, _ k: Int) -> (logRatio: Double, difference: Double, precision: Double) {
       let logVariance = right.logVariance(pixel, k)

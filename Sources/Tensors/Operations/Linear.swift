@@ -8,18 +8,17 @@ extension Tape {
   ///
   /// - Parameters:
   ///   - x: `[..., in]`, every place a row.
-  ///   - weight: `[in, out]`.
+  ///   - weight: `[in, out]`, or a kernel `[k, k, in, out]`, where each place is a patch of k · k pixels.
   ///   - bias: `[out]`.
   /// - Returns: `[..., out]`.
   public func linear(_ x: Variable, weight: Parameter, bias: Parameter?) -> Variable {
     let input = x.value
-    precondition(
-      weight.shape.count == 2 && input.channels == weight.shape[0],
-      "\(weight.name) \(weight.shape) after \(input.shape)")
-    let shape = input.shape.dropLast() + [weight.shape[1]], parameters = [weight] + (bias.map { [$0] } ?? [])
+    let from = weight.shape.dropLast().reduce(1, *), to = weight.shape[weight.shape.count - 1]
+    precondition(input.channels == from, "\(weight.name) \(weight.shape) after \(input.shape)")
+    let shape = input.shape.dropLast() + [to], parameters = [weight] + (bias.map { [$0] } ?? [])
     guard input.count > 0 else { return nothing(Array(shape), inputs: [x], parameters: parameters) }
     let y = engine.tensor(Array(shape))
-    let product = RowProduct(rows: input.pixels, from: weight.shape[0], to: weight.shape[1], engine: engine)
+    let product = RowProduct(rows: input.pixels, from: from, to: to, engine: engine)
     product.forward(input, weight.weights, bias?.weights, into: y)
     let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(y, inputs: [x], parameters: parameters) {

@@ -41,4 +41,19 @@ extension Tape {
       }
     }
   }
+
+  /// Each sample times a number of its own, a constant: 0 takes it away.
+  ///
+  /// - Parameters:
+  ///   - x: `[N, ..., C]`.
+  ///   - factors: one a sample.
+  public func scale(_ x: Variable, samplesBy factors: [Float]) -> Variable {
+    precondition(factors.count == x.value.batch, "a factor for each sample")
+    func scaled(_ from: Tensor) -> Tensor {
+      let copy = engine.contiguousCopy(from), each = from.pixelsPerSample * from.channels
+      for (n, factor) in factors.enumerated() { ck_scale(copy.sample(n), copy.sample(n), each, factor, 0) }
+      return copy
+    }
+    return output(scaled(x.value), inputs: [x]) { [engine] dy in x.receive(scaled(dy), engine) }
+  }
 }

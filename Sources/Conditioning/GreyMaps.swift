@@ -1,0 +1,117 @@
+import Computing
+import Configuration
+import Essentials
+import MapStorage
+
+/// How maps become grey levels: for every family whose maps have one scale for all.
+public struct GreySection: ConfigurationSection, Equatable {
+  /// What is 0 [dB]; so are places that hold nothing.
+  public var lowest: Float = -147
+  /// What is 1 [dB].
+  public var highest: Float = -47
+  /// Whether each sample is turned and mirrored at random.
+  public var symmetries = true
+
+  /// The scale of RadioMapSeer.
+  public init() {}
+
+  /// What is 0 and what is 1 [dB].
+  public var range: ValueRange { ValueRange(minimum: lowest, maximum: highest) }
+
+  /// The keys of the section `data`.
+  public static var fields: [ConfigurationField<Self>] {
+    [
+      .number("lowest", \.lowest, in: -400...100, "what is black, dB; so are places that hold nothing"),
+      .number("highest", \.highest, in: -400...100, "what is white, dB"),
+      .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
+    ]
+  }
+
+  /// Rising numbers.
+  public func validate(_ places: ConfigurationPlaces) throws {
+    guard lowest < highest else {
+      throw Fault(
+        "white is no brighter than black", at: places["lowest"], expected: "less than \(highest) dB (data.highest)",
+        found: "\(lowest) dB")
+    }
+  }
+
+  /// How samples are turned.
+  ///
+  /// - Parameters:
+  ///   - description: the data's.
+  ///   - path: the data, for the message.
+  /// - Throws: `Fault` for an area that cannot be turned.
+  func symmetries(of description: MapSetDescription, at path: String) throws -> [GridSymmetry] {
+    guard symmetries else { return [.identity] }
+    guard description.rows == description.columns else {
+      throw Fault(
+        "an area that is not square cannot be turned", at: path, expected: "as many rows as columns",
+        found: "\(description.rows)x\(description.columns)", hint: "`data.symmetries=false`")
+    }
+    return GridSymmetry.allCases
+  }
+}
+
+/// A map in grey levels.
+public struct GreyMap: Sendable {
+  /// `[row, column]`, 0 to 1; 0 where the map holds nothing.
+  public var grey: [Float]
+  /// Which places hold a value; nil: all.
+  public var mask: Mask?
+
+  /// - Parameters:
+  ///   - grey: `[row, column]`, 0 to 1.
+  ///   - mask: which places hold a value; nil: all.
+  public init(grey: [Float], mask: Mask? = nil) { (self.grey, self.mask) = (grey, mask) }
+}
+
+/// Samples of families that learn what maps look like: single maps in grey levels.
+public struct GreyMapSamples: SampleSource {
+  /// The data sets and which of their maps train.
+  public let data: MapData
+  /// How maps become grey levels.
+  public let section: GreySection
+  private let symmetries: [GridSymmetry]
+
+  /// - Parameters:
+  ///   - data: the data sets and which of their maps train.
+  ///   - section: how maps become grey levels.
+  /// - Throws: `Fault` for an area that cannot be turned.
+  public init(_ data: MapData, _ section: GreySection) throws {
+    (self.data, self.section) = (data, section)
+    symmetries = try section.symmetries(of: data.maps.description, at: data.maps.path)
+  }
+
+  /// The files.
+  public var path: String { data.maps.path }
+  /// Each training map as often as an epoch visits it.
+  public var epochCount: Int { data.epoch.count }
+  /// The test maps.
+  public var heldOutCount: Int { data.split.test.count }
+
+  /// A training map, turned as is drawn for its place in the batch.
+  public func sample(visit: Int, position: Int, step: Int) throws -> GreyMap {
+    let map = try data.maps.map(data.epoch[visit])
+    let symmetry = symmetries[
+      RandomStream(seed: data.seed, purpose: .symmetry).integer(
+        below: symmetries.count, sample: position, step: step)]
+    return GreyMap(
+      grey: symmetry.turn(section.range.grey(map), side: map.map.rows),
+      mask: map.mask.map { Mask(symmetry.turn($0.flags, side: map.map.rows)) })
+  }
+
+  /// A test map as it is.
+  public func heldOut(_ place: Int, of count: Int) throws -> GreyMap {
+    try map(data.split.test[place * data.split.test.count / count])
+  }
+
+  /// A map by its number in the data.
+  public func map(_ number: Int) throws -> GreyMap {
+    let map = try data.maps.map(number)
+    return GreyMap(grey: section.range.grey(map), mask: map.mask)
+  }
+
+  /// What a log's head says of the data.
+  public var summary: String { "data: \(data.summary), \(section.lowest) to \(section.highest) dB" }
+}

@@ -1,0 +1,152 @@
+import Tensors
+
+/// Layer norm over channels. PyTorch's `nn.LayerNorm` (affine).
+public struct LayerNorm {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// gamma, `[C]`.
+  public let weight: Parameter
+  /// beta, `[C]`.
+  public let bias: Parameter
+  /// Added to the variance.
+  public let epsilon: Float
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - channels: C.
+  ///   - epsilon: added to the variance.
+  public init(_ name: String, _ channels: Int, epsilon: Float = 1e-5) {
+    self.name = name
+    weight = Parameter(name + ".weight", [channels], .scale)
+    bias = Parameter(name + ".bias", [channels], .shift)
+    self.epsilon = epsilon
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// The same shape.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
+  }
+}
+
+/// A convolution of patches: any extent, stride and padding. PyTorch's `nn.Conv2d`.
+public struct PatchConvolution {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// `[k, k, in, out]`.
+  public let weight: Parameter
+  /// `[out]`.
+  public let bias: Parameter
+  /// How patches are cut.
+  public let grid: PatchGrid
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - input: input channels.
+  ///   - output: output channels.
+  ///   - grid: how patches are cut.
+  public init(_ name: String, _ input: Int, _ output: Int, _ grid: PatchGrid) {
+    self.name = name
+    self.grid = grid
+    weight = Parameter(name + ".weight", [grid.kernel, grid.kernel, input, output], .kernel)
+    bias = Parameter(name + ".bias", [output], .bias(fanIn: weight.fanIn))
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// `[N, H, W, in]` to `[N, rows, columns, out]`.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.linear(tape.patches(x, grid), weight: weight, bias: bias)
+  }
+}
+
+/// A convolution that keeps channels apart, padding k / 2. PyTorch's `nn.Conv2d(C, C, k, padding=k // 2, groups=C)`.
+public struct DepthwiseConvolution {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// `[k, k, C]`.
+  public let weight: Parameter
+  /// `[C]`.
+  public let bias: Parameter
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - channels: C.
+  ///   - kernel: odd extent.
+  public init(_ name: String, _ channels: Int, kernel: Int) {
+    self.name = name
+    weight = Parameter(name + ".weight", [kernel, kernel, channels], .depthwiseKernel)
+    bias = Parameter(name + ".bias", [channels], .bias(fanIn: weight.fanIn))
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// `[N, H, W, C]` to the same shape.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.depthwiseConvolution(x, weight: weight, bias: bias)
+  }
+}
+
+/// Global response normalisation. timm's `GlobalResponseNorm`.
+public struct GlobalResponseNorm {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// gamma, `[C]`, 0 at first.
+  public let weight: Parameter
+  /// beta, `[C]`, 0 at first.
+  public let bias: Parameter
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - channels: C.
+  public init(_ name: String, _ channels: Int) {
+    self.name = name
+    weight = Parameter(name + ".weight", [channels], .shift)
+    bias = Parameter(name + ".bias", [channels], .shift)
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// The same shape.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    tape.globalResponseNorm(x, weight: weight, bias: bias)
+  }
+}
+
+extension LayerNorm: Layer {
+  /// Parameters alone.
+  public func cost(over places: [Int]) -> LayerCost {
+    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
+    cost.normParameters = cost.parameters
+    return cost
+  }
+}
+
+extension GlobalResponseNorm: Layer {
+  /// Parameters alone.
+  public func cost(over places: [Int]) -> LayerCost {
+    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
+    cost.normParameters = cost.parameters
+    return cost
+  }
+}
+
+extension PatchConvolution: Layer {
+  /// What it costs for one map of `[rows, columns]`.
+  public func cost(over places: [Int]) -> LayerCost {
+    LayerCost(
+      name, parameters, multiplyAccumulates: Counting.product(places.map(grid.count(along:)) + weight.shape))
+  }
+}
+
+extension DepthwiseConvolution: Layer {
+  /// What it costs for one map of `[rows, columns]`.
+  public func cost(over places: [Int]) -> LayerCost {
+    LayerCost(name, parameters, multiplyAccumulates: Counting.product(places + weight.shape))
+  }
+}
