@@ -69,6 +69,13 @@ public struct SceneSamples: SampleSource {
     heldOut = SceneIndex(environments: data.maps.environments, among: data.split.test)
   }
 
+  /// Throws unless every environment that trains or tests has so many sources beside a target.
+  public func require(sources count: Int) throws {
+    for numbers in [data.split.training, data.split.test] where !numbers.isEmpty {
+      try SceneIndex(environments: data.maps.environments, among: numbers).require(stations: count + 1, at: path)
+    }
+  }
+
   /// The files.
   public var path: String { data.maps.path }
   /// Each training map as often as an epoch visits it.

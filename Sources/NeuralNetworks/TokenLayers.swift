@@ -63,6 +63,48 @@ public struct PatchConvolution {
   }
 }
 
+/// A transposed convolution to twice as many rows and columns. PyTorch's `nn.ConvTranspose2d(in, out, k, 2, k // 2 - 1)`.
+public struct TransposedConvolution {
+  /// PyTorch's name of the module.
+  public let name: String
+  /// `[k, k, out, in]`.
+  public let weight: Parameter
+  /// `[out]`.
+  public let bias: Parameter
+  /// How patches lie in the output.
+  public let grid: PatchGrid
+
+  /// - Parameters:
+  ///   - name: PyTorch's name of the module.
+  ///   - input: input channels.
+  ///   - output: output channels.
+  ///   - kernel: even extent, 2 at least.
+  public init(_ name: String, _ input: Int, _ output: Int, kernel: Int) {
+    precondition(kernel >= 2 && kernel % 2 == 0, "an even kernel, not \(kernel)")
+    self.name = name
+    weight = Parameter(name + ".weight", [kernel, kernel, output, input], .transposedKernel)
+    bias = Parameter(name + ".bias", [output], .bias(fanIn: weight.fanIn))
+    grid = PatchGrid(kernel: kernel, stride: 2, before: kernel / 2 - 1, after: kernel / 2 - 1)
+  }
+
+  /// Weight, then bias.
+  public var parameters: [Parameter] { [weight, bias] }
+
+  /// `[N, H, W, in]` to `[N, 2 H, 2 W, out]`.
+  public func callAsFunction(_ x: Variable, _ tape: Tape) -> Variable {
+    let shape = x.value.shape
+    return tape.transposedConvolution(
+      x, weight: weight, bias: bias, grid, height: 2 * shape[1], width: 2 * shape[2])
+  }
+}
+
+extension TransposedConvolution: Layer {
+  /// What it costs for one map of `[rows, columns]` that enters.
+  public func cost(over places: [Int]) -> LayerCost {
+    LayerCost(name, parameters, multiplyAccumulates: Counting.product(places + weight.shape))
+  }
+}
+
 /// A convolution that keeps channels apart, padding k / 2. PyTorch's `nn.Conv2d(C, C, k, padding=k // 2, groups=C)`.
 public struct DepthwiseConvolution {
   /// PyTorch's name of the module.

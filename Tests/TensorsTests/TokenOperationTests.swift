@@ -159,4 +159,61 @@ import Testing
       }
     }
   }
+
+  /// The transpose of a strided convolution: what its linear layer gives, laid over each other.
+  @Test(arguments: [4, 6]) func transposedConvolution(k: Int) {
+    let (rows, columns, input, output) = (3, 2, 5, 3)
+    let grid = PatchGrid(kernel: k, stride: 2, before: k / 2 - 1, after: k / 2 - 1)
+    check(
+      [2, rows, columns, input], [[k, k, output, input], [output]], seed: 260,
+      { tape, x, parameters in
+        tape.transposedConvolution(
+          x, weight: parameters[0], bias: parameters[1], grid, height: 2 * rows, width: 2 * columns)
+      }
+    ) { v in
+      let (values, weights, offsets) = (v[0], v[1], v[2])
+      var map: [Double] = (0..<8 * rows * columns * output).map { offsets[$0 % output] }
+      for at in 0..<2 * rows * columns * k * k {
+        let tap = at % (k * k), place = at / (k * k) % (rows * columns), n = at / (k * k * rows * columns)
+        let y = place / columns * 2 + tap / k - grid.before, x = place % columns * 2 + tap % k - grid.before
+        guard (0..<2 * rows).contains(y), (0..<2 * columns).contains(x) else { continue }
+        let pixel = (n * 2 * rows + y) * 2 * columns + x, source = (n * rows * columns + place) * input
+        for out in 0..<output {
+          for i in 0..<input {
+            map[pixel * output + out] += weights[(tap * output + out) * input + i] * values[source + i]
+          }
+        }
+      }
+      return map
+    }
+  }
+
+  /// Errors that have kinks, away from them.
+  @Test func absoluteErrors() {
+    let target = randomValues(2 * 3 * 4 * 2, 270).map { $0 + 0.003 }
+    func index(_ n: Int, _ y: Int, _ x: Int, _ c: Int) -> Int { ((n * 3 + y) * 4 + x) * 2 + c }
+    func errors(_ v: [[Double]]) -> [Double] { zip(v[0], target).map { $0 - Double($1) } }
+    func absolute(_ v: [[Double]]) -> [Double] {
+      let e = errors(v).map { abs($0) }
+      return [e[..<24].reduce(0, +) / 24, e[24...].reduce(0, +) / 24]
+    }
+    func differences(_ v: [[Double]]) -> [Double] {
+      let e = errors(v)
+      return (0..<2).map { (n: Int) -> Double in
+        var sum = 0.0
+        for c in 0..<2 {
+          for y in 0..<3 { for x in 0..<3 { sum += abs(e[index(n, y, x + 1, c)] - e[index(n, y, x, c)]) } }
+          for y in 0..<2 { for x in 0..<4 { sum += abs(e[index(n, y + 1, x, c)] - e[index(n, y, x, c)]) } }
+        }
+        return sum / 34
+      }
+    }
+    let shape = [2, 3, 4, 2]
+    check(
+      shape, seed: 271,
+      { tape, x, _ in tape.meanAbsoluteError(x, target: tape.engine.tensor(shape, target)) }, absolute)
+    check(
+      shape, seed: 272,
+      { tape, x, _ in tape.differenceError(x, target: tape.engine.tensor(shape, target)) }, differences)
+  }
 }

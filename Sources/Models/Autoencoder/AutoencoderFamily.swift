@@ -34,7 +34,7 @@ enum AutoencoderFamily: ModelFamily {
   static let playerNames = [Player.only]
 
   static let presets: [FamilyPreset<Self>] = [
-    FamilyPreset("autoencoder-small", "0.31 M parameters, maps of 64 x 64: minutes on two cores") { run in
+    FamilyPreset("autoencoder-small", "0.65 M parameters, maps of 64 x 64: minutes on two cores") { run in
       run.own.model.divergence = 1e-6
       run.setLatentTraining(steps: 4000, batch: 16, rate: 2e-3)
     },

@@ -73,7 +73,7 @@ enum StationFamily: ModelFamily {
   static let playerNames = [Player.only]
 
   static let presets: [FamilyPreset<Self>] = [
-    FamilyPreset("bs-1-to-n-small", "12.8 M parameters, maps of 64 x 64: an hour on two cores") { run in
+    FamilyPreset("bs-1-to-n-small", "12.4 M parameters, maps of 64 x 64: an hour on two cores") { run in
       run.own.diffusion.prediction = .velocity
       run.own.diffusion.zeroTerminalSNR = true
       run.setLatentTraining(steps: 6000, batch: 4, rate: 5e-4)

@@ -34,7 +34,7 @@ extension Tape {
 }
 
 /// The products of a linear layer, of whole sums cut into blocks of results.
-private struct RowProduct {
+struct RowProduct {
   let rows: Int, from: Int, to: Int
   let engine: Engine
 

@@ -78,6 +78,52 @@ extension Tape {
     }
   }
 
+  /// A transposed convolution: patches that each place gives, laid over each other and added.
+  ///
+  /// - Parameters:
+  ///   - x: `[N, rows, columns, Cin]`.
+  ///   - weight: `[k, k, Cout, Cin]`.
+  ///   - bias: `[Cout]`.
+  ///   - grid: how patches lie in the output.
+  ///   - height: rows of the output, of which there are as many patches as `x` has rows.
+  ///   - width: columns of the output.
+  /// - Returns: `[N, height, width, Cout]`.
+  public func transposedConvolution(
+    _ x: Variable, weight: Parameter, bias: Parameter, _ grid: PatchGrid, height: Int, width: Int
+  ) -> Variable {
+    let input = x.value, channels = weight.shape[2], taps = grid.kernel * grid.kernel * channels
+    precondition(
+      weight.shape == [grid.kernel, grid.kernel, channels, input.channels],
+      "\(weight.name) \(weight.shape) after \(input.shape)")
+    let shape = grid.shape(height: height, width: width, channels: channels)
+    precondition(
+      input.shape[1] == shape.rows && input.shape[2] == shape.columns,
+      "\(input.shape) is not \(shape.rows) x \(shape.columns)")
+    // The convolution whose transpose it is goes from patches of the output to the input.
+    let product = RowProduct(rows: input.pixels, from: taps, to: input.channels, engine: engine)
+    let patches = engine.tensor([input.batch, shape.rows, shape.columns, taps])
+    product.inputGradient(input, weight.weights, into: patches, accumulate: false)
+    let y = engine.tensor([input.batch, height, width, channels])
+    ck_fill_rows(y.base, y.stride, bias.weights, nil, nil, 0, y.pixels, channels)
+    scatter(patches, shape, into: y, accumulate: true)
+    let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
+    let work = OperationProfile.Work(operations: Double(2 * input.pixels * input.channels * taps))
+    return output(y, inputs: [x], parameters: [weight, bias], work: work, backwardWork: work) { [self] dy in
+      if let gradient = biasGradient {
+        let sums = sampleSums(dy, engine)
+        for n in 0..<dy.batch { ck_copy_rows(gradient.base, channels, sums.sample(n), channels, 1, channels, 1) }
+      }
+      let slopes = engine.tensor(patches.shape)
+      gather(dy, shape, into: slopes)
+      if let gradient = weightGradient { product.weightGradient(slopes, input, into: gradient.base) }
+      if x.needsGradient {
+        let own = engine.tensor(input.shape)
+        product.forward(slopes, weight.weights, nil, into: own)
+        x.receive(own, engine)
+      }
+    }
+  }
+
   private func gather(_ map: Tensor, _ shape: ck_patches, into patches: Tensor) {
     let row = shape.columns * patches.channels
     engine.threads.run(map.batch * shape.rows) { job, _ in
