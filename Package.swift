@@ -198,7 +198,8 @@ let package = Package(
     tests(
       "ModelsTests",
       [
-        "Computing", "Conditioning", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs", "Tensors",
+        "Computing", "Conditioning", "Diffusion", "Essentials", "Interpolation", "Models", "NeuralNetworks", "Runs",
+        "Tensors",
         "TestSupport",
       ]),
     tests(

@@ -112,9 +112,15 @@ import Testing
     }
   }
 
+  /// What a checkpoint of a generator and its discriminator holds.
+  static let adversarialFiles = [
+    "generator", "generator.ema", "generator.optimizer", "discriminator", "discriminator.optimizer",
+  ]
+
   /// A run of a generator and a discriminator, without interruption and killed where a step is saved.
   func expectKilledEqualsWhole(
-    ranks: Int, steps: Int, killAt step: Int, program: String = Command.trial, _ arguments: (_ run: String) -> [String]
+    ranks: Int, steps: Int, killAt step: Int, program: String = Command.trial, files names: [String] = adversarialFiles,
+    _ arguments: (_ run: String) -> [String]
   ) throws {
     try succeed(arguments("whole"), ranks: ranks, program: program)
     let saved = folder.place("killed/checkpoints/step-\(step)")
@@ -128,8 +134,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.place("killed/checkpoints/step-\(steps)")))
     try awaitLock("killed")
     try succeed(arguments("killed") + ["--resume", "latest"], ranks: ranks, program: program)
-    let files = ["generator", "generator.ema", "generator.optimizer", "discriminator", "discriminator.optimizer"]
-      .map { "checkpoints/step-\(steps)/\($0).safetensors" }
+    let files = names.map { "checkpoints/step-\(steps)/\($0).safetensors" }
     for file in files + ["metrics.jsonl"] {
       let (whole, resumed) = (folder.place("whole/\(file)"), folder.place("killed/\(file)"))
       #expect(

@@ -160,7 +160,7 @@ enum StationFamily: ModelFamily {
       throw Fault(
         "there is no autoencoder to draw with", at: "`latent.autoencoder`",
         expected: "the run of a trained one", found: "nothing",
-        hint: "ckm train --preset autoencoder-small, and then `latent.autoencoder=RUN`")
+        hint: "train the preset autoencoder-small first, and then `latent.autoencoder=RUN`")
     }
     try communicator.onRoot("look at the autoencoder") {
       let directory = try RunDirectory.open(at: latent.autoencoder)
