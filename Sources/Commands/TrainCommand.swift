@@ -20,7 +20,8 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Start from these weights (safetensors with PyTorch's names). Repeatable where several networks learn.",
+      "Start from these weights (safetensors with PyTorch's names). Repeatable where there are several networks, or parts of "
+        + "one that have files of their own: encoder=FILE.",
       valueName: "[network=]file"))
   var initialWeights: [String] = []
 
@@ -43,7 +44,7 @@ struct TrainCommand: ParsableCommand {
     var (request, engine) = try training.prepare(configuration.training, resuming: run, communicator, console)
     for text in initialWeights {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      let isNamed = parts.count == 2 && Family.playerNames.contains(parts[0])
+      let isNamed = parts.count == 2 && (Family.playerNames + Family.partNames).contains(parts[0])
       request.initialWeights[isNamed ? parts[0] : Family.playerNames[0]] = isNamed ? parts[1] : text
     }
     try training.run(

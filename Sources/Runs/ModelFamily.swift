@@ -23,6 +23,8 @@ public protocol ModelFamily: Sendable {
   static var title: String { get }
   /// What its players are called, in the order in which a step turns to them; the first is what a run is for.
   static var playerNames: [String] { get }
+  /// Parts of its networks that may start from files of their own.
+  static var partNames: [String] { get }
   /// Named starting points, the usual one first; no other family may have the same names.
   static var presets: [FamilyPreset<Self>] { get }
 
@@ -106,6 +108,9 @@ public struct FamilyPreset<Family: ModelFamily>: Sendable {
 }
 
 extension ModelFamily {
+  /// None.
+  public static var partNames: [String] { [] }
+
   /// As it is given.
   public static func resolved(
     _ configuration: RunConfiguration<Self>, communicator: Communicator, console: Console

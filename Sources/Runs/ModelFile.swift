@@ -37,6 +37,32 @@ public enum ModelFile {
     }
   }
 
+  /// Reads public weights into a model's arena, or into a part of it.
+  ///
+  /// - Parameters:
+  ///   - path: the file, with the names that the network has elsewhere.
+  ///   - player: whose arena, and what its tensors may be called.
+  ///   - part: the part of the network that the file is of; nil for all of it.
+  /// - Throws: `Fault` naming the file and the tensor.
+  public static func read(_ path: String, _ player: Player, part: WeightPart? = nil) throws {
+    let file = try SafetensorsFile(path), arena = player.arena, prefix = part.map { "\($0.name)." } ?? ""
+    var known: Set<String> = []
+    for (index, parameter) in arena.parameters.enumerated() where parameter.name.hasPrefix(prefix) {
+      let own = String(parameter.name.dropFirst(prefix.count)), name = file.contains(own) ? own : player.oldName(own)
+      known.insert(name)
+      let disk = try file.floats(file.contains(name) ? name : own, shape: DiskLayout.shape(parameter))
+      DiskLayout.read(disk, parameter, to: arena.weights.base + arena.ranges[index].lowerBound)
+    }
+    let stranger = file.entries.first { entry in
+      !known.contains(entry.name) && part?.ignored.contains { entry.name.hasPrefix($0) } != true
+    }
+    if let stranger {
+      throw Fault(
+        "the weights belong to another network", at: "\(path): \(stranger.name)",
+        expected: "\(known.count) tensors of this network", found: "a tensor that it does not have")
+    }
+  }
+
   /// Reads a file into a buffer laid out like a model's arena; every tensor must be there with its shape, and no other.
   ///
   /// - Parameters:

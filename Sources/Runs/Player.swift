@@ -20,6 +20,10 @@ public struct Player {
   public var updateStatistics: () -> Void = {}
   /// Whether rank 0 keeps an average of the weights, which use of the run then takes.
   public var hasAverage = true
+  /// Parts of its network that may start from files of their own.
+  public var parts: [WeightPart] = []
+  /// What the last word but one of a tensor's name may be called in older files, by what it is called here.
+  public var synonyms: [String: String] = [:]
   /// It is stepped at every so many-th step, the so many-th first; one player at least at every step.
   public var every = 1
 
@@ -53,6 +57,15 @@ public struct Player {
   public var usedFile: String { hasAverage ? averageFile : weightsFile }
   /// The optimiser's moments, `first.` and `second.` before each name.
   public var optimiserFile: String { prefix + "optimizer.safetensors" }
+  /// What older files call a tensor.
+  func oldName(_ name: String) -> String {
+    for (new, old) in synonyms {
+      for end in [".weight", ".bias"] where name.hasSuffix(".\(new)\(end)") {
+        return name.dropLast(new.count + end.count) + old + end
+      }
+    }
+    return name
+  }
   /// Where there is one player alone nothing needs its name.
   private var prefix: String { name == Self.only ? "" : name + "." }
 
@@ -61,6 +74,19 @@ public struct Player {
 
   /// How often it has been stepped when so many steps of the run are done.
   public func stepCount(after steps: Int) -> Int { steps / every }
+}
+
+/// A part of a network whose public weights stand in a file of their own: those whose names here begin with the part's and a dot.
+public struct WeightPart: Sendable {
+  /// What it is called: "encoder".
+  public let name: String
+  /// How names of tensors begin that such files have beside it.
+  public let ignored: [String]
+
+  /// - Parameters:
+  ///   - name: what it is called.
+  ///   - ignored: how names of tensors begin that such files have beside it.
+  public init(_ name: String, ignoring ignored: [String] = []) { (self.name, self.ignored) = (name, ignored) }
 }
 
 extension [Player] {

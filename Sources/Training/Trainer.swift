@@ -22,7 +22,7 @@ public struct TrainingRequest: Sendable {
   public var output: String
   /// Whether to go on with what is there.
   public var resume = Resume.never
-  /// PyTorch-named weights to start from instead of an initialisation, by the names of players.
+  /// PyTorch-named weights to start from instead of an initialisation, by the names of players or of parts.
   public var initialWeights: [String: String] = [:]
   /// Whether a core is left for a thread that moves messages.
   public var hasSpareCore = false
@@ -104,10 +104,11 @@ public final class Trainer<Family: ModelFamily> {
         "the samples of a batch are computed together", at: "training.microbatch", expected: "0",
         found: "\(configuration.training.microbatch)")
     }
-    if let stranger = request.initialWeights.keys.sorted().first(where: { !Family.playerNames.contains($0) }) {
+    let startNames = Family.playerNames + Family.partNames
+    if let stranger = request.initialWeights.keys.sorted().first(where: { !startNames.contains($0) }) {
       throw Fault(
         "there is no such player to start", at: "`initial_weights`",
-        expected: Family.playerNames.joined(separator: ", "),
+        expected: startNames.joined(separator: ", "),
         found: stranger)
     }
     learners = players.map { Learner($0, communicator) }

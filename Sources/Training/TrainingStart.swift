@@ -70,10 +70,13 @@ extension Trainer {
   private func initialise() throws {
     for (place, learner) in learners.enumerated() {
       if let weights = request.initialWeights[learner.player.name] {
-        try ModelFile.read(weights, learner.arena, into: learner.arena.weights)
+        try ModelFile.read(weights, learner.player)
       } else {
         // Streams are keyed by a parameter's place in its network: equal seeds would start equal layers alike.
         try learner.player.initialise(configuration.seed &+ UInt64(place) &* 0x9E37_79B9_7F4A_7C15)
+      }
+      for part in learner.player.parts {
+        if let weights = request.initialWeights[part.name] { try ModelFile.read(weights, learner.player, part: part) }
       }
       learner.average?.average.restart()
     }

@@ -6,6 +6,7 @@ import NeuralNetworks
 import Runs
 import Tensors
 import Testing
+import TestSupport
 
 @testable import Models
 
@@ -257,5 +258,47 @@ extension Fixture {
       }
       #expect(Fixture.relative(state, Array(states[part])) < 1e-4)
     }
+  }
+
+  // MARK: - Public weights
+
+  /// Files of the parts alone, with what such files have beside them, and old names of the autoencoder's attention.
+  @Test func publicWeights() throws {
+    let folder = Scratch(), section = StationFamily.presets.first { $0.name == "bs-1-to-n-tiny" }!.configuration
+    let networks = StationNetworks(section.own, isTrained: false), player = StationFamily.players(networks, section)[0]
+    func file(_ name: String, _ arena: ParameterArena, _ rename: (String) -> String?) throws -> String {
+      try SafetensorsWriter.write(
+        arena.parameters.enumerated().compactMap { index, parameter in
+          rename(parameter.name).map { name in
+            SafetensorsTensor(name, shape: DiskLayout.shape(parameter)) { buffer in
+              DiskLayout.write(arena.weights.base + arena.ranges[index].lowerBound, parameter, to: buffer.baseAddress!)
+            }
+          }
+        }, metadata: [], to: folder.file(name))
+      return folder.file(name)
+    }
+    let other = StationNetworks(section.own, isTrained: false)
+    try Initialisation.kaiming.apply(to: other.arena, seed: 3)
+    let unet = try file("unet.safetensors", other.arena) { $0.hasPrefix("unet.") ? String($0.dropFirst(5)) : nil }
+    let encoder = try file("encoder.safetensors", other.arena) {
+      $0 == "unet.conv_out.bias" ? "head.fc.bias" : $0.hasPrefix("encoder.") ? String($0.dropFirst(8)) : nil
+    }
+    for (part, path) in zip(player.parts, [encoder, unet]) { try ModelFile.read(path, player, part: part) }
+    func values(_ arena: ParameterArena) -> [Float] { (0..<arena.count).map { arena.weights.base[$0] } }
+    #expect(values(networks.arena) == values(other.arena))
+    #expect(fault { try ModelFile.read(encoder, player, part: player.parts[1]) }?.place.hasPrefix(encoder) == true)
+
+    var configuration = RunConfiguration<AutoencoderFamily>()
+    configuration.own.model.attention = true
+    let (new, old) = (AutoencoderFamily.makeModel(configuration, isTrained: false), "mid_block.attentions.0.")
+    try Initialisation.kaiming.apply(to: new.arena, seed: 4)
+    let path = try file("vae.safetensors", new.arena) { name in
+      [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")].reduce(name) {
+        $0.replacingOccurrences(of: old + $1.0, with: old + $1.1)
+      }
+    }
+    let read = AutoencoderFamily.makeModel(configuration, isTrained: false)
+    try ModelFile.read(path, AutoencoderFamily.players(read, configuration)[0])
+    #expect(values(read.arena) == values(new.arena))
   }
 }

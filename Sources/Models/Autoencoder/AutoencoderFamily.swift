@@ -59,11 +59,12 @@ enum AutoencoderFamily: ModelFamily {
   }
 
   static func players(_ model: LatentAutoencoder, _ configuration: RunConfiguration<Self>) -> [Player] {
-    [
-      Player(Player.only, model.arena, configuration.training) {
-        try Initialisation.kaiming.apply(to: model.arena, seed: $0)
-      }
-    ]
+    var player = Player(Player.only, model.arena, configuration.training) {
+      try Initialisation.kaiming.apply(to: model.arena, seed: $0)
+    }
+    // As diffusers called its attention before 0.17.
+    player.synonyms = ["to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"]
+    return [player]
   }
 
   static func outlines(_ configuration: RunConfiguration<Self>) -> [NetworkOutline] {

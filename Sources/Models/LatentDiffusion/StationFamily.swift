@@ -73,7 +73,13 @@ enum StationFamily: ModelFamily {
   static let playerNames = [Player.only]
 
   static let presets: [FamilyPreset<Self>] = [
-    FamilyPreset("bs-1-to-n-small", "12.4 M parameters, maps of 64 x 64: an hour on two cores") { run in
+    FamilyPreset("bs-1-to-n-small", "6.9 M parameters, maps of 64 x 64: an hour on two cores") { run in
+      run.own.model.widths = [48, 96, 144]
+      run.own.model.heads = 3
+      run.own.encoder.widths = [32, 64, 128]
+      run.own.encoder.depths = [2, 2, 4]
+      // A third at T: the mean of all maps that fit is estimated there.
+      run.own.diffusion.terminalShare = 0.3
       run.own.diffusion.prediction = .velocity
       run.own.diffusion.zeroTerminalSNR = true
       run.setLatentTraining(steps: 6000, batch: 4, rate: 5e-4)
@@ -113,12 +119,14 @@ enum StationFamily: ModelFamily {
     StationNetworks(configuration.own, isTrained: isTrained)
   }
 
+  static let partNames = ["encoder", "unet"]
+
   static func players(_ model: StationNetworks, _ configuration: RunConfiguration<Self>) -> [Player] {
-    [
-      Player(Player.only, model.arena, configuration.training) {
-        try Initialisation.kaiming.apply(to: model.arena, seed: $0)
-      }
-    ]
+    var player = Player(Player.only, model.arena, configuration.training) {
+      try Initialisation.kaiming.apply(to: model.arena, seed: $0)
+    }
+    player.parts = [WeightPart("encoder", ignoring: ["head.fc."]), WeightPart("unet")]
+    return [player]
   }
 
   static func outlines(_ configuration: RunConfiguration<Self>) -> [NetworkOutline] {
