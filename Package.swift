@@ -125,7 +125,7 @@ let package = Package(
       "Evaluation",
       [
         "Computing", "Configuration", "Essentials", "Interpolation", "MapStorage", "MessagePassing", "Metrics",
-        "Pictures", "Reconstruction", "Records", "Runs", "Tensors",
+        "NeuralNetworks", "Pictures", "Reconstruction", "Records", "Runs", "Tensors",
       ]),
     library(
       "Deployment",
@@ -186,8 +186,8 @@ let package = Package(
     tests(
       "EvaluationTests",
       [
-        "Computing", "Essentials", "Evaluation", "MapStorage", "MessagePassing", "Metrics", "Reconstruction", "Records",
-        "TestSupport",
+        "Computing", "Essentials", "Evaluation", "MapStorage", "MessagePassing", "Metrics", "NeuralNetworks",
+        "Reconstruction", "Records", "Tensors", "TestSupport",
       ]),
     tests("GoldenTests", ["ckm"]),
     tests("InterpolationTests", ["Computing", "Essentials", "Interpolation", "TestSupport"]),

@@ -23,6 +23,12 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Fine pixels from one coarse sample to the next, where there is no reconstruction.")
   var magnification: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Weights of a perceptual distance, which becomes a column: what Scripts/lpips-weights writes.",
+      valueName: "file.safetensors"))
+  var lpips: String?
+
   @Option(parsing: .unconditional, help: MetricScale.help)
   var scale = MetricScale.own
 
@@ -40,7 +46,7 @@ struct EvaluateCommand: ParsableCommand {
     let communicator = try Communicator.world()
     let report = try Evaluator.run(
       dataPath: data, reconstructionPaths: reconstruction, magnification: magnification, scale: scale,
-      outputDirectory: out, communicator: communicator)
+      perceptual: lpips, outputDirectory: out, communicator: communicator)
     if communicator.isRoot {
       print(report.markdown)
       print("\(out): report.md, report.json, calibration.svg, best.png, median.png, worst.png")

@@ -14,7 +14,7 @@ enum OptionNames {
     "flip": "--flip",
     "geo_origin": "--geo-origin", "guidance": "--guidance", "holes": "--holes",
     "ignore_attributes": "--ignore-attributes",
-    "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits",
+    "initial_weights": "--initial-weights", "keep_draws": "--keep-draws", "limits": "--limits", "lpips": "--lpips",
     "magnification": "--magnification", "maps": "--maps", "method": "--method", "no_statistics": "--no-statistics",
     "nodata": "--nodata",
     "nodata_grey": "--nodata-grey", "origin": "--origin", "picture_range": "--png-range", "prunable": "--prunable",

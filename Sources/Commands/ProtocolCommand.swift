@@ -39,6 +39,12 @@ struct ProtocolCommand: ParsableCommand {
   @Option(help: "The stations' array in foreign files, in the group of the maps' array.")
   var stations: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Weights of a perceptual distance, which becomes a column: what Scripts/lpips-weights writes.",
+      valueName: "file.safetensors"))
+  var lpips: String?
+
   @Option(parsing: .unconditional, help: MetricScale.help)
   var scale = MetricScale.own
 
@@ -72,6 +78,7 @@ struct ProtocolCommand: ParsableCommand {
     request.stationHeight = place.stationHeight ?? 0
     request.area = place.area
     request.scale = scale
+    request.perceptual = lpips
     let report = try ProtocolEvaluation.run(
       request, communicator: communicator, engine: Engine(threads), softwareVersion: Software.version,
       console: console, progress: .automatic(isEnabled: communicator.isRoot))

@@ -15,6 +15,8 @@ public struct EvaluationRow: Codable, Equatable, Sendable {
   public var border: [MapMetrics?]
   /// Of methods that know how far off they may be.
   public var calibration: [CalibrationMetrics?]
+  /// Perceptual distances of all methods; nil where nobody was asked.
+  public var perceptual: [Double]?
 }
 
 /// Errors in a part of the maps, means over maps.
@@ -101,6 +103,8 @@ public struct MethodSummary: Codable, Equatable, Sendable {
   public var border: RegionSummary?
   /// Of methods that know how far off they may be.
   public var calibration: CalibrationSummary?
+  /// Perceptual distance; nil where nobody was asked.
+  public var perceptual: Summary?
 
   init(_ name: String, isInterpolation: Bool, _ method: Int, _ rows: [EvaluationRow]) {
     self.name = name
@@ -116,6 +120,8 @@ public struct MethodSummary: Codable, Equatable, Sendable {
     interior = RegionSummary(rows.map { $0.interior[method] })
     border = RegionSummary(rows.map { $0.border[method] })
     calibration = CalibrationSummary(rows.map { $0.calibration[method] })
+    let distances = rows.compactMap { $0.perceptual?[method] }
+    perceptual = distances.isEmpty ? nil : Summary(distances)
   }
 }
 
@@ -158,6 +164,8 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   public var gains: [PairedGain]
   /// One entry a map, in the order of the first reconstruction's file.
   public var rows: [EvaluationRow]
+  /// What the perceptual distance is called; nil where nobody was asked.
+  public var perceptualTitle: String?
 
   /// The methods' names, in order.
   var names: [String] { methods.map(\.name) }
@@ -180,9 +188,12 @@ public struct EvaluationReport: Codable, Equatable, Sendable {
   ///   - interpolations: how many of the methods are interpolations; they come first.
   ///   - names: the methods' names.
   ///   - rows: one a map, at least one, with one entry for each name.
+  ///   - perceptualTitle: what the perceptual distance is called; nil where nobody was asked.
   init(
-    _ source: EvaluationSource, scale: MetricScale, interpolations: Int, names: [String], rows: [EvaluationRow]
+    _ source: EvaluationSource, scale: MetricScale, interpolations: Int, names: [String], rows: [EvaluationRow],
+    perceptualTitle: String? = nil
   ) {
+    self.perceptualTitle = perceptualTitle
     data = source.dataPath
     reconstructions = source.reconstructions.map { Origin(path: $0.path, record: $0.record) }
     magnification = source.grid?.magnification

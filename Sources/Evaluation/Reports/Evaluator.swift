@@ -2,6 +2,7 @@ import Essentials
 import Interpolation
 import MessagePassing
 import Metrics
+import Tensors
 
 /// Holds reconstructions against the truth, beside plain interpolation of the same coarse maps.
 public enum Evaluator {
@@ -17,6 +18,7 @@ public enum Evaluator {
   ///     interpolations alone.
   ///   - magnification: needed where nothing was reconstructed.
   ///   - scale: what is 0 and what is 255 of the scale that errors are counted on.
+  ///   - perceptual: the weights of a perceptual distance; nil: none is taken.
   ///   - outputDirectory: where the report goes; it is made where it is missing, files of the same names are replaced.
   ///   - communicator: the ranks that share the work.
   /// - Returns: the report, on every rank.
@@ -25,7 +27,7 @@ public enum Evaluator {
   @discardableResult
   public static func run(
     dataPath: String, reconstructionPaths: [String], magnification: Int? = nil, scale: MetricScale = .own,
-    outputDirectory: String, communicator: Communicator
+    perceptual: String? = nil, outputDirectory: String, communicator: Communicator
   ) throws -> EvaluationReport {
     // Before the work, so that a directory that cannot be written shows at once.
     try communicator.onRoot("make the report's directory") { try ReportDirectory.make(outputDirectory) }
@@ -38,15 +40,18 @@ public enum Evaluator {
       }
       return (source, interpolations ?? [])
     }
+    let distance = try communicator.agree("read the weights of the perceptual distance") {
+      try perceptual.map { try PerceptualDistance(path: $0, engine: Engine(threads: 1)) }
+    }
     let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
     let own = try communicator.agree("compare the maps") {
-      try share.map { try row($0, source, interpolations, scale) }
+      try share.map { try row($0, source, interpolations, scale, distance) }
     }
     let gathered = try communicator.gather(value: own)
     return try communicator.onRoot("write the report") {
       let report = EvaluationReport(
         source, scale: scale, interpolations: interpolations.count, names: source.names(interpolations),
-        rows: (gathered ?? [own]).flatMap { $0 })
+        rows: (gathered ?? [own]).flatMap { $0 }, perceptualTitle: distance?.title)
       try report.writePictures(source, interpolations, to: outputDirectory)
       try report.write(to: outputDirectory)
       return report
@@ -54,7 +59,8 @@ public enum Evaluator {
   }
 
   private static func row(
-    _ position: Int, _ source: EvaluationSource, _ interpolations: [any Interpolator], _ scale: MetricScale
+    _ position: Int, _ source: EvaluationSource, _ interpolations: [any Interpolator], _ scale: MetricScale,
+    _ distance: PerceptualDistance?
   ) throws -> EvaluationRow {
     let pair = try source.pair(position), sample = source.samples[position]
     do {
@@ -77,11 +83,26 @@ public enum Evaluator {
         calibration: try estimates.map {
           guard !predicted.isEmpty, let prediction = $0.predicted else { return nil }
           return try CalibrationMetrics(prediction, truth: truth.map, counted: predicted, scale: grey)
-        })
+        },
+        perceptual: try distance.map { try distances($0, estimates.map(\.map), truth, grey) })
     } catch let fault as Fault {
       let origin = source.reconstructions.first.map { " (\($0.path), map \(position))" } ?? ""
       throw fault.within("\(source.dataPath), sample \(sample)\(origin)")
     }
+  }
+
+  /// How different estimates look from the truth, all as grey pictures.
+  private static func distances(
+    _ distance: PerceptualDistance, _ maps: [ChannelFingerprint], _ truth: StationMap, _ scale: GreyScale
+  ) throws -> [Double] {
+    func features(_ map: ChannelFingerprint) throws -> PerceptualDistance.Features {
+      let levels = map.values.enumerated().map { place, value in
+        truth.mask?[place] == false ? 0 : Float(min(max(scale.grey(value) / 255, 0), 1))
+      }
+      return try distance.features(levels, rows: map.rows, columns: map.columns, at: truth.place)
+    }
+    let real = try features(truth.map)
+    return try maps.map { distance.distance(try features($0), real) }
   }
 
   /// Nil where the region holds no valid pixel, or none above the minimum: the faults of the whole map have shown before.

@@ -53,7 +53,7 @@ public enum ProtocolEvaluation {
         }
         let report = try Evaluator.run(
           dataPath: path, reconstructionPaths: files, magnification: magnification, scale: request.scale,
-          outputDirectory: directory, communicator: communicator)
+          perceptual: request.perceptual, outputDirectory: directory, communicator: communicator)
         cells.append(.init(scenario: data.name, folder: folder, report: report))
       }
     }

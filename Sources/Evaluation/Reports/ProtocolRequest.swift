@@ -57,6 +57,8 @@ public struct ProtocolRequest {
   public var area = Area(originX: 0, originY: 0)
   /// What is 0 and what is 255 of the scale that errors are counted on.
   public var scale = MetricScale.own
+  /// The weights of a perceptual distance; nil: none is taken.
+  public var perceptual: String?
   /// Where everything goes.
   public var outputDirectory: String
 

@@ -22,7 +22,7 @@ struct ReportFile: Encodable {
   private struct Entry: Encodable {
     let nmse: Double, mse: Double, psnr: Double, ssim: Double?, rmseDB: Double, maeDB: Double, pixels: Int
     let interior: RegionErrors?, border: RegionErrors?
-    let crpsDB: Double?, coverage: [Double]?
+    let crpsDB: Double?, coverage: [Double]?, perceptual: Double?
 
     init(_ row: EvaluationRow, _ method: Int) {
       let metrics = row.metrics[method]
@@ -32,6 +32,7 @@ struct ReportFile: Encodable {
       border = row.border[method].map { RegionErrors(mse: $0.mse, rmseDB: $0.rmseDB) }
       crpsDB = row.calibration[method]?.crps
       coverage = row.calibration[method]?.coverage
+      perceptual = row.perceptual?[method]
     }
   }
 
@@ -49,6 +50,7 @@ struct ReportFile: Encodable {
   }
 
   private let data: String, magnification: Int?, maps: Int, scale: MetricScale
+  private let perceptualMetric: String?
   private let reconstructions: [Origin], methods: [MethodSummary], gains: [PairedGain]
   private let calibrationLevels = CalibrationMetrics.levels
   private let rows: [Row]
@@ -58,6 +60,7 @@ struct ReportFile: Encodable {
     magnification = report.magnification
     maps = report.rows.count
     scale = report.scale
+    perceptualMetric = report.perceptualTitle
     reconstructions = report.reconstructions.map(Origin.init)
     methods = report.methods
     gains = report.gains

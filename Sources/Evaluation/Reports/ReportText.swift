@@ -43,7 +43,7 @@ extension EvaluationReport {
     lines += [
       "", errorTable,
       "Mean ± standard error over maps. NMSE, MSE, PSNR and SSIM on the scale on which \(scale.text), not rounded; RMSE and "
-        + "MAE in dB of channel power.",
+        + "MAE in dB of channel power." + perceptualText,
     ]
     lines += gainLines + regionLines + calibrationLines
     for (name, row) in examples {
@@ -59,14 +59,24 @@ extension EvaluationReport {
   }
 
   private var errorTable: String {
-    var table = MarkdownTable(["method", "NMSE ×1e-5", "MSE", "PSNR dB", "SSIM", "RMSE dB", "MAE dB"])
+    var table = MarkdownTable(
+      ["method", "NMSE ×1e-5", "MSE", "PSNR dB", "SSIM", "RMSE dB", "MAE dB"] + (perceptualTitle.map { [$0] } ?? []))
     for method in methods {
-      table.add([
-        method.name, method.nmse.text(scale: 1e5), method.mse.text(), method.psnr.text(),
-        method.ssim.text(), method.rmseDB.text(), method.maeDB.text(),
-      ])
+      table.add(
+        [
+          method.name, method.nmse.text(scale: 1e5), method.mse.text(), method.psnr.text(),
+          method.ssim.text(), method.rmseDB.text(), method.maeDB.text(),
+        ] + (method.perceptual.map { [$0.text()] } ?? []))
     }
     return table.text
+  }
+
+  /// What the perceptual distance is of, or how to get one.
+  private var perceptualText: String {
+    guard let perceptualTitle else {
+      return " A perceptual distance comes with weights, which Scripts/lpips-weights makes: `lpips`."
+    }
+    return " \(perceptualTitle) of maps as grey pictures on that scale, black where they hold nothing."
   }
 
   /// Each reconstruction beside the best interpolation.
