@@ -260,6 +260,69 @@ extension Fixture {
     }
   }
 
+  // MARK: - Symmetries
+
+  /// A scene of some stations, and the network's answer about it.
+  private func answer(
+    sources: [Int], targets: [Int], shift: SIMD2<Double> = .zero, threads: Int = 2,
+    _ change: (inout StationSection) -> Void = { _ in }
+  ) throws -> [[Float]] {
+    var configuration = StationFamily.presets.first { $0.name == "bs-1-to-n-tiny" }!.configuration
+    change(&configuration.own)
+    let engine = Engine(threads: threads), networks = StationNetworks(configuration.own, isTrained: false)
+    try Initialisation.kaiming.apply(to: networks.arena, seed: 9)
+    let stream = RandomStream(seed: 3, purpose: .test), size = configuration.own.model.imageSize
+    func view(_ number: Int) -> StationView {
+      let place = stream.uniform(2, sample: number, step: 1).map { Double($0) * Double(size - 1) }
+      return StationView(
+        grey: stream.uniform(size * size, sample: number), position: SIMD2(place[0], place[1]) + shift)
+    }
+    let scene = StationScene(
+      rows: size, columns: size, sources: sources.map(view), targets: targets.map { view(100 + $0) })
+    let tape = Tape(engine: engine, isRecording: false), side = size / configuration.own.latent.factor
+    let noisy = engine.tensor(
+      [targets.count, side, side, 4], targets.flatMap { stream.gaussian(side * side * 4, sample: $0, step: 2) })
+    let around = StationSurroundings(
+      tokens: networks.tokens([scene], tape), targets: [scene.targets.map(\.position)],
+      sources: [scene.sources.map(\.position)], rows: size, columns: size)
+    let values = networks.unet(tape.constant(noisy), times: [300], around, tape).value.values()
+    return targets.indices.map { Array(values[$0 * side * side * 4..<($0 + 1) * side * side * 4]) }
+  }
+
+  private func distance(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).map { abs($0 - $1) }.max() ?? .infinity }
+
+  @Test(arguments: [StationCode.polar, .cartesian, .none], [false, true]) func orders(
+    code: StationCode, seesPlaces: Bool
+  ) throws {
+    func own(_ sources: [Int], _ targets: [Int], seesTargets: Bool = true) throws -> [[Float]] {
+      try answer(sources: sources, targets: targets) {
+        ($0.model.code, $0.model.seesPlaces, $0.model.seesTargets) = (code, seesPlaces, seesTargets)
+      }
+    }
+    let maps = try own([0, 1, 2], [0, 1])
+    for (a, b) in zip(maps, try own([2, 0, 1], [0, 1])) { #expect(distance(a, b) < 1e-5) }
+    for (a, b) in zip(maps, try own([0, 1, 2], [1, 0]).reversed()) { #expect(distance(a, b) < 1e-5) }
+    #expect(distance(maps[0], try own([0, 1], [0, 1])[0]) > 1e-3)
+    // One target more is seen where targets see each other, and nowhere else.
+    #expect(distance(maps[0], try own([0, 1, 2], [0, 1, 2])[0]) > 1e-4)
+    let apart = try own([0, 1, 2], [0, 1], seesTargets: false)
+    for (a, b) in zip(apart, try own([0, 1, 2], [0, 1, 2], seesTargets: false)) { #expect(distance(a, b) < 1e-5) }
+  }
+
+  /// All stations moved alike: the cartesian code tells no difference, the polar one does.
+  @Test func onlyDifferencesReachTheNetwork() throws {
+    func own(_ code: StationCode, _ shift: SIMD2<Double>) throws -> [Float] {
+      try answer(sources: [0, 1, 2], targets: [0, 1], shift: shift) { $0.model.code = code }[0]
+    }
+    #expect(distance(try own(.cartesian, .zero), try own(.cartesian, SIMD2(2, -3))) < 1e-5)
+    #expect(distance(try own(.polar, .zero), try own(.polar, SIMD2(2, -3))) > 1e-4)
+  }
+
+  @Test func anyThreadsGiveTheSameBits() throws {
+    let maps = try (1...3).map { try answer(sources: [0, 1, 2], targets: [0, 1], threads: $0) { _ in } }
+    #expect(maps[0] == maps[1] && maps[1] == maps[2])
+  }
+
   // MARK: - Public weights
 
   /// Files of the parts alone, with what such files have beside them, and old names of the autoencoder's attention.

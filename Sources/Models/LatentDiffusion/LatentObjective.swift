@@ -64,15 +64,9 @@ struct LatentObjective: SceneObjective {
     }
     let kept = scenes.indices.map { uniform(.sources, $0) < Float(dropping) ? Float(0) : 1 }
     let tokens = tape.scale(
-      networks.tokens(sources(all), scenes: all.count, tape), samplesBy: kept)
+      networks.tokens(all, tape), samplesBy: kept)
     let batch = batch(latents, noise: noise, timesteps: timesteps)
     return error(batch, around: surroundings(all, tokens), tape)
-  }
-
-  /// Grey levels of all sources, `[B N_s, H, W, 1]`.
-  func sources(_ scenes: [StationScene]) -> Tensor {
-    let views = scenes.sources
-    return engine.tensor([views.count, scenes[0].rows, scenes[0].columns, 1], views.flatMap(\.grey))
   }
 
   /// Where all stand, with the sources' tokens.

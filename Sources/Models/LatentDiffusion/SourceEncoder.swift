@@ -76,14 +76,17 @@ struct SourceEncoder {
   let configuration: SourceEncoderConfiguration
   let stem: PatchConvolution, stemNorm: LayerNorm, stages: [Stage], head: LayerNorm
 
+  private let seesPlaces: Bool
+
   /// - Parameters:
   ///   - configuration: a valid structure.
+  ///   - seesPlaces: whether each map comes with a plane of distances from its station.
   ///   - prefix: stands before all names: "encoder.".
-  init(_ configuration: SourceEncoderConfiguration, prefix: String = "") {
-    self.configuration = configuration
+  init(_ configuration: SourceEncoderConfiguration, seesPlaces: Bool = false, prefix: String = "") {
+    (self.configuration, self.seesPlaces) = (configuration, seesPlaces)
     let widths = configuration.widths
     stem = PatchConvolution(
-      "\(prefix)stem.0", configuration.channels, widths[0],
+      "\(prefix)stem.0", configuration.channels + (seesPlaces ? 1 : 0), widths[0],
       PatchGrid(kernel: configuration.patch, stride: configuration.patch))
     stemNorm = LayerNorm("\(prefix)stem.1", widths[0], epsilon: 1e-6)
     stages = widths.indices.map { level in
@@ -125,17 +128,27 @@ struct SourceEncoder {
   ///
   /// - Parameters:
   ///   - maps: `[N, H, W, 1]`.
+  ///   - stations: where each map's station stands (row, column) [pixels]; looked at where the network sees places.
   ///   - engine: threads and buffers.
-  /// - Returns: `[N, side, side, channels]`.
-  func input(_ maps: Tensor, _ engine: Engine) -> Tensor {
+  /// - Returns: `[N, side, side, channels]`, behind them the plane of distances where the network sees places.
+  func input(_ maps: Tensor, stations: [SIMD2<Double>] = [], _ engine: Engine) -> Tensor {
     let resized = configuration.side.map { resample(maps, to: $0, engine) } ?? maps
-    guard configuration.channels > 1 else { return resized }
-    let shape = resized.shape.dropLast() + [configuration.channels], wide = engine.tensor(Array(shape))
-    for place in 0..<resized.pixels {
-      for (channel, picture) in Self.pictures.prefix(configuration.channels).enumerated() {
-        wide.base[place * wide.stride + channel] =
-          (resized.base[place * resized.stride] - picture.mean) / picture.deviation
+    let channels = configuration.channels, pixels = resized.pixelsPerSample
+    guard channels > 1 || seesPlaces else { return resized }
+    let wide = engine.tensor(resized.shape.dropLast() + [channels + (seesPlaces ? 1 : 0)])
+    engine.threads.run(maps.batch) { n, _ in
+      let from = resized.sample(n), to = wide.sample(n)
+      for place in 0..<pixels {
+        for channel in 0..<channels {
+          let grey = from[place * resized.stride], picture = Self.pictures[channel]
+          to[place * wide.stride + channel] = channels == 1 ? grey : (grey - picture.mean) / picture.deviation
+        }
       }
+      guard seesPlaces else { return }
+      let plane = nearness(
+        to: stations[n], rows: wide.shape[1], columns: wide.shape[2],
+        pixel: Double(maps.shape[1]) / Double(wide.shape[1]), reach: Double(max(maps.shape[1], maps.shape[2])))
+      for (place, value) in plane.enumerated() { to[place * wide.stride + channels] = value }
     }
     return wide
   }

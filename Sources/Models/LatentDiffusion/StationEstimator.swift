@@ -93,7 +93,7 @@ final class StationEstimator: Estimator {
 
   private func estimates(_ scene: StationScene, key: Int) throws -> [Estimate] {
     let tape = Tape(engine: engine, prepared: prepared)
-    let tokens = objective.networks.tokens(objective.sources([scene]), scenes: 1, tape)
+    let tokens = objective.networks.tokens([scene], tape)
     var moments = scene.targets.map { _ in DrawMoments(rows: scene.rows, columns: scene.columns) }
     var kept = scene.targets.map { _ in [ChannelFingerprint]() }
     for draw in 0..<request.drawCount {

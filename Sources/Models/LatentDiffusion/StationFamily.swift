@@ -78,6 +78,7 @@ enum StationFamily: ModelFamily {
       run.own.model.heads = 3
       run.own.encoder.widths = [32, 64, 128]
       run.own.encoder.depths = [2, 2, 4]
+      run.own.model.seesPlaces = true
       // A third at T: the mean of all maps that fit is estimated there.
       run.own.diffusion.terminalShare = 0.3
       run.own.diffusion.prediction = .velocity
@@ -263,7 +264,7 @@ enum StationFamily: ModelFamily {
       let own = range.map { scenes[$0] }, shape = [own.count * targets, side, side, section.latent.channels]
       let values = stream.gaussian(shape.reduce(1, *), sample: 7), latents = engine.tensor(shape, values)
       let times = range.map { 1 + 997 * ($0 + 1) % objective.schedule.count }
-      let tokens = model.tokens(objective.sources(own), scenes: own.count, tape)
+      let tokens = model.tokens(own, tape)
       return objective.error(
         objective.batch(latents, noise: latents, timesteps: times), around: objective.surroundings(own, tokens), tape)
     }

@@ -1,3 +1,4 @@
+import Conditioning
 import Configuration
 import Essentials
 import NeuralNetworks
@@ -37,7 +38,7 @@ final class StationNetworks {
   ///   - section: a valid structure.
   ///   - isTrained: whether gradients are needed; nil for the structure alone.
   init(_ section: StationSection, isTrained: Bool?) {
-    encoder = SourceEncoder(section.encoder, prefix: "encoder.")
+    encoder = SourceEncoder(section.encoder, seesPlaces: section.model.seesPlaces, prefix: "encoder.")
     unet = StationUNet(
       section.model, latent: section.latent.channels, context: section.encoder.tokenWidth, prefix: "unet.")
     arena = ParameterArena(
@@ -47,13 +48,15 @@ final class StationNetworks {
   /// Tokens of the sources, scene by scene.
   ///
   /// - Parameters:
-  ///   - maps: grey levels of all sources, scene after scene, `[B N_s, H, W, 1]`.
-  ///   - scenes: B.
+  ///   - scenes: of equal numbers of sources.
   ///   - tape: where it is recorded.
   /// - Returns: `[B, N_s L, tokenWidth]`.
-  func tokens(_ maps: Tensor, scenes: Int, _ tape: Tape) -> Variable {
-    let tokens = encoder(tape.constant(encoder.input(maps, tape.engine)), tape), shape = tokens.value.shape
-    return tape.reshape(tokens, [scenes, shape[0] / scenes * shape[1], shape[2]])
+  func tokens(_ scenes: [StationScene], _ tape: Tape) -> Variable {
+    let views = scenes.sources
+    let maps = tape.engine.tensor([views.count, scenes[0].rows, scenes[0].columns, 1], views.flatMap(\.grey))
+    let tokens = encoder(tape.constant(encoder.input(maps, stations: views.map(\.position), tape.engine)), tape)
+    let shape = tokens.value.shape
+    return tape.reshape(tokens, [scenes.count, shape[0] / scenes.count * shape[1], shape[2]])
   }
 
   /// What a target of a scene of 10 sources and 5 targets costs; the sources' encoder is shared by these.

@@ -22,6 +22,9 @@ struct StationUNetConfiguration: ConfigurationSection, Equatable {
   var code = StationCode.polar
   /// Whether targets of a scene see each other.
   var seesTargets = true
+  /// Whether each target's latent, and each source's map, come with a plane of distances from the station: what the paper's network
+  /// has to learn from angles alone.
+  var seesPlaces = false
 
   static var fields: [ConfigurationField<Self>] {
     [
@@ -33,6 +36,7 @@ struct StationUNetConfiguration: ConfigurationSection, Equatable {
       .integer("groups", \.groups, in: 1...1024, "groups of a group norm, at most"),
       .choice("code", \.code, "how it is told where stations stand"),
       .flag("sees_targets", \.seesTargets, "whether targets of a scene see each other"),
+      .flag("sees_places", \.seesPlaces, "whether latents and sources come with distances from their station"),
     ]
   }
 
@@ -47,6 +51,21 @@ struct StationUNetConfiguration: ConfigurationSection, Equatable {
     throw Fault(
       "heads turn in blocks of four channels", at: places["heads"],
       expected: "a number whose fourfold divides \(odd)", found: "\(heads)")
+  }
+}
+
+/// How near each pixel of a grid is to a place: 1 there, 0 a whole area away, even in the logarithm of the distance.
+///
+/// - Parameters:
+///   - place: (row, column) [pixels of the map].
+///   - rows: rows of the grid.
+///   - columns: columns of the grid.
+///   - pixel: pixels of the map on a side of one of the grid.
+///   - reach: pixels of the map on a side.
+func nearness(to place: SIMD2<Double>, rows: Int, columns: Int, pixel: Double, reach: Double) -> [Float] {
+  (0..<rows * columns).map { index in
+    let y = (Double(index / columns) + 0.5) * pixel - 0.5, x = (Double(index % columns) + 0.5) * pixel - 0.5
+    return Float(1 - log1p(hypot(y - place.x, x - place.y)) / log1p(reach))
   }
 }
 
@@ -87,7 +106,8 @@ struct StationUNet {
           StationTransformer("\(stage).attentions.\($0)", widths[level], context: context, configuration)
         }
     }
-    entry = Convolution("\(prefix)conv_in", latent, widths[0], kernel: 3)
+    entry = Convolution(
+      "\(prefix)conv_in", latent + (configuration.seesPlaces ? 1 : 0), widths[0], kernel: 3)
     firstTime = Linear("\(prefix)time_embedding.linear_1", widths[0], time)
     secondTime = Linear("\(prefix)time_embedding.linear_2", time, time)
     let last = widths.count - 1
@@ -158,7 +178,8 @@ struct StationUNet {
       let y = stage.blocks[place](x, embedding: embedding, tape)
       return place < stage.transformers.count ? stage.transformers[place](y, around, tape) : y
     }
-    var x = entry(x, tape), skips = [x]
+    let seen = configuration.seesPlaces ? tape.concatenate(x, distances(x.value.shape, around, tape)) : x
+    var x = entry(seen, tape), skips = [x]
     for stage in downs {
       for place in stage.blocks.indices {
         x = run(stage, place, x)
@@ -175,6 +196,16 @@ struct StationUNet {
       if let up = stage.up { x = up(x, tape) }
     }
     return exit(norm(x, tape), tape)
+  }
+
+  /// Nearness of each pixel of each latent to its station, `[B N_t, h, w, 1]`.
+  private func distances(_ shape: [Int], _ around: StationSurroundings, _ tape: Tape) -> Variable {
+    let factor = Double(around.rows) / Double(shape[1])
+    let planes = around.targets.joined().flatMap { place in
+      nearness(
+        to: place, rows: shape[1], columns: shape[2], pixel: factor, reach: Double(max(around.rows, around.columns)))
+    }
+    return tape.constant(tape.engine.tensor(shape.dropLast() + [1], planes))
   }
 
   /// What one target costs, stage by stage.
