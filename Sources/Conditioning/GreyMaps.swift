@@ -9,6 +9,15 @@ public struct GreySection: ConfigurationSection, Equatable {
   public var lowest: Float = -147
   /// What is 1 [dB].
   public var highest: Float = -47
+  /// What an autoencoder sees where a map holds nothing.
+  public enum Holes: String, CaseIterable, Sendable {
+    /// 0: buildings are drawn.
+    case black
+    /// What lies around: there is nothing to be drawn, and a blurred map is not dark.
+    case filled
+  }
+  /// What an autoencoder sees where a map holds nothing; known maps are black there in any case.
+  public var holes = Holes.black
   /// Whether each sample is turned and mirrored at random.
   public var symmetries = true
 
@@ -23,8 +32,18 @@ public struct GreySection: ConfigurationSection, Equatable {
     [
       .number("lowest", \.lowest, in: -400...100, "what is black, dB; so are places that hold nothing"),
       .number("highest", \.highest, in: -400...100, "what is white, dB"),
+      .choice("holes", \.holes, "what an autoencoder sees where a map holds nothing: black, or filled from around"),
       .flag("symmetries", \.symmetries, "turn and mirror each sample at random before the network sees it"),
     ]
+  }
+
+  /// A map in grey levels as an autoencoder sees it.
+  ///
+  /// - Parameter map: the map [dB].
+  public func drawn(_ map: StationMap) -> [Float] {
+    let grey = range.grey(map)
+    guard holes == .filled, let mask = map.mask else { return grey }
+    return filled(grey, mask, rows: map.map.rows, columns: map.map.columns)
   }
 
   /// Rising numbers.
@@ -50,6 +69,36 @@ public struct GreySection: ConfigurationSection, Equatable {
         found: "\(description.rows)x\(description.columns)", hint: "`data.symmetries=false`")
     }
     return GridSymmetry.allCases
+  }
+}
+
+/// Values with holes filled from around (Gortler et al., "The Lumigraph", 1996, pull and push): from means over ever larger squares.
+///
+/// - Parameters:
+///   - values: row after row.
+///   - mask: which of them count.
+///   - rows: how many rows.
+///   - columns: how many columns.
+/// - Returns: all of them where the mask says so, and means of what lies around elsewhere; unchanged where none counts.
+func filled(_ values: [Float], _ mask: Mask, rows: Int, columns: Int) -> [Float] {
+  guard !mask.isAll, !mask.isEmpty else { return values }
+  let (halfRows, halfColumns) = ((rows + 1) / 2, (columns + 1) / 2)
+  var means = [Float](repeating: 0, count: halfRows * halfColumns), counts = means
+  for place in values.indices where mask[place] {
+    let square = place / columns / 2 * halfColumns + place % columns / 2
+    means[square] += values[place]
+    counts[square] += 1
+  }
+  for square in means.indices where counts[square] > 0 { means[square] /= counts[square] }
+  let coarse = filled(means, Mask(counts.map { $0 > 0 }), rows: halfRows, columns: halfColumns)
+  return values.indices.map { place in
+    guard !mask[place] else { return values[place] }
+    // Between the centres of squares, three parts of the own one to one of the neighbour's, along rows and columns.
+    let (row, column) = (place / columns, place % columns)
+    let down = min(max(row / 2 + (row % 2 == 0 ? -1 : 1), 0), halfRows - 1)
+    let across = min(max(column / 2 + (column % 2 == 0 ? -1 : 1), 0), halfColumns - 1)
+    func at(_ row: Int, _ column: Int) -> Float { coarse[row * halfColumns + column] }
+    return (9 * at(row / 2, column / 2) + 3 * at(row / 2, across) + 3 * at(down, column / 2) + at(down, across)) / 16
   }
 }
 
@@ -97,7 +146,7 @@ public struct GreyMapSamples: SampleSource {
       RandomStream(seed: data.seed, purpose: .symmetry).integer(
         below: symmetries.count, sample: position, step: step)]
     return GreyMap(
-      grey: symmetry.turn(section.range.grey(map), side: map.map.rows),
+      grey: symmetry.turn(section.drawn(map), side: map.map.rows),
       mask: map.mask.map { Mask(symmetry.turn($0.flags, side: map.map.rows)) })
   }
 
@@ -109,7 +158,7 @@ public struct GreyMapSamples: SampleSource {
   /// A map by its number in the data.
   public func map(_ number: Int) throws -> GreyMap {
     let map = try data.maps.map(number)
-    return GreyMap(grey: section.range.grey(map), mask: map.mask)
+    return GreyMap(grey: section.drawn(map), mask: map.mask)
   }
 
   /// What a log's head says of the data.

@@ -109,12 +109,16 @@ public struct SceneSamples: SampleSource {
   /// Maps in an order: targets from the front, sources from the back; one of each at least.
   private func scene(_ order: [Int], sources wanted: Int) throws -> StationScene {
     let sources = min(wanted, order.count - 1), targets = min(section.targets, order.count - sources)
-    func view(_ number: Int) throws -> StationView {
-      try data.maps.map(number).view(section.grey.range, in: data.maps.description.area)
+    func view(_ number: Int, isTarget: Bool) throws -> StationView {
+      let map = try data.maps.map(number)
+      var view = try map.view(section.grey.range, in: data.maps.description.area)
+      if isTarget { view.grey = section.grey.drawn(map) }
+      return view
     }
     return StationScene(
-      rows: data.maps.rows, columns: data.maps.columns, sources: try order.suffix(sources).reversed().map(view),
-      targets: try order.prefix(targets).map(view))
+      rows: data.maps.rows, columns: data.maps.columns,
+      sources: try order.suffix(sources).reversed().map { try view($0, isTarget: false) },
+      targets: try order.prefix(targets).map { try view($0, isTarget: true) })
   }
 
   /// What a log's head says of the data.

@@ -3,7 +3,8 @@ import MapStorage
 
 /// A station's map as networks see it that look at several stations of one environment.
 public struct StationView: Sendable {
-  /// `[row, column]` on a scale whose darkest is 0 and whose brightest is 1; 0 where the map holds nothing.
+  /// `[row, column]` on a scale whose darkest is 0 and whose brightest is 1; where the map holds nothing 0, or of targets what lies
+  /// around.
   public var grey: [Float]
   /// Which places hold a value; nil: all.
   public var mask: Mask?

@@ -43,4 +43,25 @@ import Testing
     #expect(throws: Fault.self) { try index.require(stations: 3, at: "data") }
     #expect(SceneChoice.order(index.entries[1]).sorted() == [0, 2])
   }
+
+  /// A plane stays nearly one under a hole, a lone value is everywhere, and what is there stays.
+  @Test func holesAreFilledFromAround() {
+    let (rows, columns) = (13, 10)
+    let plane = (0..<rows * columns).map { Float($0 / columns) + 2 * Float($0 % columns) }
+    let mask = Mask(plane.indices.map { !(4..<8).contains($0 / columns) || !(3..<7).contains($0 % columns) })
+    let holed = plane.indices.map { mask[$0] ? plane[$0] : 0 }
+    let whole = filled(holed, mask, rows: rows, columns: columns)
+    for place in plane.indices {
+      #expect(mask[place] ? whole[place] == plane[place] : abs(whole[place] - plane[place]) < 6)
+    }
+    let lone = Mask(plane.indices.map { $0 == 57 })
+    #expect(filled(plane, lone, rows: rows, columns: columns).allSatisfy { abs($0 - plane[57]) < 1e-4 })
+    let none = Mask([Bool](repeating: false, count: rows * columns))
+    #expect(filled(plane, none, rows: rows, columns: columns) == plane)
+    var section = GreySection()
+    let map = StationMap(ChannelFingerprint(rows: 1, columns: 2, values: [-97, -147]), mask: Mask([true, false]))
+    #expect(section.drawn(map) == [0.5, 0])
+    section.holes = .filled
+    #expect(section.drawn(map) == [0.5, 0.5])
+  }
 }

@@ -35,7 +35,7 @@ enum AutoencoderFamily: ModelFamily {
 
   static let presets: [FamilyPreset<Self>] = [
     FamilyPreset("autoencoder-small", "0.65 M parameters, maps of 64 x 64: minutes on two cores") { run in
-      run.own.model.divergence = 1e-6
+      run.own.data.holes = .filled
       run.setLatentTraining(steps: 4000, batch: 16, rate: 2e-3)
     },
     FamilyPreset("autoencoder-tiny", "a test: seconds") { run in

@@ -135,7 +135,7 @@ struct LatentObjective: SceneObjective {
     var sum = 0.0, squares = 0.0, values = 0.0
     for first in stride(from: 0, to: count, by: 16) {
       let maps = try (first..<min(count, first + 16)).map { place in
-        source.section.grey.range.grey(try source.data.maps.map(numbers[place * numbers.count / count]))
+        source.section.grey.drawn(try source.data.maps.map(numbers[place * numbers.count / count]))
       }
       let tape = Tape(engine: engine, isRecording: false)
       for value in autoencoder.mean(autoencoder.input(maps, engine), tape).value.values() {

@@ -79,6 +79,7 @@ enum StationFamily: ModelFamily {
       run.own.encoder.widths = [32, 64, 128]
       run.own.encoder.depths = [2, 2, 4]
       run.own.model.seesPlaces = true
+      run.own.data.grey.holes = .filled
       // A third at T: the mean of all maps that fit is estimated there.
       run.own.diffusion.terminalShare = 0.3
       run.own.diffusion.prediction = .velocity
@@ -152,11 +153,13 @@ enum StationFamily: ModelFamily {
         expected: "\(configuration.own.model.imageSize) pixels on a side (model.image_size)", found: "\(size)")
     }
     let scale = trained.configuration.own.data
-    guard scale.range == configuration.own.data.grey.range else {
+    func text(_ grey: GreySection) -> String {
+      "\(grey.lowest) to \(grey.highest) dB, holes \(grey.holes.rawValue) (data.holes)"
+    }
+    guard text(scale) == text(configuration.own.data.grey) else {
       throw Fault(
         "the autoencoder has seen maps on another scale", at: latent.autoencoder,
-        expected: "\(configuration.own.data.grey.lowest) to \(configuration.own.data.grey.highest) dB",
-        found: "\(scale.lowest) to \(scale.highest) dB")
+        expected: text(configuration.own.data.grey), found: text(scale))
     }
     return resolved
   }
