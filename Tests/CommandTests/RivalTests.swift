@@ -117,6 +117,8 @@ import Testing
     let several = reconstruct + ["--samples", "3", "--out", folder.place("several.h5")]
     let drawn = try Command.run(several)
     #expect(drawn.code == (rival.title == "C-VAE" ? 0 : 1), "\(drawn.transcript)")
+    let kept = try Command.run(reconstruct + ["--keep-draws", "--out", folder.place("kept.h5")])
+    #expect(kept.code == (rival.title == "C-VAE" ? 0 : 1), "\(kept.transcript)")
     func refused(_ setting: String, _ part: String) throws {
       let outcome = try Command.run(arguments(rival, "x", setting))
       #expect(outcome.code == 1 && outcome.errors.contains(part), "\(outcome.transcript)")

@@ -48,15 +48,17 @@ final class RefinementEstimator<Family: RefinementFamily>: Estimator {
     (magnification, self.engine, prepared) = (grid.magnification, engine, PreparedWeights(ranksOnNode: ranksOnNode))
   }
 
+  /// What the maps are of the draws: the networks' own estimate where nobody asks for anything else.
+  private var kind: SamplingRequest.Kind { request.estimate ?? (request.draws > 1 ? .mean : .direct) }
   /// Whether the maps themselves are of draws.
-  private var isDrawn: Bool { request.estimate == .draw || (request.draws > 1 && request.estimate != .direct) }
+  private var isDrawn: Bool { kind != .direct }
 
   func describe(_ record: inout ReconstructionRecord) {
     record.model = path
     guard objective.options.contains(.draws) else { return }
     record.steps = 1
     record.sampler = isDrawn ? "prior" : "direct"
-    record.estimate = (isDrawn ? request.chosenEstimate : .direct).rawValue
+    record.estimate = kind.rawValue
     record.draws = hasDeviation ? request.draws : 0
   }
 
@@ -70,7 +72,7 @@ final class RefinementEstimator<Family: RefinementFamily>: Estimator {
     }
     var moments = maps.map { _ in DrawMoments(rows: plan.rows, columns: plan.columns) }
     var kept = maps.map { _ in [ChannelFingerprint]() }
-    for draw in 0..<(hasDeviation || isDrawn ? request.draws : 0) {
+    for draw in 0..<(hasDeviation || isDrawn ? request.draws : keptDraws) {
       let tape = Tape(engine: engine, prepared: prepared)
       let drawn = objective.draw(condition, keys: keys, draw: draw, seed: seed, tape).value
       for (place, map) in decibels(drawn, maps).enumerated() {
