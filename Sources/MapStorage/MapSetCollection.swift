@@ -83,8 +83,15 @@ public final class MapSetCollection: Sendable {
     var all: [Int32] = []
     for reader in readers {
       let own = try reader.environments(indices: Array(0..<reader.count)) ?? []
-      let next = (all.max() ?? -1) + 1, least = readers.count > 1 ? own.min() ?? 0 : next
-      all += own.map { $0 - least + next }
+      let next = Int(all.max() ?? -1) + 1, least = readers.count > 1 ? Int(own.min() ?? 0) : next
+      all += try own.map { number in
+        guard let moved = Int32(exactly: Int(number) - least + next) else {
+          throw Fault(
+            "the environments of all data sets together have too great numbers", at: "\(reader.path):/environment",
+            expected: "at most \(Int(Int32.max) - next + least), or the data set alone", found: "\(number)")
+        }
+        return moved
+      }
     }
     return all
   }

@@ -42,6 +42,16 @@ import TestSupport
     #expect(try (0..<4).map { try maps.map($0).environment } == environments.map(Optional.init))
   }
 
+  /// Numbers of any size are one file's own; those of several must all differ.
+  @Test func environmentsOfAnyNumbers() throws {
+    let great = try write("a.h5", first: -80, environments: [0, .max]), own = [Int32.min, Int32.max]
+    let wide = try write("b.h5", first: -60, environments: own)
+    #expect(try MapSetCollection(paths: [wide]).environments == own)
+    for (paths, place) in [([great, wide], wide), ([wide, great], wide)] {
+      #expect(fault { _ = try MapSetCollection(paths: paths) }?.place == "\(place):/environment")
+    }
+  }
+
   @Test func filesThatDoNotBelongTogetherAreSaid() throws {
     let first = try write("a.h5", first: -80), other = try write("b.h5", first: -60, area: Area(spacing: 2))
     let fault = fault { _ = try MapSetCollection(paths: [first, other]) }
