@@ -104,7 +104,7 @@ func filled(_ values: [Float], _ mask: Mask, rows: Int, columns: Int) -> [Float]
 
 /// A map in grey levels.
 public struct GreyMap: Sendable {
-  /// `[row, column]`, 0 to 1; 0 where the map holds nothing.
+  /// `[row, column]`, 0 to 1; where the map holds nothing as `GreySection.holes` has it.
   public var grey: [Float]
   /// Which places hold a value; nil: all.
   public var mask: Mask?

@@ -30,7 +30,7 @@ public struct SceneSection: ConfigurationSection, Equatable {
     try grey.validate(places)
     guard leastSources <= mostSources else {
       throw Fault(
-        "a scene cannot have so few sources and so many", at: places["least_sources"],
+        "a scene's fewest sources are more than its most", at: places["least_sources"],
         expected: "at most \(mostSources) (data.most_sources)", found: "\(leastSources)")
     }
   }
@@ -57,11 +57,7 @@ public struct SceneSamples: SampleSource {
   public init(_ data: MapData, _ section: SceneSection) throws {
     (self.data, self.section) = (data, section)
     let description = data.maps.description, path = data.maps.path
-    guard data.maps.readers.allSatisfy({ $0.description.hasStations }) else {
-      throw Fault(
-        "nobody says where the maps' stations stand", at: "\(path):/station", expected: "x, y, z of each map",
-        found: "no such data set", hint: "ckm import takes them in: `stations`")
-    }
+    for reader in data.maps.readers { try reader.description.requireStations(at: reader.path) }
     symmetries = try section.grey.symmetries(of: description, at: path)
     let index = SceneIndex(environments: data.maps.environments, among: data.split.training)
     try index.require(stations: 2, at: path)

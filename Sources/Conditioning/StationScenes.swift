@@ -125,6 +125,19 @@ extension StationMap {
   }
 }
 
+extension MapSetDescription {
+  /// Throws unless each map says where its station stands.
+  ///
+  /// - Parameter path: the file, for the message.
+  public func requireStations(at path: String) throws {
+    guard hasStations else {
+      throw Fault(
+        "nobody says where the maps' stations stand", at: "\(path):/station", expected: "x, y, z of each map",
+        found: "no such data set", hint: "ckm import takes them in: `stations`")
+    }
+  }
+}
+
 /// The environments of data sets, each with the numbers of its maps.
 public struct SceneIndex: Sendable {
   /// An environment and its stations' maps.

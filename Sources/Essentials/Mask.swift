@@ -22,6 +22,15 @@ public struct Mask: Equatable, Sendable {
   /// Whether no place holds a value.
   public var isEmpty: Bool { !flags.contains(true) }
 
+  /// The places where one of several maps of a size holds a value; nil where that is every place of one of them.
+  ///
+  /// - Parameter maps: the maps.
+  public static func union(of maps: [StationMap]) -> Mask? {
+    let masks = maps.compactMap(\.mask)
+    guard masks.count == maps.count, let first = masks.first else { return nil }
+    return Mask(first.flags.indices.map { place in masks.contains { $0[place] } })
+  }
+
   /// Whether a place holds a value.
   public subscript(place: Int) -> Bool { flags[place] }
 }

@@ -24,11 +24,7 @@ struct SceneSource {
   init(_ request: InferenceRequest, _ trained: (any TrainedModel)?) throws {
     let reader = try MapSetReader(path: request.data)
     self.reader = reader
-    guard reader.description.hasStations else {
-      throw Fault(
-        "nobody says where the maps' stations stand", at: "\(request.data):/station", expected: "x, y, z of each map",
-        found: "no such data set", hint: "ckm import takes them in: `stations`")
-    }
+    try reader.description.requireStations(at: request.data)
     let chosen = try request.split.numbers(of: reader, trained)
     let environments = try reader.environments(indices: Array(0..<reader.count))
     var entries = SceneIndex(environments: environments, among: chosen).entries
@@ -114,7 +110,7 @@ struct SceneSource {
         block.environments += stations.map { _ in scene.environment }
       }
       if reader.description.hasValid {
-        let outdoors = truths.isEmpty ? stations.map { _ in Self.outdoors(sources) } : truths.map(\.mask)
+        let outdoors = truths.isEmpty ? stations.map { _ in Mask.union(of: sources) } : truths.map(\.mask)
         block.masks += outdoors.map { $0 ?? Mask([Bool](repeating: true, count: reader.rows * reader.columns)) }
       }
       block.sampleIndices += scene.targets.map { Int32($0) }
@@ -124,13 +120,6 @@ struct SceneSource {
     if estimator.hasDeviation { block.layers[ReconstructionRecord.deviationName] = made.compactMap(\.deviation) }
     if estimator.keptDraws > 0 { block.draws = made.map(\.draws) }
     return block
-  }
-
-  /// The places where some source holds a value.
-  private static func outdoors(_ sources: [StationMap]) -> Mask? {
-    let masks = sources.compactMap(\.mask)
-    guard masks.count == sources.count, let first = masks.first else { return nil }
-    return Mask((0..<first.count).map { place in masks.contains { $0[place] } })
   }
 }
 
@@ -145,8 +134,8 @@ extension SplitChoice {
     guard self != .all else { return Array(0..<reader.count) }
     guard let trained else {
       throw Fault(
-        "interpolation has no split", at: "`split`", expected: "all", found: rawValue,
-        hint: "the split of maps belongs to a trained run")
+        "only a trained run has a split", at: "`split`", expected: "all", found: rawValue,
+        hint: "`split` all takes every map")
     }
     let split = try Split(MapSetCollection(paths: [reader.path]), rule: trained.split.rule, seed: trained.seed)
     try split.require(trained.state.split, at: reader.path)
