@@ -8,6 +8,7 @@ import MapStorage
 import MessagePassing
 import Reconstruction
 import Records
+import Runs
 import Tensors
 
 /// `ckm deploy`: where to put a station.
@@ -126,8 +127,9 @@ struct DeployCommand: ParsableCommand {
           try ChannelKnowledgeMaps.families.load(
             run: path, weights: sampling.weights, communicator: communicator, console: console)), sampling.request)
     }
-    let weighting = DeploymentMethod.inference(.distanceWeighting(DistanceWeighting()), sampling.request)
-    let simulator = DeploymentMethod.simulator(try communicator.agree("read the data's law") { try law() })
+    let weighting = DeploymentMethod.inference(.distanceWeighting(DistanceWeighting()), SamplingRequest())
+    let simulator = DeploymentMethod.simulator(
+      try communicator.agree("read how the data were made") { try simulation() })
     let style = ProgressDisplay.Style.automatic(isEnabled: communicator.isRoot)
     if trial {
       var request = DeploymentTrial.Request(data: data, sources: sources ?? 1, output: out)
@@ -162,11 +164,10 @@ struct DeployCommand: ParsableCommand {
     }
   }
 
-  /// The law that the data were simulated by; the usual one of maps that were not.
-  private func law() throws -> UrbanLaw {
+  /// What the data were simulated by; the usual of maps that were not.
+  private func simulation() throws -> UrbanConfiguration {
     let text = try MapSetReader(path: data).description.configuration
-    let simulated = try? Configuration.read(yaml: text, named: data, preset: UrbanConfiguration())
-    return simulated?.law ?? UrbanLaw()
+    return (try? Configuration.read(yaml: text, named: data, preset: UrbanConfiguration())) ?? UrbanConfiguration()
   }
 }
 

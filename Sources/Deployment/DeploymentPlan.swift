@@ -102,7 +102,7 @@ public struct DeploymentPlan: Codable, Sendable {
       try Files.makeDirectory(request.output, what: "cannot make the report's directory")
     }
     let problem = try communicator.agree("open the known maps") { try Self.problem(request) }
-    let share = Share.range(of: problem.candidates.count, rank: communicator.rank, size: communicator.size)
+    let share = DeploymentSearch.share(of: problem.candidates.count, batch: request.batch, communicator)
     let display = ProgressDisplay("deploy", total: share.count, unit: "places a rank", style: style)
     let gains = try DeploymentSearch.gains(
       problem, method, batch: request.batch, communicator: communicator, engine: engine
@@ -129,9 +129,15 @@ public struct DeploymentPlan: Codable, Sendable {
   /// What the data say of a request.
   static func problem(_ request: DeploymentRequest) throws -> DeploymentProblem {
     let source = try KnownStations(path: request.data, environment: request.environment, sources: request.sources)
-    return try DeploymentProblem(
+    let problem = try DeploymentProblem(
       sources: source.maps, environment: source.environment, area: source.description.area, regions: request.regions,
       spacing: request.candidateSpacing(source.description), height: request.height)
+    guard request.stations <= problem.candidates.count else {
+      throw Fault(
+        "there are fewer places than new stations", at: "`new_stations`",
+        expected: "at most \(problem.candidates.count), or a smaller `every`", found: "\(request.stations)")
+    }
+    return problem
   }
 }
 
@@ -201,8 +207,6 @@ extension DeploymentPlan {
 extension DeploymentProblem {
   /// Paints the places that are nearer to a candidate than to its neighbours.
   fileprivate func paint(_ value: Float, around place: Int, on map: inout ChannelFingerprint) {
-    let lines = Set(candidates.map { $0 / columns }).sorted()
-    let step = lines.count > 1 ? zip(lines.dropFirst(), lines).map { $0 - $1 }.min() ?? 1 : 1
     let (row, column) = (place / columns, place % columns)
     for y in max(0, row - step / 2)..<min(rows, row - step / 2 + step) {
       for x in max(0, column - step / 2)..<min(columns, column - step / 2 + step) { map[y, x] = value }

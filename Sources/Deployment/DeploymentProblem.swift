@@ -44,8 +44,10 @@ public struct DeploymentProblem: Sendable {
   public let regions: [CoverageRegion]
   /// The places of each region that are out of doors.
   public let regionPlaces: [[Int]]
-  /// Places where the station may stand.
+  /// Places where the station may stand, in every so many-th row and column.
   public let candidates: [Int]
+  /// Rows, and columns, from one candidate to the next.
+  public let step: Int
   /// The new station's height [m].
   public let height: Float
 
@@ -62,8 +64,7 @@ public struct DeploymentProblem: Sendable {
   ) throws {
     precondition(!sources.isEmpty && !regions.isEmpty, "a source and a region at least")
     let (rows, columns) = (sources[0].map.rows, sources[0].map.columns)
-    let masks = sources.compactMap(\.mask)
-    let outdoors = (0..<rows * columns).map { place in masks.isEmpty || masks.contains { $0[place] } }
+    let outdoors = Mask.union(of: sources)?.flags ?? [Bool](repeating: true, count: rows * columns)
     regionPlaces = try regions.map { region in
       let places = outdoors.indices.filter { place in
         let (x, y) = (area.x(place % columns), area.y(place / columns))
@@ -72,12 +73,15 @@ public struct DeploymentProblem: Sendable {
       guard !places.isEmpty else {
         throw Fault(
           "a region has no place out of doors", at: "`region` \(region.text)",
-          expected: "places within x \(area.x(0)) to \(area.x(columns - 1)) m, y \(area.y(0)) to \(area.y(rows - 1)) m",
-          found: "none")
+          expected:
+            "one within x \(area.x(0)) to \(area.x(columns - 1)) m, y \(area.y(0)) to \(area.y(rows - 1)) m, "
+            + "where a known map holds a value", found: "none")
       }
       return places
     }
-    let step = max(1, Int((spacing / area.spacing).rounded()))
+    // Beyond the area all steps are alike: no place is a candidate.
+    let step = Int(min(max(1, (spacing / area.spacing).rounded()), Double(2 * max(rows, columns))))
+    self.step = step
     candidates = outdoors.indices.filter { place in
       outdoors[place] && place / columns % step == step / 2 && place % columns % step == step / 2
     }

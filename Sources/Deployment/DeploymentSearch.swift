@@ -13,8 +13,8 @@ import Tensors
 public enum DeploymentMethod {
   /// What infers maps from those of others.
   case inference(InferenceMethod, SamplingRequest)
-  /// The urban simulator, among the buildings that the known maps' masks show.
-  case simulator(UrbanLaw)
+  /// The urban simulator with a configuration's law and height of buildings, among those that the known maps' masks show.
+  case simulator(UrbanConfiguration)
 
   /// As it stands in tables.
   var title: String {
@@ -28,7 +28,19 @@ public enum DeploymentMethod {
 
 /// Looks at every place where a station may stand.
 enum DeploymentSearch {
-  /// Collective. The gains of all candidates; candidates are shared out over the ranks.
+  /// A rank's candidates: whole batches, since maps that are inferred together may depend on each other.
+  ///
+  /// - Parameters:
+  ///   - count: how many candidates there are.
+  ///   - batch: candidates that are looked at together.
+  ///   - communicator: the ranks.
+  static func share(of count: Int, batch: Int, _ communicator: Communicator) -> Range<Int> {
+    let batches = Share.range(
+      of: (count + batch - 1) / batch, rank: communicator.rank, size: communicator.size)
+    return min(batches.lowerBound * batch, count)..<min(batches.upperBound * batch, count)
+  }
+
+  /// Collective. The gains of all candidates, whose batches are shared out over the ranks: the same on any number of them.
   ///
   /// - Parameters:
   ///   - problem: where, and what for.
@@ -43,7 +55,7 @@ enum DeploymentSearch {
     progress: ((_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> DeploymentGains {
     let predict = try predictor(problem, method, communicator, engine)
-    let share = Share.range(of: problem.candidates.count, rank: communicator.rank, size: communicator.size)
+    let share = Self.share(of: problem.candidates.count, batch: batch, communicator)
     let places = problem.places
     let own: [Float] = try communicator.agree("infer maps of candidates") {
       var found: [Float] = []
@@ -65,11 +77,11 @@ enum DeploymentSearch {
     _ problem: DeploymentProblem, _ method: DeploymentMethod, _ communicator: Communicator, _ engine: Engine
   ) throws -> ([SIMD3<Float>]) throws -> [ChannelFingerprint] {
     switch method {
-    case .simulator(let law):
+    case .simulator(let configuration):
       let surroundings = try communicator.agree("look at the buildings") {
         try UrbanSurroundings(
-          outdoors: problem.outdoors, rows: problem.rows, columns: problem.columns, area: problem.area, law: law,
-          threads: engine.threads)
+          outdoors: problem.outdoors, rows: problem.rows, columns: problem.columns, area: problem.area,
+          law: configuration.law, buildingHeight: configuration.buildingHeight, threads: engine.threads)
       }
       return { stations in engine.threads.map(stations) { surroundings.map(of: $0) } }
     case .inference(let inference, let request):

@@ -76,9 +76,13 @@ public struct DeploymentTrial: Codable, Sendable {
       try Files.makeDirectory(request.output, what: "cannot make the report's directory")
     }
     let environments = try communicator.agree("open the known maps") {
-      Array(
-        try KnownStations.environments(of: request.data, stations: request.sources)
-          .prefix(request.maximum ?? .max))
+      let all = try KnownStations.environments(of: request.data, stations: request.sources)
+      guard !all.isEmpty else {
+        throw Fault(
+          "no city has so many known maps", at: "\(request.data):/environment",
+          expected: "\(request.sources) maps of one environment at least", found: "fewer of each")
+      }
+      return Array(all.prefix(request.maximum ?? .max))
     }
     let display = ProgressDisplay("trial", total: environments.count, unit: "cities", style: style)
     var rows: [Row] = []
@@ -118,16 +122,17 @@ public struct DeploymentTrial: Codable, Sendable {
   private static func problem(_ request: Request, _ environment: Int) throws -> DeploymentProblem {
     let known = try KnownStations(path: request.data, environment: environment, sources: request.sources)
     let description = known.description, area = description.area
-    let side = max(2, min(description.rows, description.columns) / 6)
+    let shorter = min(description.rows, description.columns), side = min(shorter, max(2, shorter / 6))
     var settings = DeploymentRequest(data: request.data, regions: [], output: "")
     settings.spacing = request.spacing
     let stream = RandomStream(seed: request.seed, purpose: .scene)
+    let outdoors = Mask.union(of: known.maps)
     var regions: [CoverageRegion] = []
     for attempt in 0..<1000 {
       let row = stream.integer(below: description.rows - side + 1, sample: environment, step: 2 * attempt)
       let column = stream.integer(below: description.columns - side + 1, sample: environment, step: 2 * attempt + 1)
       let places = (row..<row + side).flatMap { y in (column..<column + side).map { y * description.columns + $0 } }
-      let open = places.count { place in known.maps.contains { $0.mask?[place] != false } }
+      let open = places.count { outdoors?[$0] != false }
       guard 2 * open >= places.count else { continue }
       regions.append(
         CoverageRegion(

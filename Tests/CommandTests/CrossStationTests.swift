@@ -93,10 +93,14 @@ import Testing
       infer + ["--environment", "3", "--at", "40,60", "--at", "100,20", "--estimate", "direct", "--out", new])
     #expect(try succeed(["inspect", "data", new]).contains("2 maps"))
     let deploy = ["deploy", "--model", run, "--data", data, "--environment", "3", "--estimate", "direct"]
-    let plan = try succeed(
-      deploy + ["--region", "0,0,60,60", "--every", "32", "--at-least", "-140", "--out", folder.place("place")],
-      ranks: 2)
-    #expect(plan.contains("maps by BS-1-to-N"))
+    let places = try (1...2).map { ranks in
+      let report = folder.place("place-\(ranks)")
+      let plan = try succeed(
+        deploy + ["--region", "0,0,60,60", "--every", "16", "--at-least", "-140", "--out", report], ranks: ranks)
+      #expect(plan.contains("maps by BS-1-to-N"))
+      return try String(contentsOfFile: "\(report)/candidates.csv", encoding: .utf8)
+    }
+    #expect(places[0] == places[1] && places[0].split(separator: "\n").count > 10)
     let trial = try succeed(
       ["deploy", "--model", run, "--data", data, "--trial", "--sources", "2", "--every", "40", "--maximum", "2"]
         + ["--estimate", "direct", "--out", folder.place("trial")])

@@ -7,14 +7,14 @@ import Testing
   private static let system: Set = ["Dispatch", "Foundation", "Synchronization", "Testing"]
 
   /// Files below a folder of the repository, by the ends of their names.
-  private static func files(_ folder: String, _ ends: [String]) throws -> [String] {
+  static func files(_ folder: String, _ ends: [String]) throws -> [String] {
     let root = "\(Command.repository)/\(folder)"
     return try FileManager.default.subpathsOfDirectory(atPath: root).filter { path in
       ends.contains { path.hasSuffix($0) }
     }.map { "\(root)/\($0)" }
   }
 
-  private static func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+  static func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
   /// What the files of a folder import, without what comes with the toolchain.
   private static func imports(_ folder: String) throws -> Set<String> {

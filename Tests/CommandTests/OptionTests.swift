@@ -106,4 +106,13 @@ import TestSupport
           found: "--ratio", hint: "see `ls maps`"))
     #expect(OptionNames.told(Fault("a", at: "odd ` one")).place == "odd ` one")
   }
+
+  /// Each parameter of a library that a fault is at has the name of an option.
+  @Test func placesOfFaultsAreOptions() throws {
+    let names = try HouseTests.files("Sources", [".swift"]).flatMap { file in
+      try HouseTests.text(file).matches(of: /at: "(`[a-z_]+`)/).map { String($0.1) }
+    }
+    #expect(Set(names).count > 15)
+    for name in Set(names) { #expect(OptionNames.told(name).hasPrefix("--"), "\(name)") }
+  }
 }
