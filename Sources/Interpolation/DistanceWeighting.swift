@@ -43,18 +43,18 @@ public struct DistanceWeighting: Sendable {
   public func map(of sources: [StationMap], at positions: [SIMD2<Double>], for target: SIMD2<Double>)
     -> ChannelFingerprint
   {
-    let weights = weights(positions, at: target).map { Float($0) }
+    let weights = weights(positions, at: target)
     let least = sources.compactMap { ValueRange.extremes(of: $0)?.minimum }.min() ?? 0
     let first = sources[0].map
     let values = first.values.indices.map { place in
-      var sum: Float = 0, total: Float = 0
+      // In double precision: of far sources alone, high powers leave less than a float can hold.
+      var sum = 0.0, total = 0.0
       for (source, weight) in zip(sources, weights) where source.mask?[place] != false {
-        sum += weight * source.map.values[place]
+        sum += weight * Double(source.map.values[place])
         total += weight
       }
-      return total > 0 ? sum / total : least
+      return total > 0 ? Float(sum / total) : least
     }
     return ChannelFingerprint(rows: first.rows, columns: first.columns, values: values)
   }
-
 }

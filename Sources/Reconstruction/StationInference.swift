@@ -146,7 +146,11 @@ extension InferenceMethod {
     _ request: SamplingRequest, _ geometry: ObservationGeometry, _ communicator: Communicator, _ engine: Engine
   ) throws -> any Estimator {
     switch self {
-    case .distanceWeighting(let weighting): DistanceWeightingEstimator(weighting, geometry)
+    case .distanceWeighting(let weighting):
+      try communicator.agree { () -> any Estimator in
+        try request.require(only: [], by: DistanceWeighting.name)
+        return DistanceWeightingEstimator(weighting, geometry)
+      }
     case .model(let trained):
       try trained.makeEstimator(geometry, request, communicator: communicator, engine: engine)
     }

@@ -85,6 +85,23 @@ import TestSupport
     let weighting = DistanceWeighting(power: 60)
     let near = weighting.weights([SIMD2(0, 0), SIMD2(4, 4)], at: SIMD2(0.5, 0))
     #expect(abs(near[0] - 1) < 1e-9 && abs(near.reduce(0, +) - 1) < 1e-12)
+    // Where the nearest holds nothing, the farthest counts, be its weight ever so small.
+    let maps = [
+      StationMap(ChannelFingerprint(rows: 1, columns: 2, values: [-70, 0]), mask: Mask([true, false])),
+      StationMap(ChannelFingerprint(rows: 1, columns: 2, values: [-90, -80])),
+    ]
+    let far = weighting.map(of: maps, at: [SIMD2(0, 0), SIMD2(0, 40)], for: SIMD2(0, 0))
+    #expect(far.values == [-70, -80])
+  }
+
+  /// Holes of all maps are holes; a map without a mask has none.
+  @Test func placesOfSomeMap() {
+    func map(_ flags: [Bool]?) -> StationMap {
+      StationMap(ChannelFingerprint(rows: 1, columns: 3, repeating: -60), mask: flags.map { Mask($0) })
+    }
+    let two = [map([true, false, false]), map([false, false, true])]
+    #expect(Mask.union(of: two) == Mask([true, false, true]))
+    #expect(Mask.union(of: two + [map(nil)]) == nil && Mask.union(of: []) == nil)
   }
 
   @Test func whatIsRefused() throws {
@@ -98,5 +115,6 @@ import TestSupport
     let outside = refusal(.places([SIMD3(8, 30, 1)])) { $0.environments = [5] }
     #expect(outside?.place == "`at`" && outside?.found == "(8.0, 30.0) m")
     #expect(refusal(.held(1)) { $0.split = .test }?.place == "`split`")
+    #expect(refusal(.held(1)) { $0.sampling.draws = 2 }?.place == "`draws`")
   }
 }
