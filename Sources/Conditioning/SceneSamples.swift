@@ -47,7 +47,8 @@ public struct SceneSamples: SampleSource {
   /// How maps become what networks see.
   public let section: SceneSection
   private let training: [Int32: [Int]]
-  private let heldOut: SceneIndex
+  /// The environments that test and have two stations at least.
+  private let heldOut: [SceneIndex.Entry]
   private let symmetries: [GridSymmetry]
 
   /// - Parameters:
@@ -62,7 +63,9 @@ public struct SceneSamples: SampleSource {
     let index = SceneIndex(environments: data.maps.environments, among: data.split.training)
     try index.require(stations: 2, at: path)
     training = Dictionary(uniqueKeysWithValues: index.entries.map { ($0.environment, $0.maps) })
-    heldOut = SceneIndex(environments: data.maps.environments, among: data.split.test)
+    heldOut = SceneIndex(environments: data.maps.environments, among: data.split.test).entries.filter {
+      $0.maps.count > 1
+    }
   }
 
   /// Throws unless every environment that trains or tests has so many sources beside a target.
@@ -77,7 +80,7 @@ public struct SceneSamples: SampleSource {
   /// Each training map as often as an epoch visits it.
   public var epochCount: Int { data.epoch.count }
   /// The environments that test and have two stations at least.
-  public var heldOutCount: Int { heldOut.entries.count { $0.maps.count > 1 } }
+  public var heldOutCount: Int { heldOut.count }
 
   /// A training scene, by its first target.
   public func sample(visit: Int, position: Int, step: Int) throws -> StationScene {
@@ -96,9 +99,7 @@ public struct SceneSamples: SampleSource {
 
   /// A held-out environment's scene, always the same, with as many sources as there may be.
   public func heldOut(_ place: Int, of count: Int) throws -> StationScene {
-    let entries = heldOut.entries.filter { $0.maps.count > 1 }
-    let entry = entries[place * entries.count / count]
-    let order = SceneChoice.order(entry)
+    let order = SceneChoice.order(heldOut[place * heldOut.count / count])
     return try scene(order.reversed(), sources: section.mostSources)
   }
 

@@ -37,11 +37,6 @@ public struct DeploymentRequest: Sendable {
   public init(data: String, regions: [CoverageRegion], output: String) {
     (self.data, self.regions, self.output) = (data, regions, output)
   }
-
-  /// Distance between candidates [m].
-  func candidateSpacing(_ description: MapSetDescription) -> Double {
-    spacing ?? description.area.spacing * max(1, Double(max(description.rows, description.columns)) / 32)
-  }
 }
 
 /// Where stations are best placed: for each threshold, and for none.
@@ -106,7 +101,7 @@ public struct DeploymentPlan: Codable, Sendable {
     let display = ProgressDisplay("deploy", total: share.count, unit: "places a rank", style: style)
     let gains = try DeploymentSearch.gains(
       problem, method, batch: request.batch, communicator: communicator, engine: engine
-    ) { done, _ in display.update(step: done) }
+    ) { display.update(step: $0) }
     display.finish()
     let choices = ([nil] + request.thresholds.map(Optional.some)).map { threshold in
       (threshold, gains.best(threshold: threshold, stations: request.stations))
@@ -131,7 +126,7 @@ public struct DeploymentPlan: Codable, Sendable {
     let source = try KnownStations(path: request.data, environment: request.environment, sources: request.sources)
     let problem = try DeploymentProblem(
       sources: source.maps, environment: source.environment, area: source.description.area, regions: request.regions,
-      spacing: request.candidateSpacing(source.description), height: request.height)
+      spacing: request.spacing ?? source.description.candidateSpacing, height: request.height)
     guard request.stations <= problem.candidates.count else {
       throw Fault(
         "there are fewer places than new stations", at: "`new_stations`",
@@ -202,6 +197,11 @@ extension DeploymentPlan {
       ], isRowZeroAtBottom: true
     ).write(to: "\(directory)/deployment.png")
   }
+}
+
+extension MapSetDescription {
+  /// The usual distance between places where a station may stand [m]: a thirty-second of the area's longer side.
+  var candidateSpacing: Double { area.spacing * max(1, Double(max(rows, columns)) / 32) }
 }
 
 extension DeploymentProblem {

@@ -210,9 +210,4 @@ public struct DeploymentGains: Sendable {
     }
     return best
   }
-
-  /// The candidate whose least gain in any region is greatest.
-  public func fairest() -> Int {
-    values.indices.max { coverage(of: $0).leastOfAll < coverage(of: $1).leastOfAll } ?? 0
-  }
 }

@@ -48,11 +48,11 @@ enum DeploymentSearch {
   ///   - batch: candidates that are looked at together.
   ///   - communicator: the ranks.
   ///   - engine: this rank's threads and buffers.
-  ///   - progress: told after each batch of this rank's share, how many of how many; nil for nobody.
+  ///   - progress: told after each batch how many of this rank's share are done; nil for nobody.
   /// - Returns: the gains, on every rank.
   static func gains(
     _ problem: DeploymentProblem, _ method: DeploymentMethod, batch: Int, communicator: Communicator, engine: Engine,
-    progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+    progress: ((_ done: Int) -> Void)? = nil
   ) throws -> DeploymentGains {
     let predict = try predictor(problem, method, communicator, engine)
     let share = Self.share(of: problem.candidates.count, batch: batch, communicator)
@@ -62,7 +62,7 @@ enum DeploymentSearch {
       for first in stride(from: share.lowerBound, to: share.upperBound, by: batch) {
         let some = problem.candidates[first..<min(first + batch, share.upperBound)]
         for map in try predict(some.map(problem.station)) { found += places.map { map.values[$0] } }
-        progress?(found.count / places.count, share.count)
+        progress?(found.count / places.count)
       }
       return found
     }

@@ -99,11 +99,12 @@ public struct DeploymentTrial: Codable, Sendable {
         let best = problem.candidates.indices.map { value(real.coverage(of: $0)) }.max() ?? 0
         return choices.map { best - value(real.coverage(of: $0)) }
       }
+      // No place reaches an endless threshold: the best is the one whose least gain is greatest.
       rows.append(
         Row(
           environment: environment, regions: problem.regions,
           lostMean: lost(told.map { $0.best(threshold: nil).candidates[0] } + [chance], \.meanOfAll),
-          lostLeast: lost(told.map { $0.fairest() } + [chance], \.leastOfAll)))
+          lostLeast: lost(told.map { $0.best(threshold: .infinity).candidates[0] } + [chance], \.leastOfAll)))
       display.update(step: rows.count)
     }
     display.finish()
@@ -123,8 +124,6 @@ public struct DeploymentTrial: Codable, Sendable {
     let known = try KnownStations(path: request.data, environment: environment, sources: request.sources)
     let description = known.description, area = description.area
     let shorter = min(description.rows, description.columns), side = min(shorter, max(2, shorter / 6))
-    var settings = DeploymentRequest(data: request.data, regions: [], output: "")
-    settings.spacing = request.spacing
     let stream = RandomStream(seed: request.seed, purpose: .scene)
     let outdoors = Mask.union(of: known.maps)
     var regions: [CoverageRegion] = []
@@ -146,7 +145,7 @@ public struct DeploymentTrial: Codable, Sendable {
     }
     return try DeploymentProblem(
       sources: known.maps, environment: known.environment, area: area, regions: regions,
-      spacing: settings.candidateSpacing(description), height: nil)
+      spacing: request.spacing ?? description.candidateSpacing, height: nil)
   }
 
   private static func text(_ summary: Summary) -> String {

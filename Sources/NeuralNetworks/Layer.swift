@@ -94,7 +94,10 @@ extension Linear: Layer {
   }
 }
 
-extension GroupNorm: Layer {
+/// A layer that scales and shifts what it has normalised.
+public protocol Norm: Layer {}
+
+extension Norm {
   /// Parameters alone.
   public func cost(over places: [Int]) -> LayerCost {
     var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
@@ -103,14 +106,9 @@ extension GroupNorm: Layer {
   }
 }
 
-extension BatchNorm: Layer {
-  /// Parameters alone.
-  public func cost(over places: [Int]) -> LayerCost {
-    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
-    cost.normParameters = cost.parameters
-    return cost
-  }
-}
+extension GroupNorm: Norm {}
+
+extension BatchNorm: Norm {}
 
 extension LearntRectifier: Layer {
   /// The slope alone.

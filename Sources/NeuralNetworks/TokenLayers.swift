@@ -160,23 +160,9 @@ public struct GlobalResponseNorm {
   }
 }
 
-extension LayerNorm: Layer {
-  /// Parameters alone.
-  public func cost(over places: [Int]) -> LayerCost {
-    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
-    cost.normParameters = cost.parameters
-    return cost
-  }
-}
+extension LayerNorm: Norm {}
 
-extension GlobalResponseNorm: Layer {
-  /// Parameters alone.
-  public func cost(over places: [Int]) -> LayerCost {
-    var cost = LayerCost(name, parameters, multiplyAccumulates: 0)
-    cost.normParameters = cost.parameters
-    return cost
-  }
-}
+extension GlobalResponseNorm: Norm {}
 
 extension PatchConvolution: Layer {
   /// What it costs for one map of `[rows, columns]`.

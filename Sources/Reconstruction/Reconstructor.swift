@@ -43,33 +43,10 @@ public enum Reconstructor {
     let writer = try MapSetWriter.create(
       path: request.output, description: description, count: source.samples.count, communicator: communicator,
       overwrite: request.overwrite)
-    do {
-      try fill(writer, source, estimator, batch: request.batch, communicator, style)
-    } catch {
-      try writer.abandon()
-      throw error
-    }
-    try writer.close()
+    try writer.writeAll(
+      source.samples.count, batch: request.batch, "reconstruct", unit: "maps", communicator, progress: style
+    ) { try makeBlock($0, source, estimator) }
     return source.samples.count
-  }
-
-  private static func fill(
-    _ writer: MapSetWriter, _ source: ReconstructionSource, _ estimator: any Estimator, batch: Int,
-    _ communicator: Communicator, _ style: ProgressDisplay.Style
-  ) throws {
-    let share = Share.range(of: source.samples.count, rank: communicator.rank, size: communicator.size)
-    let largest = Share.range(of: source.samples.count, rank: 0, size: communicator.size).count
-    let progress = ProgressDisplay("reconstruct", total: largest, unit: "maps a rank", style: style)
-    for round in 0..<(largest + batch - 1) / batch {
-      let first = min(share.lowerBound + round * batch, share.upperBound)
-      let places = first..<min(first + batch, share.upperBound)
-      let block = try communicator.agree("reconstruct maps") {
-        try places.isEmpty ? nil : makeBlock(places, source, estimator)
-      }
-      try writer.write(block)
-      progress.update(step: min(largest, (round + 1) * batch))
-    }
-    progress.finish()
   }
 
   private static func makeBlock(

@@ -99,33 +99,11 @@ public enum StationInference {
     let writer = try MapSetWriter.create(
       path: request.output, description: description, count: count, communicator: communicator,
       overwrite: request.overwrite)
-    do {
-      try fill(writer, source, estimator, batch: max(1, request.batch / request.targets.count), communicator, style)
-    } catch {
-      try writer.abandon()
-      throw error
-    }
-    try writer.close()
+    try writer.writeAll(
+      source.scenes.count, batch: max(1, request.batch / request.targets.count), "infer", unit: "environments",
+      communicator, progress: style
+    ) { try source.block($0, estimator) }
     return count
-  }
-
-  private static func fill(
-    _ writer: MapSetWriter, _ source: SceneSource, _ estimator: any Estimator, batch: Int,
-    _ communicator: Communicator, _ style: ProgressDisplay.Style
-  ) throws {
-    let share = Share.range(of: source.scenes.count, rank: communicator.rank, size: communicator.size)
-    let largest = Share.range(of: source.scenes.count, rank: 0, size: communicator.size).count
-    let progress = ProgressDisplay("infer", total: largest, unit: "environments a rank", style: style)
-    for round in 0..<(largest + batch - 1) / batch {
-      let first = min(share.lowerBound + round * batch, share.upperBound)
-      let scenes = first..<min(first + batch, share.upperBound)
-      let block = try communicator.agree("infer maps") {
-        try scenes.isEmpty ? nil : source.block(scenes, estimator)
-      }
-      try writer.write(block)
-      progress.update(step: min(largest, (round + 1) * batch))
-    }
-    progress.finish()
   }
 }
 

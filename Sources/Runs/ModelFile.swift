@@ -48,9 +48,10 @@ public enum ModelFile {
     let file = try SafetensorsFile(path), arena = player.arena, prefix = part.map { "\($0.name)." } ?? ""
     var known: Set<String> = []
     for (index, parameter) in arena.parameters.enumerated() where parameter.name.hasPrefix(prefix) {
-      let own = String(parameter.name.dropFirst(prefix.count)), name = file.contains(own) ? own : player.oldName(own)
+      let own = String(parameter.name.dropFirst(prefix.count))
+      let name = [own, player.oldName(own)].first(where: file.contains) ?? own
       known.insert(name)
-      let disk = try file.floats(file.contains(name) ? name : own, shape: DiskLayout.shape(parameter))
+      let disk = try file.floats(name, shape: DiskLayout.shape(parameter))
       DiskLayout.read(disk, parameter, to: arena.weights.base + arena.ranges[index].lowerBound)
     }
     let stranger = file.entries.first { entry in

@@ -126,3 +126,32 @@ public struct SamplingRequest: Sendable {
   /// Random streams number draws in 24 bits; nobody has time for more than this.
   private static let mostDraws = 1_000_000
 }
+
+extension SamplingRequest {
+  /// The way from noise to a map that is asked for.
+  ///
+  /// - Parameters:
+  ///   - schedule: the one that the run was trained with.
+  ///   - start: the first timestep; nil for the last of all.
+  ///   - usualSteps: network evaluations where nobody says how many.
+  ///   - parametrisation: what the network answers.
+  ///   - clamp: what the estimate of the clean map may be.
+  /// - Throws: `Fault` for a start or a number of steps that there is not.
+  public func makeSampler(
+    _ schedule: NoiseSchedule, from start: Int? = nil, usualSteps: Int, parametrisation: Parametrisation,
+    clamp: EstimateClamp
+  ) throws -> any Sampler {
+    switch sampler ?? .ddim {
+    case .ancestral:
+      try LinearSampler.ancestral(schedule, from: start, parametrisation: parametrisation, clamp: clamp)
+    case .ddim:
+      try LinearSampler.ddim(
+        schedule, steps: steps ?? usualSteps, from: start, eta: eta ?? 0, spacing: spacing ?? .trailing,
+        parametrisation: parametrisation, clamp: clamp)
+    case .dpmSolver:
+      try LinearSampler.dpmSolver(
+        schedule, steps: steps ?? usualSteps, from: start, eta: eta ?? 0, spacing: spacing ?? .logSNR,
+        parametrisation: parametrisation, clamp: clamp)
+    }
+  }
+}

@@ -138,21 +138,8 @@ final class CGDMEstimator: Estimator {
         "sampling starts at a timestep that there is not", at: "`start_timestep`",
         expected: "1 to \(schedule.count)", found: "\(first)")
     }
-    let sampler: any Sampler =
-      switch Self.sampler(request) {
-      case .ancestral:
-        try LinearSampler.ancestral(
-          schedule, from: first, parametrisation: section.prediction, clamp: clamp)
-      case .ddim:
-        try LinearSampler.ddim(
-          schedule, steps: request.steps ?? 20, from: first, eta: request.eta ?? 0,
-          spacing: request.spacing ?? .trailing,
-          parametrisation: section.prediction, clamp: clamp)
-      case .dpmSolver:
-        try LinearSampler.dpmSolver(
-          schedule, steps: request.steps ?? 20, from: first, eta: request.eta ?? 0, spacing: request.spacing ?? .logSNR,
-          parametrisation: section.prediction, clamp: clamp)
-      }
+    let sampler = try request.makeSampler(
+      schedule, from: first, usualSteps: 20, parametrisation: section.prediction, clamp: clamp)
     func driver(_ sampler: any Sampler) -> SamplingDriver {
       SamplingDriver(
         schedule: schedule, sampler: sampler, start: section.start,

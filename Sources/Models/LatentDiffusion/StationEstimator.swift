@@ -53,19 +53,9 @@ final class StationEstimator: Estimator {
       SamplingDriver(
         schedule: schedule, sampler: sampler, start: .noise, seed: request.seed ?? run.configuration.seed)
     }
-    let sampler: any Sampler =
-      switch request.sampler ?? .ddim {
-      case .ancestral: try LinearSampler.ancestral(schedule, parametrisation: parametrisation, clamp: .none)
-      case .ddim:
-        try LinearSampler.ddim(
-          schedule, steps: request.steps ?? Self.usualSteps, eta: request.eta ?? 0,
-          spacing: request.spacing ?? .trailing, parametrisation: parametrisation, clamp: .none)
-      case .dpmSolver:
-        try LinearSampler.dpmSolver(
-          schedule, steps: request.steps ?? Self.usualSteps, eta: request.eta ?? 0,
-          spacing: request.spacing ?? .logSNR, parametrisation: parametrisation, clamp: .none)
-      }
-    self.driver = driver(sampler)
+    self.driver = driver(
+      try request.makeSampler(
+        schedule, usualSteps: Self.usualSteps, parametrisation: parametrisation, clamp: .none))
     direct =
       request.chosenEstimate == .direct
       ? driver(try LinearSampler.direct(schedule, parametrisation: parametrisation, clamp: .none)) : nil

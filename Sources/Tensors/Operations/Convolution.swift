@@ -116,11 +116,7 @@ extension Tape {
       if biasGradient != nil || wantsSums {
         let sums = sampleSums(dy, engine)  // [N, Cout]
         if let gradient = biasGradient {
-          for n in 0..<dy.batch {
-            ck_copy_rows(
-              gradient.base, shape.output, sums.base + n * shape.output, shape.output, 1,
-              shape.output, 1)
-          }
+          addSamples(of: sums, to: gradient)
         }
         if let perSample, wantsSums { perSample.receive(sums, engine) }
         profile?.lap(kind, "bias gradient", work: .init(passes: 1, over: dy.count))
@@ -195,4 +191,10 @@ func sampleSums(_ dy: Tensor, _ engine: Engine) -> Tensor {
       sums.base + n * channels, partial.base + n * blocks * channels, channels, blocks, channels)
   }
   return sums
+}
+
+/// Adds all samples, in their order, to a gradient of as many values as each has.
+func addSamples(of sums: Tensor, to gradient: Tensor) {
+  let count = gradient.count
+  for n in 0..<sums.batch { ck_copy_rows(gradient.base, count, sums.sample(n), count, 1, count, 1) }
 }

@@ -24,10 +24,7 @@ extension Tape {
       y, inputs: [x], parameters: [weight, bias], work: .init(operations: operations),
       backwardWork: .init(operations: 2 * operations)
     ) { [engine] dy in
-      if let gradient = biasGradient {
-        let sums = sampleSums(dy, engine)
-        for n in 0..<dy.batch { ck_copy_rows(gradient.base, c, sums.sample(n), c, 1, c, 1) }
-      }
+      if let gradient = biasGradient { addSamples(of: sampleSums(dy, engine), to: gradient) }
       if let gradient = weightGradient {
         let taps = kernel * kernel, partial = engine.tensor([input.batch, taps * c]), blocks = (c + 15) / 16
         engine.threads.run(input.batch * blocks) { job, _ in
@@ -36,9 +33,7 @@ extension Tape {
             partial.sample(n), dy.sample(n), dy.stride, input.sample(n), input.stride, shape, first,
             min(16, c - first))
         }
-        for n in 0..<input.batch {
-          ck_copy_rows(gradient.base, taps * c, partial.sample(n), taps * c, 1, taps * c, 1)
-        }
+        addSamples(of: partial, to: gradient)
       }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)
@@ -64,29 +59,25 @@ extension Tape {
     precondition(weight.shape == [c] && bias.shape == [c], "\(weight.name) \(weight.shape) after \(input.shape)")
     let (gamma, beta) = (weight.weights, bias.weights)
     let norms = engine.tensor([input.batch, c]), factors = engine.tensor([input.batch, c])
-    var means = [Float](repeating: 0, count: input.batch)
-    let y = engine.tensor(input.shape)
-    means.withUnsafeMutableBufferPointer { buffer in
-      let means = SharedValues(base: buffer.baseAddress)
-      engine.threads.run(input.batch) { n, _ in
-        let norm = norms.sample(n), factor = factors.sample(n)
-        ck_product_sums(norm, input.sample(n), input.stride, input.sample(n), input.stride, places, c)
-        for channel in 0..<c { norm[channel] = norm[channel].squareRoot() }
-        let mean = (0..<c).reduce(Float(0)) { $0 + norm[$1] } / Float(c) + 1e-6
-        for channel in 0..<c { factor[channel] = 1 + gamma[channel] * norm[channel] / mean }
-        means.base?[n] = mean
-        ck_norm_apply(y.sample(n), y.stride, input.sample(n), input.stride, factor, beta, nil, 1, 0, places, c)
-      }
+    let means = engine.tensor([input.batch, 1]), y = engine.tensor(input.shape)
+    engine.threads.run(input.batch) { n, _ in
+      let norm = norms.sample(n), factor = factors.sample(n)
+      ck_product_sums(norm, input.sample(n), input.stride, input.sample(n), input.stride, places, c)
+      for channel in 0..<c { norm[channel] = norm[channel].squareRoot() }
+      let mean = (0..<c).reduce(Float(0)) { $0 + norm[$1] } / Float(c) + 1e-6
+      for channel in 0..<c { factor[channel] = 1 + gamma[channel] * norm[channel] / mean }
+      means.base[n] = mean
+      ck_norm_apply(y.sample(n), y.stride, input.sample(n), input.stride, factor, beta, nil, 1, 0, places, c)
     }
     let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     return output(
       y, inputs: [x], parameters: [weight, bias], work: .init(passes: 3, over: input.count),
       backwardWork: .init(passes: 6, over: input.count)
-    ) { [engine, means] dy in
+    ) { [engine] dy in
       let products = engine.tensor([input.batch, c]), ofInput = engine.tensor([input.batch, c])
       engine.threads.run(input.batch) { n, _ in
         ck_product_sums(products.sample(n), dy.sample(n), dy.stride, input.sample(n), input.stride, places, c)
-        let norm = norms.sample(n), product = products.sample(n), mean = means[n]
+        let norm = norms.sample(n), product = products.sample(n), mean = means.base[n]
         // d loss / d G_c = gamma_c p_c / mean - (sum of gamma p G) / (C mean²), over G_c for the input's own factor.
         let shared = (0..<c).reduce(Float(0)) { $0 + gamma[$1] * product[$1] * norm[$1] } / (mean * mean * Float(c))
         for channel in 0..<c {
@@ -97,14 +88,11 @@ extension Tape {
       if let gradient = weightGradient {
         for n in 0..<input.batch {
           for channel in 0..<c {
-            gradient.base[channel] += products.sample(n)[channel] * norms.sample(n)[channel] / means[n]
+            gradient.base[channel] += products.sample(n)[channel] * norms.sample(n)[channel] / means.base[n]
           }
         }
       }
-      if let gradient = biasGradient {
-        let sums = sampleSums(dy, engine)
-        for n in 0..<dy.batch { ck_copy_rows(gradient.base, c, sums.sample(n), c, 1, c, 1) }
-      }
+      if let gradient = biasGradient { addSamples(of: sampleSums(dy, engine), to: gradient) }
       if x.needsGradient {
         let (dx, accumulate) = x.gradientDestination(engine)
         engine.threads.run(input.batch) { n, _ in
@@ -115,9 +103,4 @@ extension Tape {
       }
     }
   }
-}
-
-/// Values that jobs write, each its own.
-private struct SharedValues: @unchecked Sendable {
-  let base: UnsafeMutablePointer<Float>?
 }

@@ -109,10 +109,7 @@ extension Tape {
     let (weightGradient, biasGradient) = (gradient(of: weight), gradient(of: bias))
     let work = OperationProfile.Work(operations: Double(2 * input.pixels * input.channels * taps))
     return output(y, inputs: [x], parameters: [weight, bias], work: work, backwardWork: work) { [self] dy in
-      if let gradient = biasGradient {
-        let sums = sampleSums(dy, engine)
-        for n in 0..<dy.batch { ck_copy_rows(gradient.base, channels, sums.sample(n), channels, 1, channels, 1) }
-      }
+      if let gradient = biasGradient { addSamples(of: sampleSums(dy, engine), to: gradient) }
       let slopes = engine.tensor(patches.shape)
       gather(dy, shape, into: slopes)
       if let gradient = weightGradient { product.weightGradient(slopes, input, into: gradient.base) }
